@@ -1,0 +1,70 @@
+# Needs Go and nothing else: every tool runs by `go run` at a fixed version and is cached where Go caches.
+
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+PKG   ?= ./...
+FLAGS ?=
+BENCH ?= .
+COUNT ?= 1
+OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
+BIN   := bin/ramify
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-race lint bench fmt fmt-check verify build vuln clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: build ## Walk this machine's module cache on an S3 server in-process, or TARGET=s3://... (OUT=folder)
+ifeq ($(strip $(TARGET)),)
+	go mod download
+	$(BIN) demo
+else
+	$(BIN) run "$(TARGET)" --out "$(OUT)"
+endif
+
+test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
+	go test -timeout=15m $(FLAGS) $(PKG)
+
+test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
+	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }
+	go test -race -shuffle=on -timeout=30m $(FLAGS) $(PKG)
+
+lint: ## Run golangci-lint, the import rules included
+	go run $(GOLANGCI) run $(PKG)
+
+bench: ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
+	@pkgs=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | xargs -r -n1 dirname | sort -u); \
+	[ -n "$$pkgs" ] || { echo "make bench: no benchmarks yet"; exit 0; }; \
+	set -x; go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=60m $(FLAGS) $$pkgs
+
+fmt: ## Format all Go files with gofumpt
+	go run $(GOFUMPT) -l -w .
+
+fmt-check:
+	@go run $(GOFUMPT) -d . || { echo "make fmt-check: gofumpt failed or wants what is shown above: run 'make fmt'" >&2; exit 1; }
+
+verify: ## All that a change must pass: format, vet, lint, modules, tests
+	$(MAKE) fmt-check
+	go vet ./...
+	$(MAKE) lint
+	go mod verify
+	go mod tidy -diff
+	$(MAKE) test
+
+build: ## Build bin/ramify, static
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ramify
+
+# Distinct from a finding: a database out of reach has found nothing and cleared nothing.
+vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	go run $(GOVULNCHECK) $(if $(GOVULNDB),-db=$(GOVULNDB)) $(PKG) >"$$log" 2>&1; code=$$?; \
+	if why=$$(grep -m1 'fetching vulnerabilities' "$$log"); then \
+		echo "make vuln: NOT CHECKED, the vulnerability database cannot be reached (for a mirror, GOVULNDB=url): $$why" >&2; exit 75; \
+	fi; \
+	cat "$$log"; exit $$code
+
+clean: ## Remove bin/ and out/ and the caches of this folder
+	rm -rf bin out .cache

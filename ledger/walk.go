@@ -1,0 +1,197 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/ramify/ramify/schema"
+)
+
+// Unit is a unit of a run that counts: its results are those of the run.
+type Unit struct {
+	PID     schema.PID
+	Attempt uint64 // of a plan; 0 for a leaf
+	Leaf    bool
+}
+
+// Failure is a node that was given up.
+type Failure struct {
+	Kid
+	PID    schema.PID `json:"-"`
+	Depth  int        `json:"depth"`
+	Reason string     `json:"reason"`
+}
+
+// Units yields every unit of the run that has settled without failing, or has a
+// plan, once. It reads two records a plan and holds the siblings on the way down.
+// Of a run that is not over it yields what has settled so far.
+func Units(ctx context.Context, l Ledger, run Run) iter.Seq2[Unit, error] {
+	return func(yield func(Unit, error) bool) {
+		w := walk{ctx: ctx, ledger: l, run: run}
+		err := w.all(visitor{
+			unit:    func(u Unit) bool { return yield(u, nil) },
+			failure: func(Failure) bool { return true },
+		})
+		if err != nil {
+			yield(Unit{}, err)
+		}
+	}
+}
+
+// Failures yields every node of the run that was given up and not healed since.
+func Failures(ctx context.Context, l Ledger, run Run) iter.Seq2[Failure, error] {
+	return func(yield func(Failure, error) bool) {
+		w := walk{ctx: ctx, ledger: l, run: run, failuresOnly: true}
+		err := w.all(visitor{
+			unit:    func(Unit) bool { return true },
+			failure: func(f Failure) bool { return yield(f, nil) },
+		})
+		if err != nil {
+			yield(Failure{}, err)
+		}
+	}
+}
+
+type visitor struct {
+	unit    func(Unit) bool
+	failure func(Failure) bool
+}
+
+// walk goes down the committed tree: through slots that settled through a plan,
+// to those that settled as a leaf or a tomb.
+type walk struct {
+	ctx          context.Context
+	ledger       Ledger
+	run          Run
+	failuresOnly bool
+}
+
+// planned is a node known to have a plan, or a tomb.
+type planned struct {
+	pid   schema.PID
+	kid   Kid
+	depth int
+	tomb  bool
+}
+
+// width is how many plans are read at a time.
+const width = 64
+
+func (w *walk) all(v visitor) error {
+	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root}
+	if w.run.State.Over() && !w.run.Via && w.run.State != Cancelled {
+		if w.run.State == Finished {
+			v.unit(Unit{PID: root.pid, Leaf: true})
+			return nil
+		}
+		root.tomb = true
+	}
+	stack := []planned{root}
+	for len(stack) > 0 {
+		n := min(len(stack), width)
+		batch := append([]planned(nil), stack[len(stack)-n:]...)
+		stack = stack[:len(stack)-n]
+		more, ok, err := w.expand(batch, v)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return nil
+		}
+		stack = append(stack, more...)
+	}
+	return nil
+}
+
+// expand reads the plans and tallies of some nodes and says what is below them.
+func (w *walk) expand(batch []planned, v visitor) (more []planned, ok bool, err error) {
+	epochs := w.run.Epoch + 1
+	keys := make([]Key, 0, len(batch)*(1+epochs))
+	for _, n := range batch {
+		keys = append(keys, Key{PID: n.pid})
+		for e := range epochs {
+			keys = append(keys, Key{PID: n.pid, Tally: true, Epoch: e})
+		}
+	}
+	rec, err := w.ledger.Read(w.ctx, keys)
+	if err != nil {
+		return nil, false, fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
+	}
+	for i, n := range batch {
+		own := rec[i*(1+epochs) : (i+1)*(1+epochs)]
+		below, ok, err := w.below(n, own[0].Plan, own[1:], v)
+		if err != nil || !ok {
+			return nil, ok, err
+		}
+		more = append(more, below...)
+	}
+	return more, true, nil
+}
+
+func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned, bool, error) {
+	if n.tomb {
+		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
+		if p != nil {
+			f.Reason = p.Err
+		}
+		return nil, v.failure(f), nil
+	}
+	if p == nil {
+		if n.depth == 0 && !w.run.State.Over() {
+			return nil, true, nil // the root has not been planned yet
+		}
+		return nil, false, fmt.Errorf("walk run %s: the plan of node %s is missing from the ledger", w.run.ID, n.kid.ID)
+	}
+	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt}) {
+		return nil, false, nil
+	}
+	var more []planned
+	failedBelow, settled := false, 0
+	for slot := range p.Kids {
+		kid := p.Kids[slot]
+		t := newest(tallies, slot)
+		if t != nil {
+			settled++
+		}
+		failedBelow = failedBelow || t != nil && t.Fail.Has(slot)
+		child := planned{pid: schema.PIDOf(w.run.ID, schema.Place{Parent: p.PID, Slot: slot}), kid: kid, depth: p.Depth + kid.Deeper}
+		if kid.Group != nil {
+			child.pid = *kid.Group
+		}
+		switch {
+		case t == nil:
+			// Not settled: of a run that goes on, what is below counts so far.
+		case t.Via.Has(slot):
+			if w.failuresOnly && !t.Fail.Has(slot) {
+				continue
+			}
+			more = append(more, child)
+		case t.Fail.Has(slot):
+			child.tomb = true
+			more = append(more, child)
+		default:
+			if !v.unit(Unit{PID: child.pid, Leaf: true}) {
+				return nil, false, nil
+			}
+		}
+	}
+	if w.failuresOnly && p.Type == Live && !failedBelow && settled == len(p.Kids) {
+		// It is here because it failed, and nothing below it did.
+		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
+		if !v.failure(f) {
+			return nil, false, nil
+		}
+	}
+	return more, true, nil
+}
+
+// newest is the tally of the last epoch in which a slot settled.
+func newest(tallies []Record, slot int) *Tally {
+	for i := len(tallies) - 1; i >= 0; i-- {
+		if t := tallies[i].Tally; t != nil && t.Done.Has(slot) {
+			return t
+		}
+	}
+	return nil
+}

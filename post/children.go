@@ -1,0 +1,52 @@
+package post
+
+import (
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/schema"
+)
+
+// Parent is what the messages of a plan's children are made from.
+type Parent struct {
+	Run    string
+	Plan   *ledger.Plan
+	Header schema.Header // of the plan, in the epoch of the messages
+	Epoch  int
+	Share  schema.Share // that all children of the plan divide
+	Kind   string       // of the plan's node; names the messages of groups
+	Re     int
+}
+
+// Children makes the messages of the children in the given slots.
+func (p *Parent) Children(slots ledger.Slots) []Letter {
+	shares := p.Share.Split(Weights(p.Plan.Kids))
+	letters := make([]Letter, 0, slots.Len())
+	for slot := range slots.All {
+		if slot >= len(p.Plan.Kids) {
+			break
+		}
+		kid := &p.Plan.Kids[slot]
+		h := p.Header
+		m := schema.Message{
+			V: schema.Version, Run: p.Run, Op: schema.OpNode, Kind: kid.Kind, ID: kid.ID, Args: kid.Args,
+			Up:  schema.Place{Parent: p.Plan.PID, Slot: slot},
+			Hdr: &h, MID: schema.NewMID(), Re: p.Re, Epoch: p.Epoch,
+			Depth: p.Plan.Depth + kid.Deeper, Share: shares[slot],
+		}
+		if kid.Group != nil {
+			g := *kid.Group
+			m.Op, m.Group, m.Kind = schema.OpGroup, &g, p.Kind
+		}
+		letters = append(letters, Letter{Message: m})
+	}
+	return letters
+}
+
+// Weights are the weights of children, none of them 0; a group weighs as many as
+// the children below it.
+func Weights(kids []ledger.Kid) []uint32 {
+	w := make([]uint32, len(kids))
+	for i := range kids {
+		w[i] = max(kids[i].Weight, 1)
+	}
+	return w
+}

@@ -1,0 +1,98 @@
+// Package post signs messages and sends them until the queue has them, marking
+// what may have been sent twice.
+package post
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/schema"
+)
+
+// Poster sends node messages to a queue.
+type Poster struct {
+	Queue queue.Queue
+	Keys  *schema.Keyring // nil: unsigned
+}
+
+// Letter is a message and how long it stays invisible at first.
+type Letter struct {
+	Message schema.Message
+	Delay   time.Duration
+}
+
+// Send posts all letters and returns nil once every one of them is durable. An
+// entry that failed is sent again, and again, as a possible duplicate with a new
+// message id, with growing pauses until ctx ends. Only a message that can never
+// be sent ends it early.
+func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
+	entries := make([]queue.Entry, len(letters))
+	for i := range letters {
+		e, err := p.entry(&letters[i])
+		if err != nil {
+			return err
+		}
+		entries[i] = e
+	}
+	pause := 50 * time.Millisecond
+	for len(entries) > 0 {
+		errs := p.Queue.Send(ctx, entries)
+		var again []Letter
+		var last error
+		for i, err := range errs {
+			switch {
+			case err == nil:
+			case errors.Is(err, queue.ErrTooLarge), errors.Is(err, queue.ErrClosed):
+				return fmt.Errorf("post node %s: %w", letters[i].Message.ID, err)
+			default:
+				last = err
+				again = append(again, letters[i])
+			}
+		}
+		if len(again) == 0 {
+			return nil
+		}
+		if err := wait(ctx, pause); err != nil {
+			return fmt.Errorf("post node %s: %w", again[0].Message.ID, errors.Join(last, err))
+		}
+		pause = min(2*pause, 5*time.Second)
+		letters, entries = again, entries[:0]
+		for i := range letters {
+			m := &letters[i].Message
+			m.Re = max(m.Re, schema.PostAgain)
+			if m.Tries == 0 {
+				// Another post of the node. The copy of a retried message stays the
+				// same message: its id may own the plan, and must find it.
+				m.MID = schema.NewMID()
+			}
+			e, err := p.entry(&letters[i])
+			if err != nil {
+				return err
+			}
+			entries = append(entries, e)
+		}
+	}
+	return nil
+}
+
+func (p *Poster) entry(l *Letter) (queue.Entry, error) {
+	body, err := l.Message.Encode()
+	if err != nil {
+		return queue.Entry{}, err
+	}
+	return queue.Entry{Body: body, Attrs: p.Keys.Sign(body), Group: l.Message.Run, Delay: l.Delay}, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,105 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"unicode/utf8"
+)
+
+// FieldError names a field, the value it had and what was wanted.
+type FieldError struct {
+	Field, Value, Want string
+}
+
+func (e *FieldError) Error() string {
+	v := e.Value
+	if len(v) > 80 {
+		v = v[:80] + "…"
+	}
+	return fmt.Sprintf("%s is %q, want %s", e.Field, v, e.Want)
+}
+
+var (
+	runName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	kindName = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
+)
+
+// CheckRunName says what is wrong with the name of a run: it becomes a file
+// name, a message group and part of keys.
+func CheckRunName(name string) error {
+	if !runName.MatchString(name) {
+		return &FieldError{Field: "run", Value: name, Want: "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"}
+	}
+	return nil
+}
+
+// CheckKind says what is wrong with the name of a kind.
+func CheckKind(kind string) error {
+	if len(kind) > MaxKind || !kindName.MatchString(kind) {
+		return &FieldError{Field: "kind", Value: kind, Want: "lower-case words joined by '.', '_' or '-', at most 64 bytes"}
+	}
+	return nil
+}
+
+// Validate says what is wrong with a message; nil is a message the engine can take.
+func (m *Message) Validate() error {
+	bad := func(field, value, want string) error { return &FieldError{Field: field, Value: value, Want: want} }
+	num := strconv.Itoa
+	if m.V != Version {
+		return bad("v", num(m.V), num(Version))
+	}
+	if err := CheckRunName(m.Run); err != nil {
+		return err
+	}
+	switch m.Op {
+	case OpNode, OpGroup, OpReduce, OpClimb:
+	default:
+		return bad("op", string(m.Op), "node, group, reduce or climb")
+	}
+	if err := CheckKind(m.Kind); err != nil {
+		return err
+	}
+	switch {
+	case len(m.ID) > MaxID || !utf8.ValidString(m.ID):
+		return bad("id", m.ID, "UTF-8 of at most 4096 bytes")
+	case !m.Up.valid():
+		return bad("up.slot", num(m.Up.Slot), "0 to 255, and 0 at the root")
+	case m.Re < PostOriginal || m.Re > PostAdopt:
+		return bad("re", num(m.Re), "0, 1 or 2")
+	case m.Epoch < 0:
+		return bad("ep", num(m.Epoch), "0 or more")
+	case m.Tries < 0:
+		return bad("try", num(m.Tries), "0 or more")
+	case m.Depth < 0 || m.Depth > MaxDepth:
+		return bad("depth", num(m.Depth), "0 to 10000")
+	case m.Op == OpGroup && m.Group == nil:
+		return bad("grp", "missing", "the group's id")
+	case m.Group != nil && m.Op != OpGroup && m.Op != OpClimb:
+		return bad("grp", m.Group.String(), "none for op "+string(m.Op))
+	case m.Group != nil && *m.Group == PID{}:
+		return bad("grp", m.Group.String(), "the group's id, not the run's")
+	case m.Hdr == nil && !m.Up.IsRoot() && m.Op == OpNode:
+		return bad("hdr", "missing", "the header of the parent's plan")
+	case m.Hdr != nil && (m.Hdr.Required < 1 || m.Hdr.Required > MaxSlots):
+		return bad("hdr.k", num(m.Hdr.Required), "1 to 256")
+	case m.Hdr != nil && !m.Hdr.Up.valid():
+		return bad("hdr.up.slot", num(m.Hdr.Up.Slot), "0 to 255, and 0 at the root")
+	case len(m.Args) > 0 && !isObject(m.Args):
+		return bad("args", string(m.Args), "a JSON object")
+	}
+	return nil
+}
+
+// valid reports whether a plan can have the slot, and the run, which has one.
+func (p Place) valid() bool {
+	return p.Slot >= 0 && p.Slot < MaxSlots && (p.Slot == 0 || !p.IsRoot())
+}
+
+// isObject reports whether the text is one JSON object in UTF-8: what Encode
+// can send and Parse will take.
+func isObject(text []byte) bool {
+	return bytes.HasPrefix(skipSpace(text), []byte("{")) && json.Valid(text) && utf8.Valid(text)
+}

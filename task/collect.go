@@ -1,0 +1,181 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+)
+
+// maxPages is how many groups one plan refers to: each takes about 30 bytes, and
+// they too must fit into ledger.MaxBytes.
+const maxPages = 100
+
+// collector gathers the children of one unit into the kids of one plan. What
+// does not fit into one plan goes to groups: pages of children that are written
+// ahead, under the attempt, and that the plan then refers to. Memory stays
+// constant: per level at most one page of groups that wait to be told their
+// parent.
+type collector struct {
+	ctx     context.Context
+	ledger  ledger.Ledger
+	run     string
+	node    schema.PID
+	attempt uint64
+	depth   int
+	epoch   int
+
+	packer  ledger.Packer
+	kids    []ledger.Kid
+	weights uint64  // of kids
+	count   uint64  // children below kids
+	levels  []level // levels[i] holds the groups of height i
+}
+
+type level struct {
+	made  int           // groups of this height so far
+	pages []ledger.Plan // groups whose parent is not full yet
+}
+
+// check refuses a child that could not be posted; the error names the field.
+func check(parentKind string, depth int, c *processor.Child) (ledger.Kid, error) {
+	kind := c.Kind
+	if kind == "" {
+		kind = parentKind
+	} else if err := schema.CheckKind(kind); err != nil {
+		return ledger.Kid{}, processor.Permanent(fmt.Errorf("reveal child %q: %w", c.ID, err))
+	}
+	bad := func(field, value, want string) error {
+		return processor.Permanent(fmt.Errorf("reveal child: %w", &schema.FieldError{Field: field, Value: value, Want: want}))
+	}
+	switch {
+	case len(c.ID) > schema.MaxID || !utf8.ValidString(c.ID):
+		return ledger.Kid{}, bad("id", c.ID, "UTF-8 of at most 4096 bytes")
+	case depth > schema.MaxDepth:
+		return ledger.Kid{}, bad("depth", strconv.Itoa(depth), "at most 10000 levels; does the tree have a cycle?")
+	case len(c.Args) > schema.MaxMessage/2:
+		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "at most 524288 bytes")
+	case len(c.Args) > 0 && (c.Args[0] != '{' || c.Args[len(c.Args)-1] != '}'):
+		return ledger.Kid{}, bad("args", string(c.Args), "a JSON object")
+	}
+	return ledger.Kid{Kind: kind, ID: c.ID, Args: c.Args, Weight: c.Weight}, nil
+}
+
+// add appends a child.
+func (c *collector) add(k ledger.Kid) error {
+	if !c.packer.Add(k) {
+		if err := c.page(); err != nil {
+			return err
+		}
+		c.packer.Add(k)
+	}
+	c.kids = append(c.kids, k)
+	c.weights += uint64(max(k.Weight, 1))
+	c.count++
+	return nil
+}
+
+// page turns the kids gathered so far into a group.
+func (c *collector) page() error {
+	kids, weights, count := c.kids, c.weights, c.count
+	c.packer, c.kids, c.weights, c.count = ledger.Packer{}, nil, 0, 0
+	return c.push(0, kids, weights, count)
+}
+
+// push adds a group of the given height; a full page of groups becomes a group
+// one level higher, and only then do its members know their place.
+func (c *collector) push(height int, kids []ledger.Kid, weights, count uint64) error {
+	if height == len(c.levels) {
+		c.levels = append(c.levels, level{})
+	}
+	l := &c.levels[height]
+	if len(l.pages) == maxPages {
+		if err := c.close(height); err != nil {
+			return err
+		}
+		l = &c.levels[height]
+	}
+	l.pages = append(l.pages, ledger.Plan{
+		PID: schema.GroupPID(c.node, c.attempt, height, l.made), Run: c.run, Type: ledger.Group,
+		Epoch: c.epoch, Kids: kids, Attempt: c.attempt, Depth: c.depth,
+		// Until it is written, a page keeps here what its parent must know of it.
+		Own: schema.Account{Nodes: int64(count), Objects: int64(weights)},
+	})
+	l.made++
+	return nil
+}
+
+// close makes one group of the pages that wait at a height and writes them.
+func (c *collector) close(height int) error {
+	if height+1 == len(c.levels) {
+		c.levels = append(c.levels, level{})
+	}
+	pid := schema.GroupPID(c.node, c.attempt, height+1, c.levels[height+1].made)
+	kids, weights, count, err := c.write(height, pid)
+	if err != nil {
+		return err
+	}
+	return c.push(height+1, kids, weights, count)
+}
+
+// write stores the pages that wait at a height as the children of a parent.
+func (c *collector) write(height int, parent schema.PID) (kids []ledger.Kid, weights, count uint64, err error) {
+	l := &c.levels[height]
+	var most uint64 = 1
+	for i := range l.pages {
+		most = max(most, uint64(l.pages[i].Own.Objects))
+	}
+	for i := range l.pages {
+		p := &l.pages[i]
+		below, weight := uint64(p.Own.Nodes), uint64(p.Own.Objects)
+		p.Own = schema.Account{}
+		p.Up = schema.Place{Parent: parent, Slot: i}
+		if _, _, err := c.ledger.Plan(c.ctx, *p); err != nil {
+			return nil, 0, 0, fmt.Errorf("write group: %w", err)
+		}
+		pid := p.PID
+		kids = append(kids, ledger.Kid{ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})
+		weights += weight
+		count += below
+	}
+	l.pages = nil
+	return kids, weights, count, nil
+}
+
+// plan ends the collection: the kids of the node's plan, which are the children
+// or, where they did not fit, groups of them.
+func (c *collector) plan() ([]ledger.Kid, error) {
+	if len(c.levels) == 0 {
+		return c.kids, nil
+	}
+	if len(c.kids) > 0 {
+		if err := c.page(); err != nil {
+			return nil, err
+		}
+	}
+	for h := 0; h < len(c.levels)-1; h++ {
+		if len(c.levels[h].pages) > 0 {
+			if err := c.close(h); err != nil {
+				return nil, err
+			}
+		}
+	}
+	kids, _, _, err := c.write(len(c.levels)-1, c.node)
+	return kids, err
+}
+
+// wide reports whether the children no longer fit into one plan.
+func (c *collector) wide() bool { return len(c.levels) > 0 }
+
+// scale brings a weight into 32 bits, most becoming the largest.
+func scale(weight, most uint64) uint32 {
+	for most > 1<<31 {
+		most >>= 1
+		weight >>= 1
+	}
+	return uint32(max(weight, 1)) //nolint:gosec // at most 2^31 after scaling
+}

@@ -1,0 +1,132 @@
+package task
+
+import (
+	"context"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+)
+
+// todo is a node that may be processed inline.
+type todo struct {
+	kid   ledger.Kid
+	share schema.Share
+	depth int
+	at    schema.Place // its place below the unit's node, for its key
+}
+
+// inline processes the children that the unit's node revealed, and theirs, depth
+// first, until the budget of nodes is spent or the unit is due. What is left, and
+// what failed or cannot be done inline, goes back to the collector: the frontier
+// that will be posted.
+func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
+	budget := u.run.Options.Inline - 1
+	stack := push(nil, c.kids, u.m.Share-res.share, u.m.Depth+1, u.pid)
+	*c = collector{
+		ctx: c.ctx, ledger: c.ledger, run: c.run, node: c.node,
+		attempt: c.attempt, depth: c.depth, epoch: c.epoch,
+	}
+	var kept []todo
+	out := u.newOutput(ctx, nil)
+	out.inline = true
+	last := u.began
+	for n := 0; len(stack) > 0 && n < budget; n++ {
+		// Looking at the clock costs as much as a small node.
+		if n%16 == 0 || time.Since(last) > time.Millisecond {
+			last = time.Now()
+			if due := u.due(); due != processor.NotDue && (due != processor.Share || len(stack)+len(kept) > 1) {
+				break
+			}
+		}
+		next := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if !u.inlinable(next.kid.Kind) {
+			kept = append(kept, next)
+			continue
+		}
+		out.reset()
+		out.at = next.at
+		out.node.ID, out.node.Kind, out.node.Args = next.kid.ID, next.kid.Kind, next.kid.Args
+		out.node.Depth, out.node.Share = next.depth, next.share
+		if err := out.run(u.t.cfg.Processors[next.kid.Kind]); err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			kept = append(kept, next) // it fails again, or not, as a message of its own
+			continue
+		}
+		for _, b := range out.blocks {
+			if err := u.write(ctx, b.stream, b.data, b.rows); err != nil {
+				return err
+			}
+		}
+		res.own = res.own.Add(schema.Account{Nodes: 1, Objects: out.objects, Bytes: out.bytes})
+		if len(out.kids) == 0 {
+			res.share += next.share
+			continue
+		}
+		own := next.share.Keep(out.keep)
+		res.share += own
+		stack = push(stack, out.kids, next.share-own, next.depth+1, out.key())
+	}
+	return frontier(c, kept, stack)
+}
+
+// inlinable reports whether nodes of a kind can be done within another unit. One
+// that reduces cannot: its reduce needs a plan of its own to follow.
+func (u *unit) inlinable(kind string) bool {
+	p, ok := u.t.cfg.Processors[kind]
+	if !ok {
+		return false
+	}
+	_, reduces := p.(processor.Reducer)
+	return !reduces
+}
+
+// push puts children on the stack, the first on top.
+func push(stack []todo, kids []ledger.Kid, share schema.Share, depth int, parent schema.PID) []todo {
+	var total, before uint64
+	for i := range kids {
+		total += uint64(max(kids[i].Weight, 1))
+	}
+	first := len(stack)
+	var given schema.Share
+	for i := range kids {
+		before += uint64(max(kids[i].Weight, 1))
+		upTo := share.Part(before, total)
+		stack = append(stack, todo{kid: kids[i], share: upTo - given, depth: depth, at: schema.Place{Parent: parent, Slot: i}})
+		given = upTo
+	}
+	for i, j := first, len(stack)-1; i < j; i, j = i+1, j-1 {
+		stack[i], stack[j] = stack[j], stack[i]
+	}
+	return stack
+}
+
+// frontier hands what is left to the collector, with weights by its shares.
+func frontier(c *collector, parts ...[]todo) error {
+	var most schema.Share
+	even := true
+	for _, part := range parts {
+		for i := range part {
+			even = even && (most == 0 || part[i].share == most)
+			most = max(most, part[i].share)
+		}
+	}
+	for _, part := range parts {
+		for i := range part {
+			kid := part[i].kid
+			kid.Weight = 0
+			if !even {
+				kid.Weight = scale(uint64(part[i].share), uint64(most))
+			}
+			kid.Deeper = part[i].depth - c.depth
+			if err := c.add(kid); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

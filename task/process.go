@@ -1,0 +1,192 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+)
+
+// result is what one attempt brought forth: all that is done, and what is left.
+type result struct {
+	own   schema.Account
+	share schema.Share // done with
+	kids  []ledger.Kid
+}
+
+// process does the node's work and commits it.
+func (u *unit) process(ctx context.Context) (verdict, error) {
+	res, err := u.attemptNode(ctx)
+	if err == nil && len(res.kids) == 0 {
+		err = u.reduceLeaf(ctx, &res)
+	}
+	if err != nil {
+		u.abort()
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		return u.fail(ctx, err)
+	}
+	if u.redo {
+		res.own.Failures--
+	}
+	if u.part != nil {
+		if res.own, err = u.part.Commit(ctx, len(res.kids) == 0, res.own); err != nil {
+			if ctx.Err() == nil && errors.Is(err, sink.ErrFull) {
+				return u.fail(ctx, err)
+			}
+			return 0, fmt.Errorf("commit results of node %s: %w", u.m.ID, err)
+		}
+	}
+	if len(res.kids) == 0 {
+		return u.commitLeaf(ctx, res)
+	}
+	return u.commitPlan(ctx, res)
+}
+
+// commitLeaf settles a node that has no children left.
+func (u *unit) commitLeaf(ctx context.Context, res result) (verdict, error) {
+	s := ledger.Settlement{At: u.m.Up, Account: res.own, Header: u.m.Hdr, Unfenced: true}
+	if !u.suspect {
+		return u.settle(ctx, s, res.own, res.share)
+	}
+	// Another attempt may hold a plan: the plan record arbitrates.
+	p := u.plan(ledger.Leaf, res)
+	stored, _, err := u.t.cfg.Ledger.Plan(ctx, p)
+	if err != nil {
+		return 0, fmt.Errorf("plan node %s: %w", u.m.ID, err)
+	}
+	v, decided, err := u.follow(ctx, &stored)
+	if err == nil && !decided {
+		err = fmt.Errorf("plan node %s: a tomb of an earlier epoch was kept", u.m.ID)
+	}
+	return v, err
+}
+
+// commitPlan makes the children durable and posts them.
+func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
+	p := u.plan(ledger.Live, res)
+	stored, won, err := u.t.cfg.Ledger.Plan(ctx, p)
+	if err != nil {
+		return 0, fmt.Errorf("plan node %s: %w", u.m.ID, err)
+	}
+	if !won {
+		v, decided, err := u.follow(ctx, &stored)
+		if err == nil && !decided {
+			err = fmt.Errorf("plan node %s: a tomb of an earlier epoch was kept", u.m.ID)
+		}
+		return v, err
+	}
+	u.t.figures.settled(u.m.Run, res.own, res.share, u.m.Epoch)
+	if u.suspect {
+		if v, claimed, err := u.claim(ctx); err != nil || !claimed {
+			return v, err
+		}
+	}
+	h := u.header(&p, 0)
+	return done, u.postKids(ctx, &p, h, p.Share, ledger.FirstSlots(len(p.Kids)), schema.PostOriginal)
+}
+
+func (u *unit) plan(t ledger.PlanType, res result) ledger.Plan {
+	return ledger.Plan{
+		PID: u.pid, Run: u.m.Run, Type: t, Epoch: u.m.Epoch, Kids: res.kids, Own: res.own, Up: u.m.Up,
+		Reduce: u.reducer() != nil, Attempt: u.attempt, MID: u.m.MID,
+		Depth: u.m.Depth + 1, Share: u.m.Share - res.share,
+	}
+}
+
+// attemptNode runs the processor on the unit's node and then, within the inline
+// budget, on what it revealed.
+func (u *unit) attemptNode(ctx context.Context) (result, error) {
+	proc, ok := u.t.cfg.Processors[u.m.Kind]
+	if !ok {
+		return result{}, processor.Permanent(fmt.Errorf("process node: kind %q is unknown to this task", u.m.Kind))
+	}
+	c := collector{
+		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
+		attempt: u.attempt, depth: u.m.Depth + 1, epoch: u.m.Epoch,
+	}
+	out := u.newOutput(ctx, &c)
+	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
+	out.node.Depth, out.node.Tries, out.node.Share = u.m.Depth, u.m.Tries, u.m.Share
+	if err := out.run(proc); err != nil {
+		return result{}, err
+	}
+	res := result{own: schema.Account{Nodes: 1, Objects: out.objects, Bytes: out.bytes}, share: u.m.Share}
+	if c.count == 0 && !c.wide() {
+		return res, nil
+	}
+	res.share = u.m.Share.Keep(out.keep)
+	if !c.wide() && u.run.Options.Inline > 0 {
+		if err := u.inline(ctx, &c, &res); err != nil {
+			return result{}, err
+		}
+	}
+	var err error
+	res.kids, err = c.plan()
+	return res, err
+}
+
+// reduceLeaf runs the reduce of a node below which nothing is left to settle.
+func (u *unit) reduceLeaf(ctx context.Context, res *result) error {
+	r := u.reducer()
+	if r == nil {
+		return nil
+	}
+	out, err := u.runReduce(ctx, r, res.own)
+	if err != nil {
+		return err
+	}
+	res.own = res.own.Add(schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes})
+	return nil
+}
+
+func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Account) (*output, error) {
+	out := u.newOutput(ctx, nil)
+	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
+	out.node.Depth, out.node.Tries = u.m.Depth, u.m.Tries
+	err := guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
+	return out, err
+}
+
+// abort forgets what the attempt has written.
+func (u *unit) abort() {
+	if u.part != nil {
+		u.part.Abort()
+		u.part = nil
+	}
+}
+
+// due says whether the unit should end.
+func (u *unit) due() processor.Due {
+	t := u.t
+	if t.stopping.Load() {
+		return processor.Stop
+	}
+	age := time.Since(u.began)
+	switch {
+	case age >= t.cfg.Checkpoint:
+		return processor.Checkpoint
+	case age >= t.cfg.ShareAfter && t.inbox.hungry():
+		return processor.Share
+	default:
+		return processor.NotDue
+	}
+}
+
+// guard makes of a panic in a processor an error of its node: one bad node must
+// not end the others' work.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("processor panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn()
+}

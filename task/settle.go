@@ -1,0 +1,267 @@
+package task
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+)
+
+// settle commits the node's slot, the one write of a leaf, and climbs. The figures
+// count what is new with it: own and share.
+func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Account, share schema.Share) (verdict, error) {
+	s.Run, s.Epoch = u.m.Run, u.m.Epoch
+	tally, outcome, err := u.t.cfg.Ledger.Settle(ctx, s)
+	if err != nil {
+		return 0, fmt.Errorf("settle node %s: %w", u.m.ID, err)
+	}
+	switch outcome {
+	case ledger.Claimed:
+		return u.yield(ctx)
+	case ledger.Won:
+		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+	}
+	if s.At.IsRoot() {
+		return u.over()
+	}
+	return u.after(ctx, s.At.Parent, tally)
+}
+
+// yield ends a leaf whose slot another attempt's plan has claimed. If that plan
+// is this message's own, an earlier delivery of it wrote the plan and may have
+// died before it posted: the message must stay for a later delivery.
+func (u *unit) yield(ctx context.Context) (verdict, error) {
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: u.pid}})
+	if err != nil {
+		return 0, fmt.Errorf("read plan of node %s: %w", u.m.ID, err)
+	}
+	if p := rec[0].Plan; p != nil && p.MID != u.m.MID {
+		return done, nil
+	}
+	return letGo, nil
+}
+
+// after is what follows the settlement of a slot of plan p: nothing, while others
+// are missing; otherwise the plan is complete, and what it belongs to is reduced
+// or settled in turn, and so on up. Every step can be repeated by another worker:
+// complete tallies never change.
+func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (verdict, error) {
+	for {
+		h := tally.Header
+		if h == nil {
+			var err error
+			if h, err = u.readHeader(ctx, p); err != nil {
+				return 0, err
+			}
+		}
+		if tally.Done.Len() < h.Required {
+			return done, nil
+		}
+		failed := tally.Fail.Len() > 0
+		if h.Reduce && !failed {
+			return u.postReduce(ctx, h.Up, nil)
+		}
+		s := ledger.Settlement{
+			Run: u.m.Run, At: h.Up, Epoch: u.m.Epoch,
+			Account: tally.Sum.Add(h.Own), Failed: failed, Via: true,
+		}
+		next, _, err := u.t.cfg.Ledger.Settle(ctx, s)
+		if err != nil {
+			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
+		}
+		if h.Up.IsRoot() {
+			return u.over()
+		}
+		p, tally = h.Up.Parent, next
+	}
+}
+
+// over is the end of the run: its last settlement is made.
+func (u *unit) over() (verdict, error) {
+	u.t.control.forget(u.m.Run)
+	u.t.cfg.Over(u.m.Run)
+	return done, nil
+}
+
+// readHeader makes the header of a plan from the ledger, where no settler of its
+// slots knew it: all children have children themselves.
+func (u *unit) readHeader(ctx context.Context, pid schema.PID) (*schema.Header, error) {
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{
+		{PID: pid},
+		{PID: pid, Tally: true, Epoch: u.m.Epoch - 1},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read plan above node %s: %w", u.m.ID, err)
+	}
+	p := rec[0].Plan
+	if p == nil {
+		return nil, fmt.Errorf("read plan above node %s: it is missing from the ledger", u.m.ID)
+	}
+	failed := 0
+	if rec[1].Tally != nil {
+		failed = rec[1].Tally.Fail.Len()
+	}
+	h := u.header(p, failed)
+	return &h, nil
+}
+
+// climb looks whether the plan of a node is complete (sent by a sweep).
+func (u *unit) climb(ctx context.Context) (verdict, error) {
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: u.pid, Tally: true, Epoch: u.m.Epoch}})
+	if err != nil {
+		return 0, fmt.Errorf("read tally of node %s: %w", u.m.ID, err)
+	}
+	if rec[0].Tally == nil {
+		return done, nil
+	}
+	return u.after(ctx, u.pid, *rec[0].Tally)
+}
+
+// giveUp settles the node as failed. The tomb comes first: it arbitrates against
+// a plan that a slower attempt may still write.
+func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
+	own := schema.Account{Failures: 1}
+	if u.redo {
+		own.Failures = 0 // it is counted already
+	}
+	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
+		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
+		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth + 1, Err: firstLine(why),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
+	}
+	v, _, err := u.follow(ctx, &stored)
+	return v, err
+}
+
+// bury settles a tomb of this epoch and copies the message to the dead letters,
+// unless the node has succeeded elsewhere.
+func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
+	tally, outcome, err := u.t.cfg.Ledger.Settle(ctx, ledger.Settlement{
+		Run: u.m.Run, At: u.m.Up, Epoch: u.m.Epoch, Account: p.Own, Failed: true, Header: u.m.Hdr,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("settle failed node %s: %w", u.m.ID, err)
+	}
+	if outcome == ledger.Won {
+		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+	}
+	if outcome == ledger.Won || outcome == ledger.Already && tally.Fail.Has(u.m.Up.Slot) {
+		body, err := u.m.Encode()
+		if err != nil {
+			return 0, err
+		}
+		if err := u.t.deadLetter(ctx, body, u.t.cfg.Keys.Sign(body), p.Err); err != nil {
+			return 0, fmt.Errorf("copy node %s to the dead letters: %w", u.m.ID, err)
+		}
+	}
+	if u.m.Up.IsRoot() {
+		return u.over()
+	}
+	return u.after(ctx, u.m.Up.Parent, tally)
+}
+
+// postReduce posts the reduce of the node at a place; its plan may be known.
+func (u *unit) postReduce(ctx context.Context, at schema.Place, p *ledger.Plan) (verdict, error) {
+	m := schema.Message{
+		V: schema.Version, Run: u.m.Run, Op: schema.OpReduce, Up: at,
+		MID: schema.NewMID(), Epoch: u.m.Epoch,
+	}
+	if p != nil && at == u.m.Up {
+		m.Kind, m.ID, m.Args, m.Depth = u.m.Kind, u.m.ID, u.m.Args, u.m.Depth
+		return done, u.t.poster.Send(ctx, post.Letter{Message: m})
+	}
+	kid, depth, err := u.kidAt(ctx, at)
+	if err != nil {
+		return 0, err
+	}
+	m.Kind, m.ID, m.Args, m.Depth = kid.Kind, kid.ID, kid.Args, depth
+	return done, u.t.poster.Send(ctx, post.Letter{Message: m})
+}
+
+// kidAt is the node at a place, as the plan above it has it.
+func (u *unit) kidAt(ctx context.Context, at schema.Place) (ledger.Kid, int, error) {
+	if at.IsRoot() {
+		return u.run.Root, 0, nil
+	}
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: at.Parent}})
+	if err != nil {
+		return ledger.Kid{}, 0, fmt.Errorf("read plan above node %s: %w", u.m.ID, err)
+	}
+	p := rec[0].Plan
+	if p == nil || at.Slot >= len(p.Kids) {
+		return ledger.Kid{}, 0, fmt.Errorf("read plan above node %s: it is missing from the ledger", u.m.ID)
+	}
+	return p.Kids[at.Slot], p.Depth, nil
+}
+
+// reduce runs the second step of a node and settles it.
+func (u *unit) reduce(ctx context.Context) (verdict, error) {
+	keys := []ledger.Key{{PID: u.pid}}
+	for e := range u.m.Epoch + 1 {
+		keys = append(keys, ledger.Key{PID: u.pid, Tally: true, Epoch: e})
+	}
+	rec, err := u.t.cfg.Ledger.Read(ctx, keys)
+	if err != nil {
+		return 0, fmt.Errorf("read tallies of node %s: %w", u.m.ID, err)
+	}
+	p := rec[0].Plan
+	if p == nil {
+		return 0, fmt.Errorf("reduce node %s: its plan is missing from the ledger", u.m.ID)
+	}
+	sum := p.Own
+	for _, r := range rec[1:] {
+		if r.Tally != nil {
+			sum = sum.Add(r.Tally.Sum)
+		}
+	}
+	// What settles is this epoch's difference.
+	var own schema.Account
+	if now := rec[len(rec)-1].Tally; now != nil {
+		own = now.Sum
+	}
+	if p.Epoch == u.m.Epoch {
+		own = own.Add(p.Own)
+	} else if last := rec[len(rec)-2].Tally; last == nil || last.Fail.Len() == 0 {
+		own.Failures-- // the reduce itself had failed, and is counted
+	}
+
+	s := ledger.Settlement{At: u.m.Up, Via: true}
+	before, r := own, u.reducer()
+	if r == nil {
+		err = processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))
+	} else {
+		var out *output
+		if out, err = u.runReduce(ctx, r, sum); err == nil {
+			own.Reduces++
+			own.Objects += out.objects
+			own.Bytes += out.bytes
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return 0, context.Cause(ctx)
+	case err == nil:
+		s.Account = own
+		return u.settle(ctx, s, own.Minus(before), 0)
+	case processor.IsPermanent(err) || u.m.Tries >= u.run.Options.Retries:
+		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
+		own.Failures++
+		s.Account, s.Failed = own, true
+		return u.settle(ctx, s, own.Minus(before), 0)
+	default:
+		return u.fail(ctx, err)
+	}
+}
+
+func firstLine(err error) string {
+	s := printable(err.Error())
+	if len(s) > 1000 {
+		s = s[:1000]
+	}
+	return s
+}

@@ -1,0 +1,203 @@
+// Package task is the engine: it receives messages, has nodes processed, plans
+// and posts their children, settles what is done and deletes the message, until
+// it is stopped. docs/state-machine.md is its protocol.
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+)
+
+// Config is what a task is made of. Queue, Ledger, Processors and Sink are
+// required; every duration has a default.
+type Config struct {
+	ID         string          // of this process; distinct among all that work together
+	Queue      queue.Queue     // where nodes wait
+	Dead       queue.Queue     // where messages go that cannot be executed
+	Ledger     ledger.Ledger   //
+	Board      ledger.Board    // nil: figures are not reported
+	Processors processor.Set   //
+	Keys       *schema.Keyring // nil: messages are neither signed nor verified
+
+	// Sink opens where the results of a run go; called once a run. The task does
+	// not close it.
+	Sink func(context.Context, ledger.Run) (sink.Sink, error)
+	// Over is called, perhaps more than once, when this task has seen a run end.
+	Over func(run string)
+
+	Concurrency int           // slots: nodes worked on at a time; default 16
+	Visibility  time.Duration // of a received message, extended while it is held; default 30 s
+	Wait        time.Duration // long polling; default 20 s
+	Checkpoint  time.Duration // a unit is asked to commit after this time; default 1 s
+	ShareAfter  time.Duration // a unit shares its work after this time when somebody is idle; default 20 ms
+	Control     time.Duration // how old the known state of a run may be; default 1 s
+	Report      time.Duration // between two reports to the board; default 2 s
+	Grace       time.Duration // for units to end when the task stops; default 10 s
+	Backoff     time.Duration // before the first retry of a node, doubled each time; default 1 s
+	Log         *slog.Logger  // default: discard
+}
+
+func (c *Config) defaults() error {
+	switch {
+	case c.Queue == nil || c.Dead == nil || c.Ledger == nil || c.Sink == nil:
+		return errors.New("make task: queue, dead-letter queue, ledger and sink are required")
+	case len(c.Processors) == 0:
+		return errors.New("make task: no processor given")
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.ID == "" {
+		c.ID = fmt.Sprintf("%016x", uint64(schema.NewMID()))
+	}
+	if c.Over == nil {
+		c.Over = func(string) {}
+	}
+	if c.Concurrency <= 0 {
+		c.Concurrency = 16
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.Visibility, 30 * time.Second},
+		{&c.Wait, 20 * time.Second},
+		{&c.Checkpoint, time.Second},
+		{&c.ShareAfter, 20 * time.Millisecond},
+		{&c.Control, time.Second},
+		{&c.Report, 2 * time.Second},
+		{&c.Grace, 10 * time.Second},
+		{&c.Backoff, time.Second},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return nil
+}
+
+// Task works on the nodes of a queue until it is stopped.
+type Task struct {
+	cfg     Config
+	slots   *slots
+	holder  *holder
+	control *control
+	figures *figures
+	poster  post.Poster
+	inbox   *inbox
+	deletes *deleter
+
+	stopping atomic.Bool // units are asked to end
+	stopOnce sync.Once
+	stopped  chan struct{}
+
+	receiving context.CancelCauseFunc // ends the receivers
+	working   context.CancelCauseFunc // ends the units
+	serving   context.CancelCauseFunc // ends what serves the units
+	receivers sync.WaitGroup
+	units     sync.WaitGroup
+	services  sync.WaitGroup
+}
+
+// New checks the configuration and makes a task that is not yet started.
+func New(c Config) (*Task, error) {
+	if err := c.defaults(); err != nil {
+		return nil, err
+	}
+	t := &Task{cfg: c, slots: newSlots(c.Concurrency), stopped: make(chan struct{})}
+	t.holder = newHolder(c.Queue, c.Visibility, c.Log)
+	t.control = newControl(c.Ledger, c.Sink, c.Control)
+	t.figures = newFigures(c.ID, t.slots)
+	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys}
+	t.inbox = newInbox(t)
+	t.deletes = newDeleter(t)
+	return t, nil
+}
+
+// Start begins to work and returns at once. The task works until Stop, also
+// where ctx, whose values it keeps, has ended.
+func (t *Task) Start(ctx context.Context) {
+	ctx = context.WithoutCancel(ctx)
+	var receiving, working, serving context.Context
+	serving, t.serving = context.WithCancelCause(ctx)
+	working, t.working = context.WithCancelCause(ctx)
+	receiving, t.receiving = context.WithCancelCause(ctx)
+
+	t.services.Go(func() { t.holder.run(serving) })
+	t.services.Go(func() { t.deletes.run(serving) })
+	t.services.Go(func() { t.reporting(serving) })
+	for range t.inbox.receivers() {
+		t.receivers.Go(func() { t.inbox.receive(receiving, working) })
+	}
+	t.receivers.Go(func() { t.inbox.dispatch(receiving) })
+}
+
+// Stop drains: no more messages are received, those not begun are returned,
+// units are asked to end and, after the grace or when ctx ends, made to. It
+// returns when nothing runs any more; further calls wait for the first.
+func (t *Task) Stop(ctx context.Context) {
+	t.stopOnce.Do(func() {
+		defer close(t.stopped)
+		t.stopping.Store(true)
+		t.receiving(ErrDrained)
+		t.receivers.Wait()
+		t.inbox.giveBack(context.WithoutCancel(ctx))
+
+		idle := make(chan struct{})
+		go func() { t.units.Wait(); close(idle) }()
+		grace := time.NewTimer(t.cfg.Grace)
+		defer grace.Stop()
+		select {
+		case <-idle:
+		case <-grace.C:
+		case <-ctx.Done():
+		}
+		t.working(ErrDrained)
+		<-idle
+
+		t.serving(ErrDrained)
+		t.services.Wait()
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := t.figures.report(last, t.cfg.Board); err != nil {
+			t.cfg.Log.Warn("report figures", "error", err)
+		}
+	})
+	<-t.stopped
+}
+
+// SetConcurrency changes the number of slots, n at least 1, while the task works.
+func (t *Task) SetConcurrency(n int) { t.slots.resize(max(n, 1)) }
+
+// Figures are this process's counters, one a run, as of now.
+func (t *Task) Figures() []ledger.Worker { return t.figures.snapshot() }
+
+// Idle reports whether the task holds no message and has none to work on.
+func (t *Task) Idle() bool { return t.holder.count() == 0 }
+
+func (t *Task) reporting(ctx context.Context) {
+	tick := time.NewTicker(t.cfg.Report)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := t.figures.report(ctx, t.cfg.Board); err != nil && ctx.Err() == nil {
+				t.cfg.Log.Warn("report figures", "error", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+)
+
+// unit is the work done for one received message. Its methods are the steps of
+// docs/state-machine.md; between any two of them the process may die.
+type unit struct {
+	t       *Task
+	m       *schema.Message
+	pid     schema.PID
+	run     ledger.Run
+	sink    sink.Sink
+	attempt uint64
+	suspect bool // the ledger is asked before work is done
+	redo    bool // the node was given up in an earlier epoch
+	began   time.Time
+
+	partMu sync.Mutex
+	part   sink.Part // opened by the first write
+}
+
+// handle does what the message asks for.
+func (u *unit) handle(ctx context.Context) (verdict, error) {
+	run, err := u.t.control.get(ctx, u.m.Run, false)
+	if err == nil && run.Epoch < u.m.Epoch {
+		run, err = u.t.control.get(ctx, u.m.Run, true)
+	}
+	switch {
+	case errors.Is(err, ledger.ErrNoRun):
+		return u.orphan(ctx)
+	case err != nil:
+		return 0, err
+	case run.State.Over() || run.Epoch > u.m.Epoch:
+		return done, nil
+	case run.Paused:
+		return later, nil
+	}
+	u.run = run
+	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
+		return 0, err
+	}
+	if u.m.Op == schema.OpClimb {
+		return u.climb(ctx)
+	}
+	if u.suspect || u.m.Op == schema.OpReduce {
+		if v, decided, err := u.ask(ctx); decided || err != nil {
+			return v, err
+		}
+	}
+	switch u.m.Op {
+	case schema.OpGroup:
+		return u.group(ctx)
+	case schema.OpReduce:
+		return u.reduce(ctx)
+	default:
+		return u.process(ctx)
+	}
+}
+
+// orphan is a message of a run the ledger does not know: to the dead letters.
+func (u *unit) orphan(ctx context.Context) (verdict, error) {
+	body, err := u.m.Encode()
+	if err != nil {
+		return 0, err
+	}
+	u.t.figures.rejected()
+	return done, u.t.deadLetter(ctx, body, u.t.cfg.Keys.Sign(body), "no run "+u.m.Run+" in the ledger")
+}
+
+// ask reads what the ledger knows of the node before work is done on it.
+func (u *unit) ask(ctx context.Context) (v verdict, decided bool, err error) {
+	if u.m.Up.IsRoot() {
+		run, err := u.t.control.get(ctx, u.m.Run, true)
+		if err != nil {
+			return 0, true, err
+		}
+		if run.State.Over() || run.Epoch != u.m.Epoch {
+			return done, true, nil
+		}
+	}
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{
+		{PID: u.m.Up.Parent, Tally: true, Epoch: u.m.Epoch},
+		{PID: u.pid},
+	})
+	if err != nil {
+		return 0, true, fmt.Errorf("ask ledger of node %s: %w", u.m.ID, err)
+	}
+	if above := rec[0].Tally; above != nil && above.Done.Has(u.m.Up.Slot) {
+		// Not "it is done, so delete": the attempt that settled it may have died
+		// before it climbed.
+		v, err = u.after(ctx, u.m.Up.Parent, *above)
+		return v, true, err
+	}
+	if plan := rec[1].Plan; plan != nil && u.m.Op == schema.OpNode {
+		return u.follow(ctx, plan)
+	}
+	return 0, false, nil
+}
+
+// follow goes on with the plan that is stored for the node, whoever made it. It
+// is undecided where the plan is the tomb of an earlier epoch: process the node.
+func (u *unit) follow(ctx context.Context, p *ledger.Plan) (v verdict, decided bool, err error) {
+	e := u.m.Epoch
+	switch {
+	case p.Epoch > e:
+		return done, true, nil
+	case p.Type == ledger.Live && p.Epoch == e:
+		if p.MID != u.m.MID && u.m.Re != schema.PostAdopt {
+			// Another message owns the plan and is not deleted before it has
+			// posted: this duplicate ends here instead of walking the subtree.
+			return done, true, nil
+		}
+		v, err = u.adopt(ctx, p)
+	case p.Type == ledger.Live:
+		v, err = u.redrive(ctx, p)
+	case p.Type == ledger.Leaf:
+		v, err = u.settle(ctx, ledger.Settlement{At: u.m.Up, Account: p.Own, Header: u.m.Hdr}, p.Own, u.m.Share)
+	case p.Type == ledger.Tomb && p.Epoch == e:
+		v, err = u.bury(ctx, p)
+	case p.Type == ledger.Tomb:
+		u.redo = true
+		return 0, false, nil
+	default:
+		return 0, true, fmt.Errorf("follow plan of node %s: type %q is unknown", u.m.ID, p.Type)
+	}
+	return v, true, err
+}
+
+// adopt claims the slot for a plan of this epoch and posts what has not settled.
+func (u *unit) adopt(ctx context.Context, p *ledger.Plan) (verdict, error) {
+	v, claimed, err := u.claim(ctx)
+	if err != nil || !claimed {
+		return v, err
+	}
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: p.PID, Tally: true, Epoch: u.m.Epoch}})
+	if err != nil {
+		return 0, fmt.Errorf("read tally of node %s: %w", u.m.ID, err)
+	}
+	missing := ledger.FirstSlots(len(p.Kids))
+	tally := rec[0].Tally
+	if tally != nil {
+		missing = missing.Minus(tally.Done)
+	}
+	if missing.Len() == 0 && tally != nil {
+		return u.after(ctx, p.PID, *tally)
+	}
+	h := u.header(p, 0)
+	return done, u.postKids(ctx, p, h, p.Share, missing, max(schema.PostAgain, u.m.Re))
+}
+
+// claim marks in the parent's tally that a plan exists for the node.
+func (u *unit) claim(ctx context.Context) (v verdict, claimed bool, err error) {
+	tally, outcome, err := u.t.cfg.Ledger.Claim(ctx, u.m.Run, u.m.Up, u.m.Epoch)
+	switch {
+	case err != nil:
+		return 0, false, fmt.Errorf("claim slot of node %s: %w", u.m.ID, err)
+	case outcome == ledger.Won:
+		return 0, true, nil
+	case outcome == ledger.Over || u.m.Up.IsRoot():
+		return done, false, nil
+	default:
+		v, err = u.after(ctx, u.m.Up.Parent, tally)
+		return v, false, err
+	}
+}
+
+// redrive is the step of a new epoch through a plan of an earlier one: post again
+// what failed there, and only that.
+func (u *unit) redrive(ctx context.Context, p *ledger.Plan) (verdict, error) {
+	failed, tally, err := u.failedBefore(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	if failed.Len() == 0 {
+		// All below is well: it was the node's own reduce that failed.
+		return u.postReduce(ctx, u.m.Up, p)
+	}
+	missing := failed
+	if tally != nil {
+		missing = failed.Minus(tally.Done)
+		if missing.Len() == 0 {
+			return u.after(ctx, p.PID, *tally)
+		}
+	}
+	h := u.header(p, failed.Len())
+	return done, u.postKids(ctx, p, h, p.Share, missing, schema.PostAdopt)
+}
+
+// failedBefore is the slots of a plan that failed in the epoch before this one,
+// and the plan's tally in this one, if any.
+func (u *unit) failedBefore(ctx context.Context, p *ledger.Plan) (ledger.Slots, *ledger.Tally, error) {
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{
+		{PID: p.PID, Tally: true, Epoch: u.m.Epoch - 1},
+		{PID: p.PID, Tally: true, Epoch: u.m.Epoch},
+	})
+	if err != nil {
+		return ledger.Slots{}, nil, fmt.Errorf("read tallies of node %s: %w", u.m.ID, err)
+	}
+	var failed ledger.Slots
+	if rec[0].Tally != nil {
+		failed = rec[0].Tally.Fail
+	}
+	return failed, rec[1].Tally, nil
+}
+
+// header is what children of a plan are told of it in this epoch; failed is how
+// many of them a redrive posts again.
+func (u *unit) header(p *ledger.Plan, failed int) schema.Header {
+	h := schema.Header{Required: failed, Up: p.Up, Reduce: p.Reduce}
+	if p.Epoch == u.m.Epoch {
+		h.Required, h.Own = len(p.Kids), p.Own
+	}
+	return h
+}
+
+// postKids posts children of a plan.
+func (u *unit) postKids(ctx context.Context, p *ledger.Plan, h schema.Header, share schema.Share, slots ledger.Slots, re int) error {
+	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re}
+	return u.t.poster.Send(ctx, parent.Children(slots)...)
+}
+
+// group posts the children of one group of a wide plan.
+func (u *unit) group(ctx context.Context) (verdict, error) {
+	rec, err := u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: u.pid}})
+	if err != nil {
+		return 0, fmt.Errorf("read group of node %s: %w", u.m.ID, err)
+	}
+	p := rec[0].Plan
+	if p == nil {
+		return 0, fmt.Errorf("read group of node %s: its page is missing from the ledger", u.m.ID)
+	}
+	re := schema.PostOriginal
+	if u.suspect {
+		re = max(schema.PostAgain, u.m.Re)
+	}
+	missing, failed := ledger.FirstSlots(len(p.Kids)), 0
+	if u.suspect {
+		before, tally, err := u.failedBefore(ctx, p)
+		if err != nil {
+			return 0, err
+		}
+		if p.Epoch < u.m.Epoch {
+			missing, failed = before, before.Len()
+		}
+		if tally != nil {
+			missing = missing.Minus(tally.Done)
+			if missing.Len() == 0 {
+				return u.after(ctx, p.PID, *tally)
+			}
+		}
+	}
+	return done, u.postKids(ctx, p, u.header(p, failed), u.m.Share, missing, re)
+}
+
+// reducer is the second step of the node's kind, if it has one.
+func (u *unit) reducer() processor.Reducer {
+	r, _ := u.t.cfg.Processors[u.m.Kind].(processor.Reducer)
+	return r
+}

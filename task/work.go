@@ -1,0 +1,148 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/schema"
+)
+
+// AttrReason is the attribute that says why a message is in the dead-letter queue.
+const AttrReason = "ramify-reason"
+
+// verdict is what becomes of a message after its unit.
+type verdict int
+
+const (
+	done    verdict = iota // nothing remains to be done for it: delete
+	letGo                  // somebody else owns what remains: do nothing
+	return_                // put back at once: the unit did not get to its end
+	later                  // put back for a while: the run is paused
+)
+
+// work is one unit, from the message to its end. Nothing here panics or fails:
+// whatever happens, the message is deleted, returned, or left to its lease.
+func (t *Task) work(m *held) {
+	msg, err := t.open(m)
+	if err != nil {
+		t.reject(m, err)
+		return
+	}
+	u := &unit{t: t, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
+	ctx := m.ctx
+	v, err := u.handle(ctx)
+	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += time.Since(u.began) })
+	switch {
+	case err == nil:
+	case context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), ErrLeaseLost):
+		return // another delivery goes on
+	case ctx.Err() != nil:
+		v = return_
+	default:
+		// The queue or the ledger did not answer: the node is not to blame.
+		t.cfg.Log.Warn("unit not finished", "run", msg.Run, "node", msg.ID, "error", err)
+		v = later
+	}
+	switch v {
+	case done:
+		t.deletes.add(m)
+	case letGo:
+		t.holder.drop(m)
+	case return_:
+		t.giveBack(context.WithoutCancel(ctx), m)
+	case later:
+		t.putBack(context.WithoutCancel(ctx), m, t.cfg.Control+rand.N(t.cfg.Control)) //nolint:gosec // jitter
+	}
+}
+
+func (t *Task) open(m *held) (*schema.Message, error) {
+	if err := t.cfg.Keys.Verify(m.Body, m.Attrs); err != nil {
+		return nil, err
+	}
+	return schema.Parse(m.Body)
+}
+
+// giveBack makes a message visible again at once.
+func (t *Task) giveBack(ctx context.Context, m *held) { t.putBack(ctx, m, 0) }
+
+func (t *Task) putBack(ctx context.Context, m *held, delay time.Duration) {
+	if !t.holder.drop(m) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	// If this fails the lease runs out by itself.
+	t.cfg.Queue.Extend(ctx, []queue.Lease{{Receipt: m.Receipt, Visibility: delay}})
+}
+
+// reject moves a message that cannot be executed to the dead-letter queue.
+func (t *Task) reject(m *held, why error) {
+	t.cfg.Log.Error("message rejected", "error", why, "bytes", len(m.Body))
+	if err := t.deadLetter(m.ctx, m.Body, m.Attrs, why.Error()); err != nil {
+		t.cfg.Log.Warn("message not moved to the dead-letter queue; it will be received again", "error", err)
+		t.putBack(context.WithoutCancel(m.ctx), m, t.cfg.Backoff)
+		return
+	}
+	t.figures.rejected()
+	t.deletes.add(m)
+}
+
+// deadLetter copies a message to the dead-letter queue with the reason.
+func (t *Task) deadLetter(ctx context.Context, body []byte, attrs map[string]string, why string) error {
+	attrs = maps.Clone(attrs)
+	if attrs == nil {
+		attrs = map[string]string{}
+	}
+	if len(why) > 1000 {
+		why = why[:1000]
+	}
+	attrs[AttrReason] = printable(why)
+	return t.cfg.Dead.Send(ctx, []queue.Entry{{Body: body, Attrs: attrs}})[0]
+}
+
+// fail takes note of a failed attempt: the node is tried again, or given up. A
+// retry is a copy of the message that counts one failure more; a receive count
+// would also count returns, drains and lost leases.
+func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
+	t := u.t
+	if processor.IsPermanent(why) || u.m.Tries >= u.run.Options.Retries {
+		t.cfg.Log.Error("node given up", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
+		return u.giveUp(ctx, why)
+	}
+	t.cfg.Log.Warn("node failed, will be tried again", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
+	again := *u.m
+	again.Tries++
+	again.Re = max(again.Re, schema.PostAgain)
+	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries)}); err != nil {
+		return 0, err
+	}
+	t.figures.change(u.m.Run, func(w *ledger.Worker) { w.Retries++ })
+	return done, nil
+}
+
+// backoff is the pause before retry n (from 0): doubled each time, with full
+// jitter on its upper half, within what the queue can delay.
+func (t *Task) backoff(n int) time.Duration {
+	d := t.cfg.Backoff << min(n, 16)
+	d = min(d, t.cfg.Queue.Limits().Delay, 5*time.Minute)
+	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter
+}
+
+// printable keeps what a message attribute can carry.
+func printable(s string) string {
+	clean := []rune(s)
+	for i, r := range clean {
+		if r < ' ' && r != '\t' || r == 0xFFFD || r == 0xFFFE || r == 0xFFFF {
+			clean[i] = ' '
+		}
+	}
+	return string(clean)
+}
