@@ -54,7 +54,7 @@ type Kid struct {
 	ID     string      `json:"id"`
 	Args   schema.Args `json:"args,omitempty"`
 	Weight uint32      `json:"w,omitempty"`   // its part of the share that the plan divides; 0 counts 1
-	Deeper int         `json:"d,omitempty"`   // levels below Plan.Depth: an inlined node stood between
+	Deeper int         `json:"d,omitempty"`   // levels below the plan's node: 1 for a child, 0 for the rest of the node
 	Group  *schema.PID `json:"grp,omitempty"` // the kid is a group of children: the key of its plan
 	Count  uint64      `json:"c,omitempty"`   // of a group: the children below it
 }
@@ -84,7 +84,7 @@ type Plan struct {
 	Reduce  bool           // the node reduces when its children have settled
 	Attempt uint64         // the attempt whose results count
 	MID     schema.MID     // the message that owns the plan and will post the children
-	Depth   int            // of the children; those with Deeper are below
+	Depth   int            // of the node
 	Share   schema.Share   // that the children divide; 0 in a group, whose message has it
 	Err     string         // of a tomb: why
 }

@@ -24,7 +24,7 @@ type Failure struct {
 }
 
 // Units yields every unit of the run that has settled without failing, or has a
-// plan, once. It reads two records a plan and holds the siblings on the way down.
+// plan, and every reduce, once. It reads two records a plan and holds the siblings on the way down.
 // Of a run that is not over it yields what has settled so far.
 func Units(ctx context.Context, l Ledger, run Run) iter.Seq2[Unit, error] {
 	return func(yield func(Unit, error) bool) {
@@ -73,13 +73,15 @@ type planned struct {
 	kid   Kid
 	depth int
 	tomb  bool
+	fail  bool // it settled as failed
+	whole bool // it settled without failing
 }
 
 // width is how many plans are read at a time.
 const width = 64
 
 func (w *walk) all(v visitor) error {
-	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root}
+	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
 	if w.run.State.Over() && !w.run.Via && w.run.State != Cancelled {
 		if w.run.State == Finished {
 			v.unit(Unit{PID: root.pid, Leaf: true})
@@ -146,14 +148,14 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt}) {
 		return nil, false, nil
 	}
+	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true}) {
+		return nil, false, nil
+	}
 	var more []planned
-	failedBelow, settled := false, 0
+	failedBelow := false
 	for slot := range p.Kids {
 		kid := p.Kids[slot]
 		t := newest(tallies, slot)
-		if t != nil {
-			settled++
-		}
 		failedBelow = failedBelow || t != nil && t.Fail.Has(slot)
 		child := planned{pid: schema.PIDOf(w.run.ID, schema.Place{Parent: p.PID, Slot: slot}), kid: kid, depth: p.Depth + kid.Deeper}
 		if kid.Group != nil {
@@ -163,7 +165,9 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 		case t == nil:
 			// Not settled: of a run that goes on, what is below counts so far.
 		case t.Via.Has(slot):
-			if w.failuresOnly && !t.Fail.Has(slot) {
+			child.fail = t.Fail.Has(slot)
+			child.whole = !child.fail
+			if w.failuresOnly && !child.fail {
 				continue
 			}
 			more = append(more, child)
@@ -176,7 +180,7 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 			}
 		}
 	}
-	if w.failuresOnly && p.Type == Live && !failedBelow && settled == len(p.Kids) {
+	if w.failuresOnly && n.fail && p.Type == Live && !failedBelow {
 		// It is here because it failed, and nothing below it did.
 		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
 		if !v.failure(f) {

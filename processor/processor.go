@@ -60,6 +60,7 @@ type Child struct {
 	ID     string      // at most schema.MaxID bytes of UTF-8
 	Args   schema.Args // a JSON object, or empty; kept, so do not change it afterwards
 	Weight uint32      // its part of the share relative to its siblings; 0 counts 1
+	Rest   bool        // it is what is left of the node itself: no level deeper
 }
 
 // Out takes what an attempt brings forth. All methods may be called from many

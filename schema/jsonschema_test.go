@@ -3,6 +3,7 @@ package schema_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -105,9 +106,9 @@ func TestParseIsStricterThanTheSchemaOnlyWhereItSaysSo(t *testing.T) {
 	for _, s := range stricter {
 		t.Run(s.name, func(t *testing.T) {
 			body := s.body()
-			assert.NoError(t, checkSchema(body))
+			require.NoError(t, checkSchema(body))
 			_, err := schema.Parse(body)
-			assert.Error(t, err)
+			require.Error(t, err)
 
 			at := doc
 			for _, name := range s.explained {
@@ -136,109 +137,198 @@ func TestValidMessagesFitTheSchemaAndComeBackEqual(t *testing.T) {
 	})
 }
 
-func TestSchemaAndParseAgree(t *testing.T) {
+// judge asks both and fails where they disagree, but for what is told above. It
+// reports whether they accept.
+func judge(t require.TestingT, body []byte) bool {
+	schemaErr := checkSchema(body)
+	_, parseErr := schema.Parse(body)
+	if parseErr == nil {
+		require.NoError(t, schemaErr, "Parse accepts what the schema refuses: %s", body)
+		return true
+	}
+	if schemaErr == nil {
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+		require.NoError(t, err)
+		for _, s := range stricter {
+			if s.covers != nil && s.covers(doc.(map[string]any)) {
+				return false
+			}
+		}
+		require.NoError(t, parseErr, "the schema accepts what Parse refuses: %s", body)
+	}
+	return false
+}
+
+// Every field of messages of all sorts, set to every value from the edge of what
+// some field takes, removed, and under another name.
+func TestSchemaAndParseAgreeOnEveryEdge(t *testing.T) {
 	accepted, refused := 0, 0
+	for _, base := range bases() {
+		for _, path := range objects(base, nil) {
+			for _, name := range append(fields[last(path)], "x") {
+				for i := range len(edges) + 2 {
+					doc := decode(t, base)
+					at := descend(doc, path)
+					value, had := at[name]
+					switch {
+					case i < len(edges):
+						at[name] = edges[i]
+					case !had:
+						continue
+					case i == len(edges):
+						delete(at, name)
+					default:
+						delete(at, name)
+						at[strings.ToUpper(name)] = value
+					}
+					if judge(t, encode(t, doc)) {
+						accepted++
+					} else {
+						refused++
+					}
+				}
+			}
+		}
+	}
+	assert.Greater(t, accepted, 500)
+	assert.Greater(t, refused, 2000)
+}
+
+// Several changes at a time, to messages of any sort.
+func TestSchemaAndParseAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		body, err := messages.Draw(t, "message").Encode()
 		require.NoError(t, err)
-		for range rapid.IntRange(1, 2).Draw(t, "changes") {
-			body = mutate(t, body)
-		}
-
-		schemaErr := checkSchema(body)
-		m, parseErr := schema.Parse(body)
-		if parseErr == nil {
-			accepted++
-			require.NoError(t, schemaErr, "Parse accepts what the schema refuses: %s", body)
-			require.NoError(t, m.Validate())
-			return
-		}
-		refused++
-		if schemaErr == nil {
-			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
-			require.NoError(t, err)
-			for _, s := range stricter {
-				if s.covers != nil && s.covers(doc.(map[string]any)) {
-					return
-				}
+		doc := decode(t, body)
+		for range rapid.IntRange(1, 3).Draw(t, "changes") {
+			path := rapid.SampledFrom(objects(encode(t, doc), nil)).Draw(t, "object")
+			doc = decode(t, encode(t, doc))
+			at := descend(doc, path)
+			name := rapid.SampledFrom(fields[last(path)]).Draw(t, "field")
+			if rapid.IntRange(0, 3).Draw(t, "remove") == 0 {
+				delete(at, name)
+			} else {
+				at[name] = rapid.SampledFrom(edges).Draw(t, "value")
 			}
-			require.NoError(t, parseErr, "the schema accepts what Parse refuses: %s", body)
 		}
+		judge(t, encode(t, doc))
 	})
-	assert.Positive(t, accepted, "bodies that both accept")
-	assert.Positive(t, refused, "bodies that both refuse")
 }
 
-// mutate changes one field somewhere in a message: sets it to a value from the
-// edge of what some field takes, removes it, or gives it another name.
-func mutate(t *rapid.T, body []byte) []byte {
+// bases are one valid message of each sort.
+func bases() [][]byte {
+	root := &schema.Message{V: schema.Version, Run: "r1", Op: schema.OpNode, Kind: "k", ID: "root", Share: schema.Whole}
+	group := schema.GroupPID(root.PID(), 1, 0, 0)
+	sorts := []*schema.Message{childMessage(), root}
+	for _, op := range []schema.Op{schema.OpGroup, schema.OpReduce, schema.OpClimb, schema.OpClimb} {
+		m := childMessage()
+		m.Op = op
+		if op == schema.OpGroup || sorts[len(sorts)-1].Op == schema.OpClimb {
+			m.Group = &group
+		}
+		sorts = append(sorts, m)
+	}
+	bodies := make([][]byte, 0, len(sorts)+1)
+	for _, m := range sorts {
+		body, err := m.Encode()
+		if err != nil {
+			panic(err)
+		}
+		bodies = append(bodies, body)
+	}
+	// The zero identity, spelt out, is the root's parent, too.
+	return append(bodies, bytes.Replace(bodies[1], []byte(`"pid":""`), []byte(`"pid":"`+strings.Repeat("A", 22)+`"`), 1))
+}
+
+// fields of the objects of a message, by the name of the object.
+var fields = map[string][]string{
+	"":    {"v", "run", "op", "kind", "id", "args", "up", "hdr", "grp", "mid", "re", "ep", "try", "depth", "share"},
+	"up":  {"pid", "slot"},
+	"hdr": {"k", "own", "up", "red"},
+	"own": {"n", "o", "b", "f", "r"},
+}
+
+func last(path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	return path[len(path)-1]
+}
+
+// edges lie just within, on and beyond what some field takes.
+var edges = func() []any {
+	list := []any{nil, true, false, []any{}, []any{"{"}, map[string]any{}}
+	for _, n := range []string{
+		"-1", "0", "-0", "1", "2", "3", "255", "256", "257", "9999", "10000", "10001", "1.0", "1.5", "1e0", "25e-1",
+		"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809",
+	} {
+		list = append(list, json.Number(n))
+	}
+	for _, s := range []string{
+		"", "a", "A", "node", "group", "reduce", "climb", "Node",
+		"s3.crawl", "s3..crawl", "3s", "s3-", strings.Repeat("k", 64), strings.Repeat("k", 65),
+		".run", "run-1_2.3", strings.Repeat("R", 64), strings.Repeat("R", 65), "run\n", "läuft",
+		strings.Repeat("A", 22), strings.Repeat("A", 21), strings.Repeat("A", 21) + "B", strings.Repeat("A", 21) + "Q",
+		strings.Repeat("_", 21) + "w", strings.Repeat("+", 21) + "w", strings.Repeat("A", 20) + "\n\n",
+		"0123456789abcdef", "0123456789ABCDEF", "f", "00000000000000000", "0x1", "-1", "+1", "1_0", " 1",
+		"4611686018427387904", "4611686018427387905", "9999999999999999999", "10000000000000000000", "0000000000000000000000001", "18446744073709551616",
+		strings.Repeat("x", schema.MaxID), strings.Repeat("x", schema.MaxID+1), strings.Repeat("é", schema.MaxID/2), strings.Repeat("é", schema.MaxID/2+1),
+	} {
+		list = append(list, s)
+	}
+	for _, v := range []any{
+		schema.Place{},
+		schema.Place{Slot: 1},
+		schema.Place{Parent: schema.PID{1}, Slot: 255},
+		schema.Place{Parent: schema.PID{1}, Slot: 256},
+		schema.Account{},
+		schema.Account{Nodes: math.MinInt64, Failures: -1, Reduces: math.MaxInt64},
+		schema.Header{},
+		schema.Header{Required: 1},
+		schema.Header{Required: 256, Up: schema.Place{Parent: schema.PID{1}, Slot: -1}},
+	} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		list = append(list, json.RawMessage(text))
+	}
+	return list
+}()
+
+func decode(t require.TestingT, body []byte) map[string]any {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	require.NoError(t, err)
-	at := doc.(map[string]any)
-	for {
-		var inner []string
-		for _, name := range []string{"hdr", "up", "own"} {
-			if _, ok := at[name].(map[string]any); ok {
-				inner = append(inner, name)
-			}
-		}
-		if len(inner) == 0 || rapid.Bool().Draw(t, "here") {
-			break
-		}
-		at = at[rapid.SampledFrom(inner).Draw(t, "into")].(map[string]any)
-	}
+	return doc.(map[string]any)
+}
 
-	fields := []string{"v", "run", "op", "kind", "id", "args", "up", "hdr", "grp", "mid", "re", "ep", "try", "depth", "share",
-		"pid", "slot", "k", "own", "red", "n", "o", "b", "f", "r", "x", "V", "Re", ""}
-	present := make([]string, 0, len(at))
-	for name := range at {
-		present = append(present, name)
-	}
-	slices.Sort(present)
-	name := rapid.SampledFrom(fields).Draw(t, "field")
-	if len(present) > 0 && rapid.IntRange(0, 3).Draw(t, "known") > 0 {
-		name = rapid.SampledFrom(present).Draw(t, "present")
-	}
-	value, had := at[name]
-	switch rapid.SampledFrom([]string{"set", "set", "set", "remove", "rename"}).Draw(t, "change") {
-	case "set":
-		at[name] = edges.Draw(t, "value")
-	case "remove":
-		delete(at, name)
-	case "rename":
-		if had {
-			delete(at, name)
-			at[strings.ToUpper(name)] = value
-		}
-	}
-	body, err = json.Marshal(doc)
+func encode(t require.TestingT, doc map[string]any) []byte {
+	body, err := json.Marshal(doc)
 	require.NoError(t, err)
 	return body
 }
 
-var edges = rapid.OneOf(
-	rapid.Custom(func(t *rapid.T) any {
-		return json.Number(rapid.SampledFrom([]string{"-1", "0", "-0", "1", "2", "3", "255", "256", "257", "9999", "10000", "10001", "1.0", "1.5", "1e0", "25e-1",
-			"9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"}).Draw(t, "number"))
-	}),
-	rapid.Custom(func(t *rapid.T) any {
-		return rapid.SampledFrom([]string{
-			"", "a", "A", "node", "group", "reduce", "climb", "Node", "s3.crawl", "s3..crawl", "3s", "s3-", strings.Repeat("k", 64), strings.Repeat("k", 65),
-			".run", "run-1_2.3", strings.Repeat("R", 64), strings.Repeat("R", 65), "run\n", "läuft",
-			strings.Repeat("A", 22), strings.Repeat("A", 21), strings.Repeat("A", 21) + "B", strings.Repeat("_", 21) + "w", strings.Repeat("+", 21) + "w",
-			strings.Repeat("A", 20) + "\n\n", "0123456789abcdef", "0123456789ABCDEF", "f", "00000000000000000", "0x1", "-1", "+1", "1_0", " 1",
-			"4611686018427387904", "4611686018427387905", "9999999999999999999", "0000000000000000000000001", "18446744073709551615", "18446744073709551616",
-			strings.Repeat("x", schema.MaxID+1), strings.Repeat("é", schema.MaxID/2), strings.Repeat("é", schema.MaxID/2+1),
-		}).Draw(t, "string")
-	}),
-	rapid.Custom(func(t *rapid.T) any {
-		return rapid.SampledFrom([]any{nil, true, false, []any{}, []any{"{"}, map[string]any{}}).Draw(t, "other")
-	}),
-	rapid.Custom(func(t *rapid.T) any { return places.Draw(t, "place") }),
-	rapid.Custom(func(t *rapid.T) any { return accounts.Draw(t, "account") }),
-	rapid.Custom(func(t *rapid.T) any { return headers.Draw(t, "header") }),
-	rapid.Custom(func(t *rapid.T) any { return pids.Draw(t, "pid") }),
-)
+// objects are the paths of the objects of a message whose fields matter.
+func objects(body []byte, path []string) [][]string {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	paths := [][]string{path}
+	for _, name := range []string{"up", "hdr", "own"} {
+		if inner, ok := descend(doc.(map[string]any), path)[name].(map[string]any); ok && inner != nil {
+			paths = append(paths, objects(body, append(slices.Clone(path), name))...)
+		}
+	}
+	return paths
+}
+
+func descend(doc map[string]any, path []string) map[string]any {
+	for _, name := range path {
+		doc = doc[name].(map[string]any)
+	}
+	return doc
+}
 
 // with makes a body from a valid message and one field set.
 func with(field string, value any) func() []byte {

@@ -48,6 +48,12 @@ func GroupPID(node PID, attempt uint64, level, index int) PID {
 	return sum(buf)
 }
 
+// ReducePID is the identity under which the results of a node's reduce are kept,
+// beside those of the node itself.
+func ReducePID(node PID) PID {
+	return sum(append([]byte("reduce\x00"), node[:]...))
+}
+
 func sum(b []byte) (p PID) {
 	h := sha256.Sum256(b)
 	copy(p[:], h[:])

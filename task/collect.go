@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -42,10 +43,15 @@ type level struct {
 }
 
 // check refuses a child that could not be posted; the error names the field.
-func check(parentKind string, depth int, c *processor.Child) (ledger.Kid, error) {
+func check(parent *processor.Node, c *processor.Child) (ledger.Kid, error) {
+	deeper := 1
+	if c.Rest {
+		deeper = 0
+	}
+	depth := parent.Depth + deeper
 	kind := c.Kind
 	if kind == "" {
-		kind = parentKind
+		kind = parent.Kind
 	} else if err := schema.CheckKind(kind); err != nil {
 		return ledger.Kid{}, processor.Permanent(fmt.Errorf("reveal child %q: %w", c.ID, err))
 	}
@@ -59,10 +65,20 @@ func check(parentKind string, depth int, c *processor.Child) (ledger.Kid, error)
 		return ledger.Kid{}, bad("depth", strconv.Itoa(depth), "at most 10000 levels; does the tree have a cycle?")
 	case len(c.Args) > schema.MaxMessage/2:
 		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "at most 524288 bytes")
-	case len(c.Args) > 0 && (c.Args[0] != '{' || c.Args[len(c.Args)-1] != '}'):
+	case !same(c.Args, parent.Args) && !object(c.Args):
 		return ledger.Kid{}, bad("args", string(c.Args), "a JSON object")
 	}
-	return ledger.Kid{Kind: kind, ID: c.ID, Args: c.Args, Weight: c.Weight}, nil
+	return ledger.Kid{Kind: kind, ID: c.ID, Args: c.Args, Weight: c.Weight, Deeper: deeper}, nil
+}
+
+// same reports whether two args are one: most trees hand theirs down.
+func same(a, b schema.Args) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// object reports whether args are a JSON object in UTF-8, or absent.
+func object(a schema.Args) bool {
+	return len(a) == 0 || a[0] == '{' && json.Valid(a) && utf8.Valid(a)
 }
 
 // add appends a child.
@@ -138,7 +154,7 @@ func (c *collector) write(height int, parent schema.PID) (kids []ledger.Kid, wei
 			return nil, 0, 0, fmt.Errorf("write group: %w", err)
 		}
 		pid := p.PID
-		kids = append(kids, ledger.Kid{ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})
+		kids = append(kids, ledger.Kid{Deeper: 1, ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})
 		weights += weight
 		count += below
 	}

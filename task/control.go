@@ -2,7 +2,10 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,12 +25,13 @@ type control struct {
 	runs map[string]*runState
 }
 
-// runState is one run as a task knows it.
+// runState is one run as a task knows it. The turn is a lock that a caller can
+// stop waiting for: whoever has it may be reading the ledger.
 type runState struct {
-	mu   sync.Mutex
+	turn chan struct{}
 	run  ledger.Run
 	err  error
-	read time.Time
+	read time.Time // zero: to be read
 	sink sink.Sink
 }
 
@@ -35,39 +39,56 @@ func newControl(l ledger.Ledger, open func(context.Context, ledger.Run) (sink.Si
 	return &control{ledger: l, open: open, maxAge: maxAge, runs: map[string]*runState{}}
 }
 
-func (c *control) state(run string) *runState {
+// take is the state of a run, for the caller alone until it gives the turn back.
+func (c *control) take(ctx context.Context, run string) (*runState, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	s := c.runs[run]
 	if s == nil {
-		// Runs come and go; those not asked for lately are read again if need be.
-		for id, old := range c.runs {
-			if len(c.runs) < 1_000 {
-				break
-			}
-			if old.mu.TryLock() {
-				if old.sink == nil || old.run.State.Over() {
-					delete(c.runs, id)
-				}
-				old.mu.Unlock()
-			}
+		if len(c.runs) >= maxRuns {
+			c.prune()
 		}
-		s = &runState{}
+		s = &runState{turn: make(chan struct{}, 1)}
 		c.runs[run] = s
 	}
-	return s
+	c.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		return s, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (s *runState) give() { <-s.turn }
+
+// maxRuns is how many runs are remembered before those that are over are not.
+const maxRuns = 1_000
+
+func (c *control) prune() {
+	for id, s := range c.runs {
+		select {
+		case s.turn <- struct{}{}:
+			if s.sink == nil || s.run.State.Over() {
+				delete(c.runs, id)
+			}
+			s.give()
+		default:
+		}
+	}
 }
 
 // get is the run's record, at most maxAge old, or read now if fresh is set.
 func (c *control) get(ctx context.Context, run string, fresh bool) (ledger.Run, error) {
-	s := c.state(run)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s, err := c.take(ctx, run)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	defer s.give()
 	if !fresh && !s.read.IsZero() && time.Since(s.read) < c.maxAge {
 		return s.run, s.err
 	}
 	r, err := c.ledger.Run(ctx, run)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && !errors.Is(err, ledger.ErrNoRun) {
 		return ledger.Run{}, err
 	}
 	s.run, s.err, s.read = r, err, time.Now()
@@ -76,9 +97,11 @@ func (c *control) get(ctx context.Context, run string, fresh bool) (ledger.Run, 
 
 // sink is where the results of the run go, opened once.
 func (c *control) sink(ctx context.Context, run ledger.Run) (sink.Sink, error) {
-	s := c.state(run.ID)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s, err := c.take(ctx, run.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer s.give()
 	if s.sink == nil {
 		opened, err := c.open(ctx, run)
 		if err != nil {
@@ -90,23 +113,20 @@ func (c *control) sink(ctx context.Context, run ledger.Run) (sink.Sink, error) {
 }
 
 // forget makes the next get read the record: this task changed it.
-func (c *control) forget(run string) {
-	s := c.state(run)
-	s.mu.Lock()
-	s.read = time.Time{}
-	s.mu.Unlock()
+func (c *control) forget(ctx context.Context, run string) {
+	if s, err := c.take(ctx, run); err == nil {
+		s.read = time.Time{}
+		s.give()
+	}
 }
 
 // paused reports whether every run that is known and not over is paused, so that
 // receiving would only shuffle messages.
 func (c *control) paused(ctx context.Context) bool {
 	c.mu.Lock()
-	ids := make([]string, 0, len(c.runs))
-	for id := range c.runs {
-		ids = append(ids, id)
-	}
+	ids := slices.Collect(maps.Keys(c.runs))
 	c.mu.Unlock()
-	any := false
+	paused := false
 	for _, id := range ids {
 		r, err := c.get(ctx, id, false)
 		if err != nil || r.State.Over() {
@@ -115,7 +135,7 @@ func (c *control) paused(ctx context.Context) bool {
 		if !r.Paused {
 			return false
 		}
-		any = true
+		paused = true
 	}
-	return any
+	return paused
 }

@@ -23,7 +23,7 @@ type todo struct {
 // that will be posted.
 func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	budget := u.run.Options.Inline - 1
-	stack := push(nil, c.kids, u.m.Share-res.share, u.m.Depth+1, u.pid)
+	stack := push(nil, c.kids, u.m.Share-res.share, u.m.Depth, u.pid)
 	*c = collector{
 		ctx: c.ctx, ledger: c.ledger, run: c.run, node: c.node,
 		attempt: c.attempt, depth: c.depth, epoch: c.epoch,
@@ -69,7 +69,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 		}
 		own := next.share.Keep(out.keep)
 		res.share += own
-		stack = push(stack, out.kids, next.share-own, next.depth+1, out.key())
+		stack = push(stack, out.kids, next.share-own, next.depth, out.key())
 	}
 	return frontier(c, kept, stack)
 }
@@ -85,7 +85,7 @@ func (u *unit) inlinable(kind string) bool {
 	return !reduces
 }
 
-// push puts children on the stack, the first on top.
+// push puts the children of a node at a depth on the stack, the first on top.
 func push(stack []todo, kids []ledger.Kid, share schema.Share, depth int, parent schema.PID) []todo {
 	var total, before uint64
 	for i := range kids {
@@ -96,7 +96,7 @@ func push(stack []todo, kids []ledger.Kid, share schema.Share, depth int, parent
 	for i := range kids {
 		before += uint64(max(kids[i].Weight, 1))
 		upTo := share.Part(before, total)
-		stack = append(stack, todo{kid: kids[i], share: upTo - given, depth: depth, at: schema.Place{Parent: parent, Slot: i}})
+		stack = append(stack, todo{kid: kids[i], share: upTo - given, depth: depth + kids[i].Deeper, at: schema.Place{Parent: parent, Slot: i}})
 		given = upTo
 	}
 	for i, j := first, len(stack)-1; i < j; i, j = i+1, j-1 {

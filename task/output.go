@@ -76,7 +76,7 @@ func (o *output) run(p processor.Processor) error {
 
 // Child implements processor.Out.
 func (o *output) Child(c processor.Child) error {
-	kid, err := check(o.node.Kind, o.node.Depth+1, &c)
+	kid, err := check(&o.node, &c)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (o *output) Write(stream string, data []byte, rows int) error {
 func (u *unit) write(ctx context.Context, stream string, data []byte, rows int) error {
 	u.partMu.Lock()
 	if u.part == nil {
-		p, err := u.sink.Open(ctx, sink.Attempt{Run: u.m.Run, PID: u.pid, ID: u.attempt})
+		p, err := u.sink.Open(ctx, sink.Attempt{Run: u.m.Run, PID: u.results, ID: u.attempt})
 		if err != nil {
 			u.partMu.Unlock()
 			return fmt.Errorf("open results: %w", err)

@@ -97,7 +97,7 @@ func (u *unit) plan(t ledger.PlanType, res result) ledger.Plan {
 	return ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: t, Epoch: u.m.Epoch, Kids: res.kids, Own: res.own, Up: u.m.Up,
 		Reduce: u.reducer() != nil, Attempt: u.attempt, MID: u.m.MID,
-		Depth: u.m.Depth + 1, Share: u.m.Share - res.share,
+		Depth: u.m.Depth, Share: u.m.Share - res.share,
 	}
 }
 
@@ -110,7 +110,7 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 	}
 	c := collector{
 		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
-		attempt: u.attempt, depth: u.m.Depth + 1, epoch: u.m.Epoch,
+		attempt: u.attempt, depth: u.m.Depth, epoch: u.m.Epoch,
 	}
 	out := u.newOutput(ctx, &c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args

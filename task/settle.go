@@ -25,7 +25,7 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
 	}
 	if s.At.IsRoot() {
-		return u.over()
+		return u.over(ctx)
 	}
 	return u.after(ctx, s.At.Parent, tally)
 }
@@ -73,15 +73,15 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
 		}
 		if h.Up.IsRoot() {
-			return u.over()
+			return u.over(ctx)
 		}
 		p, tally = h.Up.Parent, next
 	}
 }
 
 // over is the end of the run: its last settlement is made.
-func (u *unit) over() (verdict, error) {
-	u.t.control.forget(u.m.Run)
+func (u *unit) over(ctx context.Context) (verdict, error) {
+	u.t.control.forget(ctx, u.m.Run)
 	u.t.cfg.Over(u.m.Run)
 	return done, nil
 }
@@ -129,7 +129,7 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	}
 	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
-		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth + 1, Err: firstLine(why),
+		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: firstLine(why),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
@@ -160,7 +160,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		}
 	}
 	if u.m.Up.IsRoot() {
-		return u.over()
+		return u.over(ctx)
 	}
 	return u.after(ctx, u.m.Up.Parent, tally)
 }
@@ -196,7 +196,7 @@ func (u *unit) kidAt(ctx context.Context, at schema.Place) (ledger.Kid, int, err
 	if p == nil || at.Slot >= len(p.Kids) {
 		return ledger.Kid{}, 0, fmt.Errorf("read plan above node %s: it is missing from the ledger", u.m.ID)
 	}
-	return p.Kids[at.Slot], p.Depth, nil
+	return p.Kids[at.Slot], p.Depth + p.Kids[at.Slot].Deeper, nil
 }
 
 // reduce runs the second step of a node and settles it.
@@ -230,32 +230,43 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		own.Failures-- // the reduce itself had failed, and is counted
 	}
 
-	s := ledger.Settlement{At: u.m.Up, Via: true}
-	before, r := own, u.reducer()
-	if r == nil {
-		err = processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))
-	} else {
-		var out *output
-		if out, err = u.runReduce(ctx, r, sum); err == nil {
-			own.Reduces++
-			own.Objects += out.objects
-			own.Bytes += out.bytes
-		}
-	}
+	s := ledger.Settlement{At: u.m.Up, Via: true, Account: own}
+	did, err := u.doReduce(ctx, sum)
 	switch {
 	case ctx.Err() != nil:
+		u.abort()
 		return 0, context.Cause(ctx)
 	case err == nil:
-		s.Account = own
-		return u.settle(ctx, s, own.Minus(before), 0)
 	case processor.IsPermanent(err) || u.m.Tries >= u.run.Options.Retries:
+		u.abort()
 		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
-		own.Failures++
-		s.Account, s.Failed = own, true
-		return u.settle(ctx, s, own.Minus(before), 0)
+		s.Failed = true
+		did = schema.Account{Failures: 1}
 	default:
+		u.abort()
 		return u.fail(ctx, err)
 	}
+	s.Account = own.Add(did)
+	return u.settle(ctx, s, did, 0)
+}
+
+// doReduce runs the second step of the node and commits its results. They have
+// no plan to name the attempt that counts, so the sink decides as for a leaf.
+func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account, error) {
+	r := u.reducer()
+	if r == nil {
+		return schema.Account{}, processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))
+	}
+	u.results = schema.ReducePID(u.pid)
+	out, err := u.runReduce(ctx, r, sum)
+	if err != nil {
+		return schema.Account{}, err
+	}
+	did := schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes}
+	if u.part == nil {
+		return did, nil
+	}
+	return u.part.Commit(ctx, true, did)
 }
 
 func firstLine(err error) string {

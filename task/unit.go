@@ -27,8 +27,9 @@ type unit struct {
 	redo    bool // the node was given up in an earlier epoch
 	began   time.Time
 
-	partMu sync.Mutex
-	part   sink.Part // opened by the first write
+	results schema.PID // under which results are kept
+	partMu  sync.Mutex
+	part    sink.Part // opened by the first write
 }
 
 // handle does what the message asks for.

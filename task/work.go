@@ -36,6 +36,7 @@ func (t *Task) work(m *held) {
 		return
 	}
 	u := &unit{t: t, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u.results = u.pid
 	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
 	ctx := m.ctx
 	v, err := u.handle(ctx)

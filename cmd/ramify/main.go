@@ -1,0 +1,130 @@
+// Command ramify walks trees too big for one machine, and small ones too.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes; docs/cli.md lists them.
+const (
+	exitDone        = 0
+	exitUsage       = 1
+	exitCannot      = 2
+	exitFailures    = 3
+	exitInterrupted = 130
+)
+
+// errExit ends the command with a code, its message having been printed.
+type errExit int
+
+func (e errExit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// errUsage is an error of the command line or configuration.
+type errUsage struct{ error }
+
+func (e errUsage) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return errUsage{fmt.Errorf(format, args...)} }
+
+// streams are what a command talks through.
+type streams struct {
+	out, err io.Writer
+}
+
+type cli struct {
+	State   string `help:"Folder that keeps the state of runs (default: the user's state folder)." placeholder:"DIR" type:"path"`
+	Verbose bool   `short:"v" help:"Log what the engine does."`
+
+	Run     runCmd     `cmd:"" help:"Walk a tree on this machine."`
+	Resume  resumeCmd  `cmd:"" help:"Go on with a run that was interrupted or paused."`
+	Redrive redriveCmd `cmd:"" help:"Process again the nodes of a run that failed."`
+	Status  statusCmd  `cmd:"" help:"Show how far a run is."`
+	Watch   watchCmd   `cmd:"" help:"Follow a run to its end."`
+	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
+	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
+	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
+	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+func main() {
+	os.Exit(realMain(os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
+}
+
+func realMain(args []string, std streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once, as without us.
+	context.AfterFunc(ctx, stop)
+
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("ramify"),
+		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
+		kong.DefaultEnvars("RAMIFY"),
+		kong.Vars{"version": version()},
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(n int) { code = n }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong, not the user
+	}
+	kctx, err := parser.Parse(args)
+	if code >= 0 {
+		return code // --help or --version
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "ramify: %v; see ramify --help\n", err)
+		return exitUsage
+	}
+	if c.State == "" {
+		c.State = defaultState()
+	}
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(kctx.Run(&c, std), std.err)
+}
+
+// exitCode prints an error, in one line, and says how the process ends.
+func exitCode(err error, w io.Writer) int {
+	var code errExit
+	var usage errUsage
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(w, "ramify: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitCannot
+}
+
+// defaultState is the user's folder for state that should persist (XDG Base
+// Directory Specification, "XDG_STATE_HOME").
+func defaultState() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ramify")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".ramify"
+	}
+	return filepath.Join(home, ".local", "state", "ramify")
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/schema"
+)
+
+// target is what a run begins with.
+type target struct {
+	name   string // as shown to people
+	root   ledger.Kid
+	bucket string // of an S3 target
+	prefix string
+}
+
+// parseTarget reads s3://bucket/prefix or a node as JSON.
+func parseTarget(s, node string) (target, error) {
+	switch {
+	case strings.HasPrefix(s, "s3://"):
+		return s3Target(s, node)
+	case strings.HasPrefix(strings.TrimSpace(s), "{"):
+		return jsonTarget(s)
+	default:
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix or a node as JSON, {\"kind\": …}", s)
+	}
+}
+
+func s3Target(s, node string) (target, error) {
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(s, "s3://"), "/")
+	if bucket == "" {
+		return target{}, usagef("target %q names no bucket; want s3://bucket/prefix", s)
+	}
+	kid, err := s3crawl.Root(bucket, prefix, node)
+	if err != nil {
+		return target{}, errUsage{err}
+	}
+	return target{name: s, root: kid, bucket: bucket, prefix: prefix}, nil
+}
+
+func jsonTarget(s string) (target, error) {
+	var n struct {
+		Kind string      `json:"kind"`
+		ID   string      `json:"id"`
+		Args schema.Args `json:"args"`
+	}
+	dec := json.NewDecoder(strings.NewReader(s))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&n); err != nil {
+		return target{}, usagef("target is not a node: %w; want {\"kind\": …, \"id\": …, \"args\": {…}}", err)
+	}
+	if err := schema.CheckKind(n.Kind); err != nil {
+		return target{}, usagef("target: %w", err)
+	}
+	return target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}, nil
+}

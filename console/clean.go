@@ -1,0 +1,132 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// clean is text from outside, made harmless: whatever is not printable (control
+// characters, also those of 8 bits, line and paragraph separators, marks that
+// turn the direction of writing, bytes that are no UTF-8) is written as Go
+// escapes it. A key can then neither end a line nor command the terminal.
+//
+// Source: ECMA-48, "Control functions for coded character sets"; Unicode
+// Technical Report 36, "Unicode Security Considerations".
+func clean(s string) string {
+	ok := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
+	if strings.IndexFunc(s, func(r rune) bool { return !ok(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case ok(r):
+			b.WriteRune(r)
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// jsonWriter writes JSON text that means the same and is harmless on a terminal:
+// encoding/json escapes control characters below 0x20 only.
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(p []byte) (int, error) {
+	harmless := func(r rune) bool { return r == '\n' || r == utf8.RuneError || unicode.IsPrint(r) }
+	if bytes.IndexFunc(p, func(r rune) bool { return !harmless(r) }) < 0 {
+		return j.w.Write(p)
+	}
+	var b bytes.Buffer
+	for _, r := range string(p) {
+		switch {
+		case harmless(r):
+			b.WriteRune(r)
+		case r <= 0xffff:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	if _, err := j.w.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// columns is how wide text is on a terminal. It knows the wide characters of
+// East Asia and emoji, and marks of no width.
+//
+// Source: M. Kuhn, "An implementation of wcwidth() and wcswidth()"; Unicode
+// Standard Annex 11, "East Asian Width".
+func columns(s string) int {
+	n := 0
+	for _, r := range s {
+		n += columnsOf(r)
+	}
+	return n
+}
+
+func columnsOf(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	case unicode.Is(wide, r):
+		return 2
+	default:
+		return 1
+	}
+}
+
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x1100, 0x115f, 1},
+		{0x231a, 0x231b, 1},
+		{0x2e80, 0x303e, 1},
+		{0x3041, 0xa4cf, 1},
+		{0xac00, 0xd7a3, 1},
+		{0xf900, 0xfaff, 1},
+		{0xfe30, 0xfe6f, 1},
+		{0xff00, 0xff60, 1},
+		{0xffe0, 0xffe6, 1},
+	},
+	R32: []unicode.Range32{
+		{0x1f300, 0x1f64f, 1},
+		{0x1f680, 0x1f6ff, 1},
+		{0x1f900, 0x1f9ff, 1},
+		{0x20000, 0x3fffd, 1},
+	},
+}
+
+// pad fills text up to a number of columns, on the right.
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-columns(s), 0))
+}
+
+// padLeft fills text up to a number of columns, on the left.
+func padLeft(s string, width int) string {
+	return strings.Repeat(" ", max(width-columns(s), 0)) + s
+}

@@ -1,0 +1,78 @@
+package inventory
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// maxRow bounds a line: a key of 1,024 bytes stays below it in any spelling.
+const maxRow = 1 << 20
+
+func appendKey(b []byte, o *Object) []byte {
+	key := o.Key
+	start := 0
+	for i := range len(key) {
+		var short byte
+		switch key[i] {
+		case '\\':
+			short = '\\'
+		case '\n':
+			short = 'n'
+		case '\r':
+			short = 'r'
+		default:
+			continue
+		}
+		b = append(b, key[start:i]...)
+		b = append(b, '\\', short)
+		start = i + 1
+	}
+	b = append(b, key[start:]...)
+	return append(b, '\n')
+}
+
+func readKeys(r io.Reader) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, maxRow)
+		for lines.Scan() {
+			key, err := unescapeKey(lines.Text())
+			if !yield(Object{Key: key}, err) || err != nil {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(Object{}, err)
+		}
+	}
+}
+
+func unescapeKey(line string) (string, error) {
+	if strings.IndexByte(line, '\\') < 0 {
+		return line, nil
+	}
+	key := make([]byte, 0, len(line))
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		if c == '\\' {
+			i++
+			switch {
+			case i == len(line):
+				return "", fmt.Errorf("line %q ends within an escape", line)
+			case line[i] == '\\':
+				c = '\\'
+			case line[i] == 'n':
+				c = '\n'
+			case line[i] == 'r':
+				c = '\r'
+			default:
+				return "", fmt.Errorf(`line %q has the escape \%c, want \\, \n or \r`, line, line[i])
+			}
+		}
+		key = append(key, c)
+	}
+	return string(key), nil
+}

@@ -1,0 +1,144 @@
+package hostile
+
+import (
+	"context"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+)
+
+// Faults says how unkind a ledger is. Probabilities are from 0 to 1 and drawn
+// anew for each call; the zero value is a kind ledger.
+type Faults struct {
+	Before float64 // a write fails and has not acted
+	After  float64 // a write fails and has acted: the answer is lost
+	Again  float64 // a settlement is made twice, as by a client that repeats it, and answers as the second
+	Read   float64 // a read fails
+
+	Latency  time.Duration // a call takes up to this long before it acts, and again before it answers
+	Stall    float64       // a call takes up to StallFor longer, at one of these two places
+	StallFor time.Duration
+}
+
+// Unkind is all faults at probability p; a caller that follows the contract gets
+// its work done at any p below 1. Stalls are up to a minute long.
+func Unkind(p float64) Faults {
+	return Faults{
+		Before: p, After: p, Again: p, Read: p,
+		Latency: 10 * time.Millisecond, Stall: p / 10, StallFor: time.Minute,
+	}
+}
+
+// Calls is the record of the calls of each method.
+type Calls struct {
+	Create, Run, Amend, Plan, Claim, Settle, Read Count // of ledger.Ledger
+	Report, Workers, Runs                         Count // of ledger.Board
+}
+
+// Count is the record of the calls of one method.
+type Count struct {
+	Calls  int // calls made
+	Acted  int // times that the store was reached: a request that is paid for, whether or not its condition held
+	Faults int // calls that were answered with ErrFault
+}
+
+// Writes is how many writes of the protocol reached the store: one a leaf and
+// two an interior node, where nothing goes wrong.
+func (c Calls) Writes() int { return c.Plan.Acted + c.Claim.Acted + c.Settle.Acted }
+
+// write makes a call that writes.
+func (l *Ledger) write(ctx context.Context, count *Count, act func() error) error {
+	return l.call(ctx, func() error {
+		count.Calls++
+		if l.chance(l.faults.Before) {
+			count.Faults++
+			return ErrFault
+		}
+		count.Acted++
+		err := act()
+		if l.chance(l.faults.After) {
+			count.Faults++
+			return ErrFault
+		}
+		return err
+	})
+}
+
+// read makes a call that reads.
+func (l *Ledger) read(ctx context.Context, count *Count, act func() error) error {
+	return l.call(ctx, func() error {
+		count.Calls++
+		if l.chance(l.faults.Read) {
+			count.Faults++
+			return ErrFault
+		}
+		count.Acted++
+		return act()
+	})
+}
+
+// call runs act with the lock, between the two times that a request is under
+// way. An error after act means an answer that was lost.
+func (l *Ledger) call(ctx context.Context, act func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return ledger.ErrClosed
+	}
+	l.active.Add(1)
+	defer l.active.Done()
+	stall := l.chance(l.faults.Stall)
+	before := stall && l.chance(0.5)
+	there, back := l.way(before), l.way(stall && !before)
+	l.mu.Unlock()
+
+	if err := l.travel(ctx, there); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	err := act()
+	l.mu.Unlock()
+	if lost := l.travel(ctx, back); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// way is how long a request or its answer is under way.
+func (l *Ledger) way(stalls bool) time.Duration {
+	d := l.upTo(l.faults.Latency)
+	if stalls {
+		d += l.upTo(l.faults.StallFor)
+	}
+	return d
+}
+
+func (l *Ledger) travel(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.closing:
+		return ledger.ErrClosed
+	}
+}
+
+// chance is true with probability p.
+func (l *Ledger) chance(p float64) bool { return p > 0 && l.dice.Float64() < p }
+
+// upTo is any time from 0 to d.
+func (l *Ledger) upTo(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(l.dice.Int64N(int64(d)))
+}

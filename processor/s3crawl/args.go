@@ -1,0 +1,198 @@
+package s3crawl
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+)
+
+// Kind is the kind of the nodes that this processor takes.
+const Kind = "s3.crawl"
+
+// Mode says what a node stands for.
+type Mode string
+
+// The modes of a crawl.
+const (
+	Range  Mode = "range"  // key ranges, cut on demand: the fast way
+	Prefix Mode = "prefix" // one node per prefix, delimited by '/'
+)
+
+// What one message holds at most, so that neither a message nor a record of its
+// parent's plan grows without bound.
+const (
+	maxSpans = 64
+	maxBytes = 96 << 10 // of encoded ranges
+	maxName  = 300      // bytes of a range's name
+)
+
+// span is the keys after < key ≤ until; until "" is no bound.
+type span struct {
+	After string `json:"after"`
+	Until string `json:"until"`
+	Left  int64  `json:"left,omitempty"` // keys expected in it: a hint, of any quality
+}
+
+// args is what a node's schema.Args hold.
+type args struct {
+	Bucket string `json:"bucket"`
+	Prefix string `json:"prefix"`
+	Mode   Mode   `json:"mode,omitempty"` // "" is Range
+	Base   *int   `json:"base,omitempty"` // bytes of the root's prefix, where it is not Prefix
+	Ranges []span `json:"ranges,omitempty"`
+}
+
+// Root is the node that stands for all keys of a bucket that begin with prefix.
+// Any string that S3 takes is a prefix; it need not end in '/'.
+func Root(bucket, prefix string, mode Mode) processor.Child {
+	return args{Bucket: bucket, Prefix: prefix, Mode: mode}.child(0)
+}
+
+// ParseURL takes s3://bucket/prefix apart. The prefix is taken as it stands,
+// without percent-decoding, as S3's own tools do.
+func ParseURL(url string) (bucket, prefix string, err error) {
+	rest, ok := strings.CutPrefix(url, "s3://")
+	bucket, prefix, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" {
+		return "", "", &schema.FieldError{Field: "target", Value: url, Want: "s3://bucket or s3://bucket/prefix"}
+	}
+	if !utf8.ValidString(prefix) {
+		return "", "", &schema.FieldError{Field: "target", Value: url, Want: "UTF-8"}
+	}
+	return bucket, prefix, nil
+}
+
+func parseArgs(raw schema.Args) (args, error) {
+	var a args
+	if len(raw) == 0 {
+		return a, errors.New(`read args: none given, want {"bucket":"…","prefix":"…"}`)
+	}
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, fmt.Errorf("read args: %w", err)
+	}
+	if a.Mode == "" {
+		a.Mode = Range
+	}
+	if a.Base == nil {
+		n := len(a.Prefix)
+		a.Base = &n
+	}
+	bad := func(field, value, want string) (args, error) {
+		return a, fmt.Errorf("read args: %w", &schema.FieldError{Field: field, Value: value, Want: want})
+	}
+	switch {
+	case a.Bucket == "":
+		return bad("bucket", "", "the name of a bucket")
+	case a.Mode != Range && a.Mode != Prefix:
+		return bad("mode", string(a.Mode), "range or prefix")
+	case a.Mode == Prefix && len(a.Ranges) > 0:
+		return bad("ranges", fmt.Sprint(len(a.Ranges)), "none in mode prefix")
+	case *a.Base < 0 || *a.Base > len(a.Prefix):
+		return bad("base", fmt.Sprint(*a.Base), "a part of the prefix")
+	case a.Mode == Range && strings.HasSuffix(a.Bucket, "--x-s3"):
+		return bad("bucket", a.Bucket, "a general purpose bucket: directory buckets are not listed in order, so take mode prefix (--node prefix)")
+	}
+	if len(a.Ranges) == 0 {
+		a.Ranges = []span{{}}
+	}
+	sort.Slice(a.Ranges, func(i, j int) bool { return a.Ranges[i].After < a.Ranges[j].After })
+	for i, r := range a.Ranges {
+		last := i == len(a.Ranges)-1
+		if r.Until != "" && r.Until <= r.After || !last && (r.Until == "" || r.Until > a.Ranges[i+1].After) {
+			return bad("ranges", r.After+"…"+r.Until, "ranges (after, until] that do not overlap")
+		}
+	}
+	return a, nil
+}
+
+// child is the node for these args. Encoding strings cannot fail; that they are
+// UTF-8 was checked where they came in.
+func (a args) child(weight float64) processor.Child {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // keys hold & and < more often than browsers read them
+	if err := enc.Encode(a); err != nil {
+		panic(err)
+	}
+	return processor.Child{
+		ID:     a.name(),
+		Args:   bytes.TrimSuffix(b.Bytes(), []byte("\n")),
+		Weight: uint32(min(max(weight, 1), 1<<30)),
+	}
+}
+
+// name is the node's name for people: s3://bucket/prefix, and for ranges what
+// they span, shortened, written relative to the prefix.
+func (a args) name() string {
+	s := "s3://" + a.Bucket + "/" + readable(a.Prefix)
+	if a.Mode == Prefix || len(a.Ranges) == 0 {
+		return s
+	}
+	first, last := a.Ranges[0], a.Ranges[len(a.Ranges)-1]
+	if first.After == "" && last.Until == "" && len(a.Ranges) == 1 {
+		return s
+	}
+	s = shorten(s, 130) + " (" + shorten(a.below(first.After), 65) + "…" + shorten(a.below(last.Until), 65) + "]"
+	if n := len(a.Ranges); n > 1 {
+		s += fmt.Sprintf(" in %d ranges", n)
+	}
+	return s
+}
+
+func (a args) below(bound string) string { return readable(strings.TrimPrefix(bound, a.Prefix)) }
+
+// shorten cuts a string to max bytes, at a character, and marks the cut.
+func shorten(s string, most int) string {
+	const mark = "…"
+	if len(s) <= most {
+		return s
+	}
+	n := most - len(mark)
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + mark
+}
+
+// readable is s without what would move a terminal's cursor or hide a character.
+func readable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// pack deals spans out to as few sets as the bounds of a message allow, in order.
+func pack(spans []span) (sets [][]span) {
+	size := 0
+	for _, s := range spans {
+		n := quoted(s.After) + quoted(s.Until) + 48
+		if len(sets) == 0 || len(sets[len(sets)-1]) == maxSpans || size+n > maxBytes {
+			sets, size = append(sets, nil), 0
+		}
+		sets[len(sets)-1] = append(sets[len(sets)-1], s)
+		size += n
+	}
+	return sets
+}
+
+// quoted is an upper bound of a string's length in JSON.
+func quoted(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == '"' || s[i] == '\\' || s[i] == 0x7f || s[i] == 0xe2 { // also U+2028 and U+2029
+			n += 5
+		}
+	}
+	return n
+}

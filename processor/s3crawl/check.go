@@ -1,0 +1,46 @@
+package s3crawl
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// Check says in one line what would keep a crawl of the bucket from working:
+// no credentials, no access, no such bucket, a wrong region, an endpoint that
+// does not answer or is not S3. It makes one LIST and does not retry for long.
+// nil where the bucket can be listed, also if no key begins with prefix.
+func (c *Client) Check(ctx context.Context, bucket, prefix string) error {
+	q := query{bucket: bucket, prefix: prefix}
+	if err := c.checkCredentials(ctx); err != nil {
+		return explain(q, err)
+	}
+	maxKeys := int32(1)
+	in := &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix, MaxKeys: &maxKeys, EncodingType: types.EncodingTypeUrl}
+	out, err := c.ListObjectsV2(ctx, in, watch(new(atomic.Int64)), func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
+	if err == nil {
+		_, err = decode(out, q)
+	}
+	return explain(q, err)
+}
+
+// checkCredentials looks for credentials, but not for as long as the SDK waits
+// for an instance's metadata where there is no instance.
+func (c *Client) checkCredentials(ctx context.Context) error {
+	provider := c.s3.Options().Credentials
+	if provider == nil {
+		return &credentialsError{errors.New("none configured")}
+	}
+	within, cancel := context.WithTimeoutCause(ctx, credentialTime, errors.New("found none in time"))
+	defer cancel()
+	if _, err := provider.Retrieve(within); err != nil {
+		if ctx.Err() == nil && within.Err() != nil {
+			err = context.Cause(within)
+		}
+		return &credentialsError{err}
+	}
+	return nil
+}

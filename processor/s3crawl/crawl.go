@@ -1,0 +1,205 @@
+package s3crawl
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+)
+
+// The run's options that a crawl reads (processor.Node.Params).
+const (
+	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
+	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+)
+
+const (
+	defaultDepth = 2
+	maxModels    = 4 // of bucket and prefix, kept between units
+)
+
+// Options are what a crawl needs.
+type Options struct {
+	Lister Lister
+}
+
+// Crawl processes nodes of Kind. Units of one run share what they learn of where
+// keys are, so that a unit does not begin anew where the last one ended.
+type Crawl struct {
+	lister Lister
+	policy func(base int) policy // makes one for a bucket and prefix
+
+	mu     sync.Mutex
+	models map[string]policy
+	recent []string // keys of models, the least recently used first
+}
+
+var _ processor.Processor = (*Crawl)(nil)
+
+// New makes the processor.
+func New(o Options) *Crawl {
+	return &Crawl{lister: o.Lister, models: map[string]policy{}, policy: func(base int) policy { return newSplitter(base) }}
+}
+
+// job is what both modes need to know of a node.
+type job struct {
+	args
+	out    processor.Out
+	lister Lister
+	format inventory.Format // 0: none
+	depth  int              // of totals per prefix
+	chain  int              // levels of the tree that are left below the node
+}
+
+// Process lists what the node stands for.
+func (c *Crawl) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
+	j, err := c.read(n, out)
+	if err != nil {
+		return processor.Permanent(err)
+	}
+	if j.Mode == Prefix {
+		return j.onePrefix(ctx)
+	}
+	return newUnit(j, c.model(n.Run, j.args)).run(ctx)
+}
+
+func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
+	a, err := parseArgs(n.Args)
+	if err != nil {
+		return job{}, err
+	}
+	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth, chain: schema.MaxDepth - n.Depth}
+	if name := n.Params[ParamFormat]; name != "" {
+		if j.format, err = inventory.ParseFormat(name); err != nil {
+			return job{}, err
+		}
+	}
+	if text := n.Params[ParamDepth]; text != "" {
+		if j.depth, err = strconv.Atoi(text); err != nil || j.depth < 0 {
+			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
+		}
+	}
+	return j, nil
+}
+
+// model is the one that all units on the run's bucket and prefix share.
+func (c *Crawl) model(run string, a args) policy {
+	key := run + "\x00" + a.Bucket + "\x00" + a.Prefix
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.models[key]
+	if m == nil {
+		m = c.policy(len(a.Prefix))
+		c.models[key] = m
+	}
+	for i, k := range c.recent {
+		if k == key {
+			c.recent = append(c.recent[:i], c.recent[i+1:]...)
+			break
+		}
+	}
+	if c.recent = append(c.recent, key); len(c.recent) > maxModels {
+		delete(c.models, c.recent[0])
+		c.recent = c.recent[1:]
+	}
+	return m
+}
+
+// page asks for one page of the node's keys.
+func (j *job) page(ctx context.Context, after, token, delimiter string) (page, error) {
+	q := query{bucket: j.Bucket, prefix: j.Prefix, delimiter: delimiter, after: after, token: token}
+	pg, err := list(ctx, j.lister, q, func(sent int64) { j.out.Request("list", sent) })
+	return pg, explain(q, err)
+}
+
+func (j *job) refuse(format string, a ...any) error {
+	return explain(query{bucket: j.Bucket, prefix: j.Prefix}, badPage(format, a...))
+}
+
+var blocks = sync.Pool{New: func() any { return new([]byte) }}
+
+// deliver counts objects and writes their rows. It writes also where there are
+// none: all attempts of a node must commit by the same rule (processor.Out).
+func (j *job) deliver(objects []inventory.Object) error {
+	buf := blocks.Get().(*[]byte)
+	defer blocks.Put(buf)
+	block, rows := (*buf)[:0], 0
+	var size int64
+	for i := range objects {
+		size += objects[i].Size
+		if j.format != 0 {
+			block, rows = j.format.Append(block, &objects[i]), rows+1
+		}
+	}
+	*buf = block
+	j.out.Count(int64(len(objects)), size)
+	if err := j.out.Write(sink.Rows, block, rows); err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	return nil
+}
+
+// account writes what a tally holds.
+func (j *job) account(t *tally) error {
+	block := t.take()
+	if block == nil {
+		return nil
+	}
+	if err := j.out.Write(sink.Prefixes, block, 1); err != nil {
+		return fmt.Errorf("write totals: %w", err)
+	}
+	return nil
+}
+
+// onePrefix lists what is directly below the node's prefix; prefixes below it
+// are children. One node is one listing: it is never handed on half done.
+func (j *job) onePrefix(ctx context.Context) error {
+	var (
+		t       = tally{base: *j.Base, depth: j.depth}
+		token   string
+		last    string
+		objects int64
+		size    int64
+		below   string // the last prefix revealed
+		found   bool
+	)
+	for {
+		pg, err := j.page(ctx, last, token, "/")
+		if err != nil {
+			return err
+		}
+		if err := j.deliver(pg.objects); err != nil {
+			return err
+		}
+		for i := range pg.objects {
+			objects, size = objects+1, size+pg.objects[i].Size
+			last = pg.objects[i].Key
+		}
+		for _, p := range pg.prefixes {
+			if p <= below {
+				return j.refuse("prefix %q comes again after %q", p, below)
+			}
+			below = p
+			if err := j.out.Child(args{Bucket: j.Bucket, Prefix: p, Mode: Prefix, Base: j.Base}.child(1)); err != nil {
+				return fmt.Errorf("reveal prefix: %w", err)
+			}
+		}
+		found = found || len(pg.objects)+len(pg.prefixes) > 0
+		if token = pg.token; !pg.more {
+			break
+		}
+		if token == "" {
+			// Going on after a key would name the common prefix before it again.
+			return j.refuse("there is more, but no token to go on from")
+		}
+	}
+	if found {
+		t.add(j.Prefix, objects, size)
+	}
+	return j.account(&t)
+}

@@ -1,0 +1,306 @@
+package s3crawl
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor"
+)
+
+// patience is how long the end of a unit waits for pages under way. A page that
+// takes longer is being retried: its piece is handed on as it was.
+const patience = 5 * time.Second
+
+// chainEnd is how many levels of the tree are kept in reserve: a unit so deep
+// lists to the end and makes no more children.
+const chainEnd = 100
+
+var errHandOn = errors.New("the unit ends")
+
+// piece is a stretch of keys that is not listed yet: after < key ≤ until. At
+// most one lister holds it; others may lower its until meanwhile.
+type piece struct {
+	after, until string
+	held         bool
+	token        string // of a page that had no key to go on from
+	failed       error  // it could not be listed now, in spite of retries
+	tally        tally  // of what was listed up to after
+	guess        guess  // the policy's
+}
+
+// unit lists the ranges of one node in one attempt.
+type unit struct {
+	job
+	split   policy
+	listers sync.WaitGroup // on borrowed slots
+	end     context.CancelCauseFunc
+
+	mu     sync.Mutex
+	wake   *sync.Cond // something changed for who has nothing to do
+	pieces []*piece   // all that is not listed to its end
+	pages  int
+	listed int64
+	due    processor.Due
+	failed error // a piece failed: the last to do so
+	broken error // the attempt is void
+	timer  *time.Timer
+}
+
+func newUnit(j job, s policy) *unit {
+	u := &unit{job: j, split: s}
+	u.wake = sync.NewCond(&u.mu)
+	for _, r := range j.Ranges {
+		p := &piece{after: r.After, until: r.Until, tally: u.newTally()}
+		s.open(p, float64(r.Left))
+		u.pieces = append(u.pieces, p)
+	}
+	return u
+}
+
+func (u *unit) newTally() tally { return tally{base: *u.Base, depth: u.depth} }
+
+// run lists on the unit's own slot and on borrowed ones, until all is listed or
+// the unit must end.
+func (u *unit) run(ctx context.Context) error {
+	listing, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	u.end = end
+
+	first := u.wait()
+	u.recruit(listing)
+	for p := first; p != nil; p = u.wait() {
+		u.list(listing, p, nil)
+	}
+	u.listers.Wait()
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+
+	switch {
+	case u.broken != nil:
+		return u.broken
+	case u.pages == 0 && u.failed != nil:
+		return u.failed
+	}
+	return u.handOn()
+}
+
+// wait takes a piece for the unit's own slot, as soon as there is one; nil when
+// there will be none.
+func (u *unit) wait() *piece {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for {
+		if p := u.take(); p != nil {
+			return p
+		}
+		if u.ending() || !u.anyHeld() {
+			return nil
+		}
+		u.wake.Wait()
+	}
+}
+
+// recruit borrows slots for as long as there is something to list on them.
+func (u *unit) recruit(ctx context.Context) {
+	for {
+		slot, ok := u.out.Borrow()
+		if !ok {
+			return
+		}
+		u.mu.Lock()
+		p := u.take()
+		u.mu.Unlock()
+		if p == nil {
+			slot.Return()
+			return
+		}
+		u.listers.Go(func() {
+			defer slot.Return()
+			for p != nil && u.list(ctx, p, slot) {
+				u.mu.Lock()
+				p = u.take()
+				u.mu.Unlock()
+			}
+		})
+	}
+}
+
+// take finds a piece that nobody holds, or cuts one off; u.mu is held.
+func (u *unit) take() *piece {
+	if u.ending() {
+		return nil
+	}
+	var best *piece
+	for _, p := range u.pieces {
+		if !p.held && p.failed == nil && (best == nil || p.guess.left > best.guess.left) {
+			best = p
+		}
+	}
+	if best == nil {
+		best = u.cut()
+	}
+	if best != nil {
+		best.held = true
+	}
+	return best
+}
+
+// cut makes two pieces of one where the splitter sees fit, and returns the far
+// one; u.mu is held.
+func (u *unit) cut() *piece {
+	near, at, ok := u.split.cut(u.pieces)
+	if !ok {
+		return nil
+	}
+	far := &piece{after: at, until: near.until, tally: u.newTally()}
+	near.until = at
+	u.split.divide(near, far)
+	u.pieces = append(u.pieces, far)
+	return far
+}
+
+func (u *unit) ending() bool { return u.due != processor.NotDue || u.broken != nil }
+
+func (u *unit) anyHeld() bool {
+	for _, p := range u.pieces {
+		if p.held {
+			return true
+		}
+	}
+	return false
+}
+
+// list lists a piece page by page until its end or the unit's, or until the
+// slot is wanted elsewhere. It reports whether the slot may go on.
+func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
+	for {
+		pg, err := u.page(ctx, p.after, p.token, "")
+		if err != nil {
+			u.fail(ctx, p, err)
+			return false
+		}
+		objects, more := u.arrive(p, pg)
+		if err := u.record(p, objects, more); err != nil {
+			u.void(err)
+		}
+		u.askDue()
+		wanted := slot != nil && slot.Wanted()
+		u.mu.Lock()
+		over := u.ending()
+		p.held = more && !over && !wanted
+		u.wake.Broadcast()
+		u.mu.Unlock()
+		if over || wanted {
+			return false
+		}
+		u.recruit(ctx)
+		if !more {
+			return true
+		}
+	}
+}
+
+// arrive takes from a page what belongs to the piece by the bound now in force,
+// and moves the piece on; more is false at its end.
+func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	objects, more = pg.objects, pg.more
+	if p.until != "" {
+		n := sort.Search(len(objects), func(i int) bool { return objects[i].Key > p.until })
+		more = more && n == len(objects) && (n == 0 || objects[n-1].Key < p.until)
+		objects = objects[:n]
+	}
+	u.pages++
+	u.listed += int64(len(objects))
+	if p.token = ""; more && len(objects) > 0 {
+		p.after = objects[len(objects)-1].Key
+	} else if more {
+		p.token = pg.token
+	}
+	u.split.page(p, objects, more)
+	if !more {
+		for i := range u.pieces {
+			if u.pieces[i] == p {
+				u.pieces = append(u.pieces[:i], u.pieces[i+1:]...)
+				break
+			}
+		}
+	}
+	return objects, more
+}
+
+// record writes what a page brought.
+func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
+	if err := u.deliver(objects); err != nil {
+		return err
+	}
+	for i := range objects {
+		if p.tally.full() {
+			if err := u.account(&p.tally); err != nil {
+				return err
+			}
+		}
+		p.tally.add(objects[i].Key, 1, objects[i].Size)
+	}
+	if more {
+		return nil
+	}
+	return u.account(&p.tally)
+}
+
+// askDue asks whether the unit should end, and lets pages under way come in.
+func (u *unit) askDue() {
+	due := u.out.Due()
+	if due != processor.Stop && u.chain < chainEnd {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if due == processor.NotDue || u.due == processor.Stop {
+		return
+	}
+	first := u.due == processor.NotDue
+	u.due = due
+	switch {
+	case due == processor.Stop:
+		u.end(errHandOn)
+	case first:
+		u.timer = time.AfterFunc(patience, func() { u.end(errHandOn) })
+	}
+	u.wake.Broadcast()
+}
+
+// fail sets a piece aside that could not be listed. The others go on: at the
+// end it becomes a child of its own, so that it fails alone if it must.
+func (u *unit) fail(ctx context.Context, p *piece, err error) {
+	u.mu.Lock()
+	p.held = false
+	switch {
+	case u.ending(): // the page was called off
+	case ctx.Err() != nil: // the lease is lost, or the task stops
+		u.broken = context.Cause(ctx)
+	case processor.IsPermanent(err):
+		u.broken = err
+		u.end(err)
+	default:
+		p.failed, u.failed = err, err
+	}
+	u.wake.Broadcast()
+	u.mu.Unlock()
+	u.askDue()
+}
+
+// void gives the attempt up.
+func (u *unit) void(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.broken = err
+	u.end(err)
+	u.wake.Broadcast()
+}

@@ -1,0 +1,118 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// The folder of a run while it lasts, and after Finish:
+//
+//	.ramify-OWNER      whose folder it is: the name says it, the file is empty
+//	.spool/1, 2, …     what attempts have written; gone after Finish
+//	data/part-00001…   the rows
+//	manifest.checksum
+//	manifest.json      written last: an inventory without it is not finished
+const (
+	ownerPrefix = ".ramify-"
+	spoolName   = ".spool"
+	dataName    = "data"
+)
+
+func (s *Sink) spoolDir() string           { return filepath.Join(s.dir, spoolName) }
+func (s *Sink) spoolPath(id int64) string  { return filepath.Join(s.spoolDir(), fmt.Sprint(id)) }
+func (s *Sink) dataPath(part int64) string { return filepath.Join(s.dir, dataName, s.dataName(part)) }
+
+func (s *Sink) dataName(part int64) string {
+	return fmt.Sprintf("part-%05d%s", part, s.options.Format.Ext())
+}
+
+// claim makes the folder the owner's, unless it is somebody else's or holds
+// anything at all.
+func claim(dir, owner string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for whoever the umask lets read them
+		return fmt.Errorf("make folder: %w", err)
+	}
+	mine, err := claimed(dir, owner)
+	if err != nil || mine {
+		return err
+	}
+	mark := filepath.Join(dir, ownerPrefix+owner)
+	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
+	if err != nil {
+		return fmt.Errorf("mark folder: %w", err)
+	}
+	if err := errors.Join(f.Close(), syncDir(dir)); err != nil {
+		return fmt.Errorf("mark folder: %w", err)
+	}
+	// Two runs that found it empty at the same time see each other's mark now.
+	if _, err := claimed(dir, owner); err != nil {
+		return errors.Join(err, os.Remove(mark))
+	}
+	return nil
+}
+
+// claimed reports whether the folder bears the owner's mark; an error says what
+// else is in it.
+func claimed(dir, owner string) (mine bool, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, fmt.Errorf("read folder: %w", err)
+	}
+	for _, e := range entries {
+		switch name, marked := strings.CutPrefix(e.Name(), ownerPrefix); {
+		case marked && name == owner:
+			mine = true
+		case marked:
+			return false, fmt.Errorf("folder %s holds the results of another run: choose an empty or new folder", dir)
+		}
+	}
+	if !mine && len(entries) > 0 {
+		return false, fmt.Errorf("folder %s is not empty (it has %q): choose an empty or new folder", dir, entries[0].Name())
+	}
+	return mine, nil
+}
+
+// missing is the error for a file that the records know and the folder has not.
+func missing(path string) error {
+	return fmt.Errorf("file %s was moved or removed since the run wrote it: put it back, or start a new run in another folder", path)
+}
+
+func exists(path string) (bool, error) {
+	switch _, err := os.Stat(path); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}
+
+// makeDir makes a folder for its owner alone, durably.
+func makeDir(dir string) error {
+	switch err := os.Mkdir(dir, 0o700); {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// syncDir makes the names in a folder durable. Windows cannot, and does so by
+// itself.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
