@@ -23,8 +23,8 @@ type parquetRow struct {
 
 const (
 	parquetColumns  = 6
-	parquetBatch    = 512     // rows handed to the library at a time
-	parquetRowGroup = 128_000 // rows; what a writer holds in memory
+	parquetBatch    = 512    // rows handed to the library at a time
+	parquetRowGroup = 64_000 // rows; what a writer holds in memory
 )
 
 var parquetSchema = parquet.NewSchema("s3.inventory", parquet.SchemaOf(parquetRow{}))

@@ -148,6 +148,7 @@ func (o *output) Request(name string, n int64) {
 
 // Borrow implements processor.Out.
 func (o *output) Borrow() (processor.Slot, bool) {
+	o.u.borrows.Store(true)
 	if !o.u.t.slots.borrow() {
 		return nil, false
 	}

@@ -163,7 +163,8 @@ func (u *unit) abort() {
 	}
 }
 
-// due says whether the unit should end.
+// due says whether the unit should end. A unit that borrows has no need to share
+// with the idle slots of its own task: it can have them.
 func (u *unit) due() processor.Due {
 	t := u.t
 	if t.stopping.Load() {
@@ -173,7 +174,7 @@ func (u *unit) due() processor.Due {
 	switch {
 	case age >= t.cfg.Checkpoint:
 		return processor.Checkpoint
-	case age >= t.cfg.ShareAfter && t.inbox.hungry():
+	case age >= t.cfg.ShareAfter && !u.borrows.Load() && t.inbox.hungry():
 		return processor.Share
 	default:
 		return processor.NotDue

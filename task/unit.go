@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/ledger"
@@ -26,6 +27,7 @@ type unit struct {
 	suspect bool // the ledger is asked before work is done
 	redo    bool // the node was given up in an earlier epoch
 	began   time.Time
+	borrows atomic.Bool // it takes idle slots itself
 
 	results schema.PID // under which results are kept
 	partMu  sync.Mutex

@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
+	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/ledger"
 	ledgerdb "github.com/ramify/ramify/ledger/embedded"
 	"github.com/ramify/ramify/post"
-	"github.com/ramify/ramify/queue"
 	queuedb "github.com/ramify/ramify/queue/embedded"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
@@ -22,7 +22,7 @@ import (
 )
 
 // state is the one file of a run, opened: by its owner, who works on it, or by
-// somebody who looks on.
+// somebody who looks on, who has no queues.
 type state struct {
 	run    string
 	store  *store.Store
@@ -33,40 +33,59 @@ type state struct {
 
 func statePath(dir, run string) string { return filepath.Join(dir, run+".db") }
 
+// exists reports whether there is a run of that name. One whose making was cut
+// short has left an empty file, which may be used again.
+func exists(dir, run string) bool {
+	info, err := os.Stat(statePath(dir, run))
+	return err == nil && info.Size() > 0
+}
+
+func errExists(run string) error {
+	return usagef("run %s exists: go on with `ramify resume %s`, or choose another name with --run", run, run)
+}
+
 // openState opens a run's file; errors name the run and the way out.
-func openState(dir, run string, o store.Options) (*state, error) {
+func openState(ctx context.Context, dir, run string, o store.Options) (*state, error) {
 	if err := schema.CheckRunName(run); err != nil {
 		return nil, errUsage{err}
 	}
 	s, err := store.Open(statePath(dir, run), o)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return nil, usagef("run %s exists: go on with `ramify resume %s`, or choose another name with --run", run, run)
+		return nil, errExists(run)
 	case errors.Is(err, store.ErrMissing), errors.Is(err, store.ErrUnbegun):
-		return nil, usagef("no run %s in %s: --state names the folder", run, dir)
+		return nil, usagef("no run %s in %s; another folder is named with --state", run, dir)
 	case errors.Is(err, store.ErrLocked):
-		return nil, fmt.Errorf("run %s is being worked on by another process: see `ramify watch %s`: %w", run, run, err)
+		return nil, fmt.Errorf("another process works on run %s, see `ramify watch %s`: %w", run, run, err)
 	case err != nil:
 		return nil, err
 	}
 	st := &state{run: run, store: s}
-	if st.ledger, err = ledgerdb.Open(s); err == nil && o.Owner {
-		if st.main, err = queuedb.Open(s, "main"); err == nil {
-			st.dead, err = queuedb.Open(s, "dead")
-		}
-	}
-	if err != nil {
+	if err := st.open(ctx, o.Owner); err != nil {
 		st.close()
 		return nil, err
 	}
 	return st, nil
 }
 
+func (s *state) open(ctx context.Context, owner bool) (err error) {
+	if s.ledger, err = ledgerdb.Open(ctx, s.store); err != nil || !owner {
+		return err
+	}
+	if s.main, err = queuedb.Open(ctx, s.store, "main"); err != nil {
+		return err
+	}
+	s.dead, err = queuedb.Open(ctx, s.store, "dead")
+	return err
+}
+
+// close releases the file. All that was promised is on disk already.
 func (s *state) close() {
-	for _, q := range []*queuedb.Queue{s.main, s.dead} {
-		if q != nil {
-			_ = q.Close() // nothing is lost: all that was promised is on disk
-		}
+	if s.main != nil {
+		_ = s.main.Close()
+	}
+	if s.dead != nil {
+		_ = s.dead.Close()
 	}
 	if s.ledger != nil {
 		_ = s.ledger.Close()
@@ -74,19 +93,33 @@ func (s *state) close() {
 	_ = s.store.Close()
 }
 
+// discard closes and removes the file of a run that never began.
+func (s *state) discard() {
+	s.close()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(s.store.Path() + end)
+	}
+}
+
 func (s *state) poster() *post.Poster { return &post.Poster{Queue: s.main} }
 
+// empty reports whether nothing is left on the queue.
+func (s *state) empty(ctx context.Context) (bool, error) {
+	d, err := s.main.Depth(ctx)
+	return d.Total() == 0, err
+}
+
 // openSink opens where the results of a run go.
-func (s *state) openSink(run ledger.Run, std streams) (sink.Sink, error) {
-	o := file.Options{Run: run.ID}
+func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink.Sink, error) {
+	o := file.Options{Bucket: run.Options.Params["bucket"], Created: run.Created}
 	if out := run.Options.Out; out != "" && out != "-" {
-		f, err := inventory.Lookup(run.Options.Format)
+		f, err := inventory.ParseFormat(run.Options.Format)
 		if err != nil {
 			return nil, err
 		}
 		o.Dir, o.Format = out, f
 	}
-	inner, err := file.Open(s.store, o)
+	inner, err := file.Open(ctx, s.store, o)
 	if err != nil {
 		return nil, err
 	}
@@ -96,30 +129,40 @@ func (s *state) openSink(run ledger.Run, std streams) (sink.Sink, error) {
 	return inner, nil
 }
 
-// empty reports whether nothing is left on the queue.
-func (s *state) empty(ctx context.Context) (bool, queue.Depth, error) {
-	d, err := s.main.Depth(ctx)
-	return err == nil && d.Total() == 0, d, err
-}
+// The summary of a run that is over is kept with it: prefixes are merged once.
+const (
+	makeSummaries = `CREATE TABLE IF NOT EXISTS summary (epoch INTEGER PRIMARY KEY, body TEXT NOT NULL)`
+	putSummary    = `INSERT OR REPLACE INTO summary (epoch, body) VALUES (?, ?)`
+	getSummary    = `SELECT body FROM summary WHERE epoch = ?`
+)
 
-// runs are the names of the runs in a folder, oldest first.
-func runs(dir string) []string {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.db"))
-	names := make([]string, 0, len(files))
-	for _, f := range files {
-		names = append(names, filepath.Base(f[:len(f)-len(".db")]))
+func (s *state) saveSummary(ctx context.Context, epoch int, sum console.Summary) error {
+	body, err := json.Marshal(sum)
+	if err != nil {
+		return fmt.Errorf("keep summary: %w", err)
 	}
-	return names
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(makeSummaries); err != nil {
+			return err
+		}
+		_, err := tx.Exec(putSummary, epoch, string(body))
+		return err
+	})
 }
 
-// within is a context for one look at a file that another process writes.
-func within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, 10*time.Second)
-}
-
-func mkdirState(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make state folder: %w", err)
+// loadSummary is the summary kept for an epoch, if there is one.
+func (s *state) loadSummary(ctx context.Context, epoch int) (sum console.Summary, found bool, err error) {
+	var body string
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		made, err := tx.Get(nil, `SELECT 1 FROM sqlite_master WHERE name = 'summary'`)
+		if err != nil || !made {
+			return err
+		}
+		found, err = tx.Get([]any{&body}, getSummary, epoch)
+		return err
+	})
+	if err == nil && found {
+		err = json.Unmarshal([]byte(body), &sum)
 	}
-	return nil
+	return sum, found, err
 }

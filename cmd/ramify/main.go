@@ -38,7 +38,7 @@ func usagef(format string, args ...any) error { return errUsage{fmt.Errorf(forma
 
 // streams are what a command talks through.
 type streams struct {
-	out, err io.Writer
+	out, err *os.File
 }
 
 type cli struct {
@@ -66,6 +66,8 @@ func main() {
 func realMain(args []string, std streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A closed pipe is an error of the write, not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
 	// A second signal ends the process at once, as without us.
 	context.AfterFunc(ctx, stop)
 

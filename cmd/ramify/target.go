@@ -31,15 +31,12 @@ func parseTarget(s, node string) (target, error) {
 }
 
 func s3Target(s, node string) (target, error) {
-	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(s, "s3://"), "/")
-	if bucket == "" {
-		return target{}, usagef("target %q names no bucket; want s3://bucket/prefix", s)
-	}
-	kid, err := s3crawl.Root(bucket, prefix, node)
+	bucket, prefix, err := s3crawl.ParseURL(s)
 	if err != nil {
 		return target{}, errUsage{err}
 	}
-	return target{name: s, root: kid, bucket: bucket, prefix: prefix}, nil
+	c := s3crawl.Root(bucket, prefix, s3crawl.Mode(node))
+	return target{name: s, root: ledger.Kid{Kind: s3crawl.Kind, ID: c.ID, Args: c.Args}, bucket: bucket, prefix: prefix}, nil
 }
 
 func jsonTarget(s string) (target, error) {

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/seed"
+)
+
+// runFlags are what run and demo have in common.
+type runFlags struct {
+	Run         string `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out         string `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
+	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Concurrency int    `help:"Things done at a time." default:"64"`
+	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
+	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
+	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+}
+
+type runCmd struct {
+	Target string `arg:"" help:"s3://bucket/prefix, or a node as JSON."`
+	runFlags
+}
+
+// Run implements the command.
+func (c *runCmd) Run(ctx context.Context, g *cli, std streams) error {
+	tgt, err := parseTarget(c.Target, c.Node)
+	if err != nil {
+		return err
+	}
+	return c.begin(ctx, newWork(g, std, c.JSON), tgt)
+}
+
+// check refuses flags whose values make no sense, by name and value.
+func (c *runFlags) check() error {
+	switch {
+	case c.Concurrency < 1 || c.Concurrency > 10_000:
+		return usagef("--concurrency is %d, want 1 to 10000", c.Concurrency)
+	case c.Inline < 0:
+		return usagef("--inline is %d, want 0 or more", c.Inline)
+	case c.Retries < 0:
+		return usagef("--retries is %d, want 0 or more", c.Retries)
+	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
+		return usagef("--node is %q, want range or prefix", c.Node)
+	}
+	if c.Out == "" {
+		if c.Format != "" {
+			return usagef("--format is %q, but without --out there are no results to write", c.Format)
+		}
+		return nil
+	}
+	if c.Format == "" {
+		c.Format = inventory.CSV.String()
+		if c.Out == "-" {
+			c.Format = inventory.Keys.String()
+		}
+	}
+	f, err := inventory.ParseFormat(c.Format)
+	if err != nil {
+		return usagef("--format is %q, want keys, csv, ndjson or parquet", c.Format)
+	}
+	if c.Out == "-" {
+		if f == inventory.Parquet {
+			return usagef("--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -")
+		}
+		if c.JSON {
+			return usagef("--json and --out - both write to standard output; want one of them")
+		}
+		return nil
+	}
+	if c.Out, err = filepath.Abs(c.Out); err != nil {
+		return usagef("--out is %q: %w", c.Out, err)
+	}
+	return nil
+}
+
+// begin makes the run, unless something would keep it from working, and works
+// on it to its end.
+func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
+	g, std := w.g, w.std
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.Run == "" {
+		c.Run = seed.Name(time.Now())
+	} else if err := schema.CheckRunName(c.Run); err != nil {
+		return usagef("--run: %w", err)
+	}
+	if exists(g.State, c.Run) {
+		return errExists(c.Run)
+	}
+	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency); err != nil {
+		return err
+	}
+	if tgt.bucket != "" {
+		if err := w.client.Check(ctx, tgt.bucket, tgt.prefix); err != nil {
+			return err
+		}
+	}
+	st, err := openState(ctx, g.State, c.Run, store.Options{Create: true, Owner: true})
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	r := ledger.Run{
+		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
+		Options: ledger.Options{
+			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
+			Params: map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket},
+		},
+	}
+	// The folder is looked at before there is a run that could not use it.
+	out, err := st.openSink(ctx, r, std)
+	if err != nil {
+		st.discard()
+		return err
+	}
+	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if err := seed.Run(ctx, st.ledger, st.poster(), r); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	return w.work(ctx, st, out)
+}
+
+type resumeCmd struct {
+	Name        string `arg:"" name:"run" help:"Name of the run."`
+	Concurrency int    `help:"Things done at a time (default: as before)."`
+	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+}
+
+// Run implements the command.
+func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
+	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	if errors.Is(err, store.ErrLocked) {
+		// Its process is there: all it can need is not to be paused any more.
+		return amend(ctx, g, std, c.Name, unpause)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	r, err := st.ledger.Run(ctx, c.Name)
+	switch {
+	case errors.Is(err, ledger.ErrNoRun):
+		return usagef("run %s was never begun: remove %s and start it again", c.Name, statePath(g.State, c.Name))
+	case err != nil:
+		return err
+	case r.State == ledger.Cancelled:
+		return usagef("run %s was cancelled: it cannot go on", c.Name)
+	}
+	if r.Paused {
+		if r, err = st.ledger.Amend(ctx, c.Name, unpause(r)); err != nil {
+			return err
+		}
+	}
+	return c.goOn(ctx, g, std, st, r)
+}
+
+// goOn works on a run that exists, or makes the results of one that is over.
+func (c *resumeCmd) goOn(ctx context.Context, g *cli, std streams, st *state, r ledger.Run) error {
+	if c.Concurrency != 0 {
+		r.Options.Concurrency = c.Concurrency
+	}
+	w := newWork(g, std, c.JSON)
+	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency); err != nil {
+		return err
+	}
+	w.concurrency = c.Concurrency
+	out, err := st.openSink(ctx, r, std)
+	if err != nil {
+		return err
+	}
+	return w.work(ctx, st, out)
+}
+
+type redriveCmd struct {
+	Name        string `arg:"" name:"run" help:"Name of the run."`
+	Concurrency int    `help:"Things done at a time (default: as before)."`
+	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+}
+
+// Run implements the command.
+func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
+	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	if errors.Is(err, store.ErrLocked) {
+		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	r, err := seed.Redrive(ctx, st.ledger, st.poster(), c.Name)
+	if errors.Is(err, ledger.ErrConflict) {
+		return usagef("run %s is %s: only a run that finished with failures can be redriven", c.Name, r.State)
+	}
+	if err != nil {
+		return err
+	}
+	return (&resumeCmd{Name: c.Name, Concurrency: c.Concurrency, JSON: c.JSON}).goOn(ctx, g, std, st, r)
+}
+
+// options is what printed commands need to find the run.
+func (g *cli) options() string {
+	if g.State == defaultState() {
+		return ""
+	}
+	return "--state " + strconv.Quote(g.State)
+}

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/sink/stream"
+	"github.com/ramify/ramify/sweep"
+	"github.com/ramify/ramify/task"
+)
+
+// work is one process's work on one run: the engine, what people see of it, and
+// the results at the end.
+type work struct {
+	g           *cli
+	std         streams
+	json        bool
+	concurrency int // 0: the run's own
+	term        *console.Terminal
+	log         *slog.Logger
+	client      *s3crawl.Client
+	set         processor.Set
+}
+
+func newWork(g *cli, std streams, json bool) *work {
+	term := console.NewTerminal(std.err)
+	return &work{g: g, std: std, json: json, term: term, log: console.Logger(term, term.TTY(), g.Verbose)}
+}
+
+// connect makes the processors that a run of a root kind needs.
+func (w *work) connect(ctx context.Context, kind string, concurrency int) error {
+	w.set = processor.Set{
+		synthetic.Kind:       &synthetic.Processor{},
+		synthetic.ReduceKind: &synthetic.Reducer{},
+	}
+	if kind == s3crawl.Kind {
+		if w.client == nil {
+			client, err := s3crawl.Connect(ctx, concurrency)
+			if err != nil {
+				return err
+			}
+			w.client = client
+		}
+		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client})
+	}
+	if _, ok := w.set[kind]; !ok {
+		return usagef("kind %q is not known; want %s or %s", kind, s3crawl.Kind, synthetic.Kind)
+	}
+	return nil
+}
+
+// work runs the engine until the run is over or ctx ends, makes the results and
+// reports.
+func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
+	defer func() { err = errors.Join(err, out.Close()) }()
+	r, err := st.ledger.Run(ctx, st.run)
+	if err != nil {
+		return err
+	}
+	state := console.State(r.State)
+	if !r.State.Over() {
+		if state, err = w.engine(ctx, st, r, out); err != nil {
+			return err
+		}
+	}
+	if r, err = st.ledger.Run(context.WithoutCancel(ctx), st.run); err != nil {
+		return err
+	}
+	return w.report(context.WithoutCancel(ctx), st, r, state, out)
+}
+
+// engine runs a task until the run is over, ctx ends, or the reader of a stream
+// has gone. It says how the run stands then.
+func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
+	slots := r.Options.Concurrency
+	if w.concurrency > 0 {
+		slots = w.concurrency
+	}
+	over := make(chan struct{}, 1)
+	t, err := task.New(task.Config{
+		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
+		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
+		Concurrency: slots, Report: time.Second, Grace: 5 * time.Second, Log: w.log,
+		Over: func(string) {
+			select {
+			case over <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	source := console.Read(st.ledger, st.ledger, st.run, t.Figures)
+	follower := console.Log(w.log, source)
+	if w.term.TTY() {
+		follower = console.Line(w.term, source)
+	}
+	follower.Start(context.WithoutCancel(ctx))
+	t.Start(ctx)
+	defer follower.Stop()
+	defer t.Stop(context.WithoutCancel(ctx))
+
+	gone := make(<-chan struct{})
+	if s, ok := out.(*stream.Sink); ok {
+		gone = s.Closed()
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	empty := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return console.Interrupted, nil
+		case <-gone:
+			return console.Interrupted, nil
+		case <-over:
+		case <-look.C:
+		}
+		now, err := st.ledger.Run(ctx, st.run)
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			return "", err
+		case now.State.Over():
+			return console.State(now.State), nil
+		case now.Paused:
+			empty = 0
+			continue
+		}
+		// A run that is not over but has no message: it was made, and the process
+		// died before its root was posted. Nothing else known leads here.
+		if empty, err = w.mend(ctx, st, t, empty); err != nil {
+			return "", err
+		}
+	}
+}
+
+// mend sweeps a run whose queue has been found empty three times in a row.
+func (w *work) mend(ctx context.Context, st *state, t *task.Task, empty int) (int, error) {
+	none, err := st.empty(ctx)
+	if err != nil || !none || !t.Idle() {
+		return 0, err
+	}
+	if empty++; empty < 3 {
+		return empty, nil
+	}
+	n, err := sweep.Run(ctx, st.ledger, st.poster(), st.run)
+	if err != nil && ctx.Err() == nil {
+		return 0, err
+	}
+	w.log.Warn("swept a run whose queue was empty", "run", st.run, "posted", n)
+	return 0, nil
+}
+
+// biggest is how many prefixes the report shows.
+const biggest = 10
+
+// report makes the results of a run that has finished, and prints how it ended.
+func (w *work) report(ctx context.Context, st *state, r ledger.Run, state console.State, out sink.Sink) error {
+	source := console.Read(st.ledger, st.ledger, st.run, nil)
+	snap, err := source(ctx)
+	if err != nil {
+		return err
+	}
+	sum := snap.Summary()
+	sum.State, sum.Options = state, w.g.options()
+	if r.State == ledger.Finished || r.State == ledger.Failed {
+		made, err := out.Finish(ctx, committed(ctx, st.ledger, r))
+		if err != nil {
+			return fmt.Errorf("make results of run %s: %w; `ramify resume %s` tries again", st.run, err, st.run)
+		}
+		sum.Out = made.Location
+		if r.Options.Out == "-" {
+			sum.Out = "-"
+		}
+		if err := prefixes(ctx, r, out, &sum); err != nil {
+			return err
+		}
+		if err := st.saveSummary(ctx, r.Epoch, sum); err != nil {
+			return err
+		}
+	}
+	if w.json {
+		err = sum.WriteJSON(w.std.out)
+	} else {
+		err = sum.WriteText(w.std.err)
+	}
+	if err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	switch state {
+	case console.Finished:
+		return nil
+	case console.Interrupted:
+		return errExit(exitInterrupted)
+	default:
+		return errExit(exitFailures)
+	}
+}
+
+// committed names the units that count, as the sink wants them.
+func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sink.Committed, error] {
+	return func(yield func(sink.Committed, error) bool) {
+		for u, err := range ledger.Units(ctx, l, r) {
+			if !yield(sink.Committed{PID: u.PID, Attempt: u.Attempt, Leaf: u.Leaf}, err) {
+				return
+			}
+		}
+	}
+}
+
+// prefixes adds what a crawl found of prefixes.
+func prefixes(ctx context.Context, r ledger.Run, out sink.Sink, sum *console.Summary) error {
+	if r.Root.Kind != s3crawl.Kind {
+		return nil
+	}
+	totals := s3crawl.NewTotals(biggest)
+	for block, err := range out.Read(ctx, sink.Prefixes) {
+		if err != nil {
+			return fmt.Errorf("read totals per prefix: %w", err)
+		}
+		if err := totals.Add(block); err != nil {
+			return err
+		}
+	}
+	sums := totals.Sum()
+	sum.Totals.Prefixes = &sums.Prefixes
+	if len(sums.Levels) > 0 {
+		for _, p := range sums.Levels[len(sums.Levels)-1].ByBytes {
+			sum.Biggest = append(sum.Biggest, console.Prefix(p))
+		}
+	}
+	return nil
+}
