@@ -126,6 +126,7 @@ func (a args) child(weight float64) processor.Child {
 		ID:     a.name(),
 		Args:   bytes.TrimSuffix(b.Bytes(), []byte("\n")),
 		Weight: uint32(min(max(weight, 1), 1<<30)),
+		Rest:   len(a.Ranges) > 0, // ranges are what is left of the whole, however often it was handed on
 	}
 }
 

@@ -53,7 +53,6 @@ type job struct {
 	lister Lister
 	format inventory.Format // 0: none
 	depth  int              // of totals per prefix
-	chain  int              // levels of the tree that are left below the node
 }
 
 // Process lists what the node stands for.
@@ -73,7 +72,7 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth, chain: schema.MaxDepth - n.Depth}
+	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth}
 	if name := n.Params[ParamFormat]; name != "" {
 		if j.format, err = inventory.ParseFormat(name); err != nil {
 			return job{}, err

@@ -342,15 +342,16 @@ func TestHandingOn(t *testing.T) {
 	}
 }
 
-// Near the end of the tree's depth a unit makes no more children.
-func TestChainEnds(t *testing.T) {
+// What is left of a walk is no level deeper than the walk: it may be handed on
+// every second for days.
+func TestHandingOnIsNoLevelDeeper(t *testing.T) {
 	b := newBucket("a", "b", "c")
 	b.perPage = 1
 	a := &attempt{slots: make(chan struct{}), due: func(int) processor.Due { return processor.Checkpoint }}
 	root := Root("b", "", Range)
-	n := &processor.Node{Args: root.Args, Depth: schema.MaxDepth - 1}
-	if err := New(Options{Lister: b}).Process(t.Context(), n, a); err != nil || len(a.children) > 0 || a.objects != 3 {
-		t.Errorf("%v, %d children, %d objects", err, len(a.children), a.objects)
+	n := &processor.Node{Args: root.Args}
+	if err := New(Options{Lister: b}).Process(t.Context(), n, a); err != nil || len(a.children) != 1 || !a.children[0].Rest {
+		t.Errorf("%v, children %+v", err, a.children)
 	}
 }
 

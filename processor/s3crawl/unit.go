@@ -15,10 +15,6 @@ import (
 // takes longer is being retried: its piece is handed on as it was.
 const patience = 5 * time.Second
 
-// chainEnd is how many levels of the tree are kept in reserve: a unit so deep
-// lists to the end and makes no more children.
-const chainEnd = 100
-
 var errHandOn = errors.New("the unit ends")
 
 // piece is a stretch of keys that is not listed yet: after < key ≤ until. At
@@ -257,9 +253,6 @@ func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
 // askDue asks whether the unit should end, and lets pages under way come in.
 func (u *unit) askDue() {
 	due := u.out.Due()
-	if due != processor.Stop && u.chain < chainEnd {
-		return
-	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if due == processor.NotDue || u.due == processor.Stop {
