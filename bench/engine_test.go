@@ -50,7 +50,7 @@ func walk(b *testing.B, name string, spec *synthetic.Spec, inline int) int64 {
 	ctx := b.Context()
 	s, err := store.Open(filepath.Join(b.TempDir(), name+".db"), store.Options{Create: true, Owner: true})
 	must(b, err)
-	defer s.Close() //nolint:errcheck // a benchmark's file
+	defer s.Close()
 	l, err := ledgerdb.Open(ctx, s)
 	must(b, err)
 	main, err := queuedb.Open(ctx, s, "main")

@@ -138,7 +138,7 @@ func UnpackKids(b []byte) ([]Kid, error) {
 			k.Args = append(schema.Args(nil), r.bytes(r.uvarint())...)
 		}
 		if flags[0]&hasWeight != 0 {
-			k.Weight = uint32(r.uvarint()) //nolint:gosec // written from a uint32
+			k.Weight = uint32(r.uvarint())
 		}
 		if flags[0]&hasGroup != 0 {
 			var g schema.PID
@@ -147,7 +147,7 @@ func UnpackKids(b []byte) ([]Kid, error) {
 			k.Count = r.uvarint()
 		}
 		if flags[0]&hasDeeper != 0 {
-			k.Deeper = int(r.uvarint()) //nolint:gosec // written from an int
+			k.Deeper = int(r.uvarint())
 		}
 		kids = append(kids, k)
 		last = k

@@ -19,7 +19,7 @@ func Name(now time.Time) string {
 	const letters = "abcdefghjkmnpqrstuvwxyz"
 	b := []byte(now.UTC().Format("20060102-150405-"))
 	for range 4 {
-		b = append(b, letters[rand.IntN(len(letters))]) //nolint:gosec // a name, not a secret
+		b = append(b, letters[rand.IntN(len(letters))])
 	}
 	return string(b)
 }

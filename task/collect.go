@@ -173,7 +173,7 @@ func (c *collector) plan() ([]ledger.Kid, error) {
 			return nil, err
 		}
 	}
-	for h := 0; h < len(c.levels)-1; h++ {
+	for h := 0; h < len(c.levels)-1; h++ { //nolint:intrange // closing a level may add one
 		if len(c.levels[h].pages) > 0 {
 			if err := c.close(h); err != nil {
 				return nil, err
@@ -193,5 +193,5 @@ func scale(weight, most uint64) uint32 {
 		most >>= 1
 		weight >>= 1
 	}
-	return uint32(max(weight, 1)) //nolint:gosec // at most 2^31 after scaling
+	return uint32(max(weight, 1))
 }

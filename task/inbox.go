@@ -79,7 +79,7 @@ func (in *inbox) receive(ctx, work context.Context) {
 				return
 			}
 			in.t.cfg.Log.Warn("receive messages", "error", err)
-			sleep(ctx, pause+rand.N(pause)) //nolint:gosec // jitter
+			sleep(ctx, pause+rand.N(pause))
 			pause = min(2*pause, 20*time.Second)
 			continue
 		}

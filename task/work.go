@@ -60,7 +60,7 @@ func (t *Task) work(m *held) {
 	case return_:
 		t.giveBack(context.WithoutCancel(ctx), m)
 	case later:
-		t.putBack(context.WithoutCancel(ctx), m, t.cfg.Control+rand.N(t.cfg.Control)) //nolint:gosec // jitter
+		t.putBack(context.WithoutCancel(ctx), m, t.cfg.Control+rand.N(t.cfg.Control))
 	}
 }
 
@@ -134,7 +134,7 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 func (t *Task) backoff(n int) time.Duration {
 	d := t.cfg.Backoff << min(n, 16)
 	d = min(d, t.cfg.Queue.Limits().Delay, 5*time.Minute)
-	return d/2 + rand.N(d/2+1) //nolint:gosec // jitter
+	return d/2 + rand.N(d/2+1)
 }
 
 // printable keeps what a message attribute can carry.

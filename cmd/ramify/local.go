@@ -47,7 +47,7 @@ func errExists(run string) error {
 // openState opens a run's file; errors name the run and the way out.
 func openState(ctx context.Context, dir, run string, o store.Options) (*state, error) {
 	if err := schema.CheckRunName(run); err != nil {
-		return nil, errUsage{err}
+		return nil, usageError{err}
 	}
 	s, err := store.Open(statePath(dir, run), o)
 	switch {

@@ -24,17 +24,17 @@ const (
 	exitInterrupted = 130
 )
 
-// errExit ends the command with a code, its message having been printed.
-type errExit int
+// exitError ends the command with a code, its message having been printed.
+type exitError int
 
-func (e errExit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// errUsage is an error of the command line or configuration.
-type errUsage struct{ error }
+// usageError is an error of the command line or configuration.
+type usageError struct{ error }
 
-func (e errUsage) Unwrap() error { return e.error }
+func (e usageError) Unwrap() error { return e.error }
 
-func usagef(format string, args ...any) error { return errUsage{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // streams are what a command talks through.
 type streams struct {
@@ -103,8 +103,8 @@ func realMain(args []string, std streams) int {
 
 // exitCode prints an error, in one line, and says how the process ends.
 func exitCode(err error, w io.Writer) int {
-	var code errExit
-	var usage errUsage
+	var code exitError
+	var usage usageError
 	switch {
 	case err == nil:
 		return exitDone

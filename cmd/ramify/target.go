@@ -33,7 +33,7 @@ func parseTarget(s, node string) (target, error) {
 func s3Target(s, node string) (target, error) {
 	bucket, prefix, err := s3crawl.ParseURL(s)
 	if err != nil {
-		return target{}, errUsage{err}
+		return target{}, usageError{err}
 	}
 	c := s3crawl.Root(bucket, prefix, s3crawl.Mode(node))
 	return target{name: s, root: ledger.Kid{Kind: s3crawl.Kind, ID: c.ID, Args: c.Args}, bucket: bucket, prefix: prefix}, nil

@@ -204,9 +204,9 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	case console.Finished:
 		return nil
 	case console.Interrupted:
-		return errExit(exitInterrupted)
+		return exitError(exitInterrupted)
 	default:
-		return errExit(exitFailures)
+		return exitError(exitFailures)
 	}
 }
 
