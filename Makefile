@@ -20,7 +20,7 @@ help: ## Print this list
 run: build ## Walk this machine's module cache on an S3 server in-process, or TARGET=s3://... (OUT=folder)
 ifeq ($(strip $(TARGET)),)
 	go mod download
-	$(BIN) demo
+	$(BIN) demo "$$(go env GOMODCACHE)" --out "$(OUT)"
 else
 	$(BIN) run "$(TARGET)" --out "$(OUT)"
 endif
