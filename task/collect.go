@@ -16,6 +16,10 @@ import (
 // they too must fit into ledger.MaxBytes.
 const maxPages = 100
 
+// maxArgs is the longest args of a child, in bytes: a plan with one such child is
+// still one DynamoDB item, of at most 400 KB.
+const maxArgs = 256 << 10
+
 // collector gathers the children of one unit into the kids of one plan. What
 // does not fit into one plan goes to groups: pages of children that are written
 // ahead, under the attempt, and that the plan then refers to. Memory stays
@@ -63,8 +67,8 @@ func check(parent *processor.Node, c *processor.Child) (ledger.Kid, error) {
 		return ledger.Kid{}, bad("id", c.ID, "UTF-8 of at most 4096 bytes")
 	case depth > schema.MaxDepth:
 		return ledger.Kid{}, bad("depth", strconv.Itoa(depth), "at most 10000 levels; does the tree have a cycle?")
-	case len(c.Args) > schema.MaxMessage/2:
-		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "at most 524288 bytes")
+	case len(c.Args) > maxArgs:
+		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "at most 262144 bytes")
 	case !same(c.Args, parent.Args) && !object(c.Args):
 		return ledger.Kid{}, bad("args", string(c.Args), "a JSON object")
 	}
@@ -151,7 +155,7 @@ func (c *collector) write(height int, parent schema.PID) (kids []ledger.Kid, wei
 		p.Own = schema.Account{}
 		p.Up = schema.Place{Parent: parent, Slot: i}
 		if _, _, err := c.ledger.Plan(c.ctx, *p); err != nil {
-			return nil, 0, 0, fmt.Errorf("write group: %w", err)
+			return nil, 0, 0, trouble{fmt.Errorf("write group: %w", err)}
 		}
 		pid := p.PID
 		kids = append(kids, ledger.Kid{Deeper: 1, ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})

@@ -21,6 +21,7 @@ type forest struct {
 	seed    uint64
 	depth   int
 	fanout  int     // most children of a node
+	chain   bool    // one child each
 	wide    int     // children of node "0.1", if more than 0
 	flaky   float64 // part of the nodes whose first attempts fail
 	poison  float64 // part of the nodes that always fail
@@ -45,6 +46,9 @@ func (f *forest) kids(path string) int {
 	}
 	if strings.Count(path, ".") >= f.depth {
 		return 0
+	}
+	if f.chain {
+		return 1
 	}
 	return int(f.roll(path, "kids") * float64(f.fanout+1))
 }

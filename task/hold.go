@@ -96,7 +96,7 @@ func (h *holder) beat(ctx context.Context) {
 		}
 		left := m.received.Add(longest).Sub(now)
 		due = append(due, m)
-		leases = append(leases, queue.Lease{Receipt: m.Receipt, Visibility: min(h.visibility, left)})
+		leases = append(leases, queue.Lease{Receipt: m.Receipt, Visibility: max(min(h.visibility, left), 0)})
 	}
 	h.mu.Unlock()
 	if len(due) == 0 {
@@ -107,7 +107,7 @@ func (h *holder) beat(ctx context.Context) {
 	for i, err := range h.queue.Extend(ctx, leases) {
 		m := due[i]
 		switch {
-		case leases[i].Visibility <= 0, errors.Is(err, queue.ErrLeaseLost), err != nil && time.Since(m.extended) > h.visibility:
+		case leases[i].Visibility == 0, errors.Is(err, queue.ErrLeaseLost), err != nil && time.Since(m.extended) > h.visibility:
 			m.cancel(ErrLeaseLost)
 			h.mu.Lock()
 			delete(h.held, m.Receipt)

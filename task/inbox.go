@@ -90,7 +90,13 @@ func (in *inbox) receive(ctx, work context.Context) {
 			in.last.Store(time.Now().UnixNano())
 		}
 		for _, d := range got {
-			in.ready <- in.t.holder.add(work, d, asked)
+			m := in.t.holder.add(work, d, asked)
+			select {
+			case in.ready <- m:
+			case <-ctx.Done():
+				in.t.giveBack(context.WithoutCancel(ctx), m)
+				in.room.release()
+			}
 		}
 	}
 }

@@ -28,19 +28,20 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 	}
 	if err != nil {
 		u.abort()
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return 0, context.Cause(ctx)
+		case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull):
+			return 0, err
+		default:
+			return u.fail(ctx, err)
 		}
-		return u.fail(ctx, err)
 	}
 	if u.redo {
 		res.own.Failures--
 	}
 	if u.part != nil {
 		if res.own, err = u.part.Commit(ctx, len(res.kids) == 0, res.own); err != nil {
-			if ctx.Err() == nil && errors.Is(err, sink.ErrFull) {
-				return u.fail(ctx, err)
-			}
 			return 0, fmt.Errorf("commit results of node %s: %w", u.m.ID, err)
 		}
 	}

@@ -37,6 +37,11 @@ type Config struct {
 	// Over is called, perhaps more than once, when this task has seen a run end.
 	Over func(run string)
 
+	// Trouble is told of every error of the ledger and of every other error that
+	// keeps a unit from finishing. Calls are repeated, and the unit's message is
+	// received again; whoever knows that waiting will not help can stop the task.
+	Trouble func(error)
+
 	Concurrency int           // slots: nodes worked on at a time; default 16
 	Visibility  time.Duration // of a received message, extended while it is held; default 30 s
 	Wait        time.Duration // long polling; default 20 s
@@ -64,6 +69,9 @@ func (c *Config) defaults() error {
 	}
 	if c.Over == nil {
 		c.Over = func(string) {}
+	}
+	if c.Trouble == nil {
+		c.Trouble = func(error) {}
 	}
 	if c.Concurrency <= 0 {
 		c.Concurrency = 16
@@ -116,6 +124,7 @@ func New(c Config) (*Task, error) {
 	if err := c.defaults(); err != nil {
 		return nil, err
 	}
+	c.Ledger = patient{c.Ledger, c.Trouble}
 	t := &Task{cfg: c, slots: newSlots(c.Concurrency), stopped: make(chan struct{})}
 	t.holder = newHolder(c.Queue, c.Visibility, c.Log)
 	t.control = newControl(c.Ledger, c.Sink, c.Control)

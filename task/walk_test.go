@@ -154,11 +154,21 @@ func (w *world) audit(f *forest, r ledger.Run) {
 
 var shapes = map[string]forest{
 	"bushy":    {depth: 5, fanout: 5},
-	"chain":    {depth: 60, fanout: 1, seed: 5},
+	"chain":    {depth: 60, chain: true},
 	"flaky":    {depth: 4, fanout: 5, flaky: 0.7},
 	"poisoned": {depth: 4, fanout: 6, poison: 0.05},
 	"slow":     {depth: 3, fanout: 6, slow: 0.1},
 	"wide":     {depth: 2, fanout: 4, wide: 1500},
+}
+
+// grown is the forest with the first seed from its own on that makes a tree worth
+// walking.
+func (f forest) grown() *forest {
+	for ; ; f.seed++ {
+		if sum, _, _ := f.truth(); sum.Nodes+sum.Failures >= 30 {
+			return &f
+		}
+	}
 }
 
 func TestWalkIsExact(t *testing.T) {
@@ -168,8 +178,8 @@ func TestWalkIsExact(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/inline=%d/faults=%v", name, inline, p), func(t *testing.T) {
 					for n := range uint64(8) {
 						f := shape
-						f.seed += n
-						walkOnce(t, n, &f, inline, p)
+						f.seed += 100 * n
+						walkOnce(t, n, f.grown(), inline, p)
 					}
 				})
 			}
@@ -195,7 +205,7 @@ func walkOnce(t *testing.T, n uint64, f *forest, inline int, p float64) {
 
 func TestOneWriteALeafTwoAnInteriorNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &forest{depth: 4, fanout: 6, seed: 2}
+		f := forest{depth: 4, fanout: 6}.grown()
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.seed("tree")
 		w.task()
@@ -221,7 +231,7 @@ func TestRedriveProcessesOnlyWhatFailed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			healed := false
 			again := map[string]int{}
-			f := &forest{depth: 4, fanout: 6, seed: n, poison: 0.1, healed: func() bool { return healed }}
+			f := forest{depth: 4, fanout: 6, seed: 100 * n, poison: 0.1, healed: func() bool { return healed }}.grown()
 			w := newWorld(t, n, processor.Set{"tree": f})
 			w.options.Retries = 0
 			w.options.Inline = int(n % 2 * 10)
@@ -273,7 +283,7 @@ func TestReduceRunsAfterAllBelow(t *testing.T) {
 	for n := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &reducing{
-				forest:  forest{depth: 4, fanout: 4, seed: n},
+				forest:  *forest{depth: 4, fanout: 4, seed: 100 * n}.grown(),
 				reduced: map[string]int64{}, fails: map[string]int{"0": 2, "0.1": 1},
 			}
 			w := newWorld(t, n, processor.Set{"tree": f})
@@ -335,7 +345,7 @@ func TestForeignMessagesGoToTheDeadLetters(t *testing.T) {
 
 func TestPauseResumeCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &forest{depth: 6, fanout: 6, seed: 3, slow: 1}
+		f := forest{depth: 6, fanout: 6, slow: 1}.grown()
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.seed("tree")
 		w.task()
@@ -365,7 +375,7 @@ func TestPauseResumeCancel(t *testing.T) {
 
 func TestStopReturnsWhatItHoldsAndAnotherTaskGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &forest{depth: 5, fanout: 4, seed: 2, slow: 0.3}
+		f := forest{depth: 5, fanout: 4, slow: 0.3}.grown()
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.options.Retries = 0 // a drain uses up no retry
 		w.options.Inline = 5
@@ -375,7 +385,7 @@ func TestStopReturnsWhatItHoldsAndAnotherTaskGoesOn(t *testing.T) {
 				break
 			}
 			w.task()
-			time.Sleep(20 * time.Second)
+			time.Sleep(2 * time.Minute)
 			w.stop()
 			depth, err := w.main.Depth(t.Context())
 			require.NoError(t, err)
@@ -389,7 +399,7 @@ func TestStopReturnsWhatItHoldsAndAnotherTaskGoesOn(t *testing.T) {
 func TestSweepFindsWhatTheQueueLost(t *testing.T) {
 	for n := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {
-			f := &forest{depth: 4, fanout: 5, seed: n, wide: 600}
+			f := forest{depth: 4, fanout: 5, seed: 100 * n, wide: 600}.grown()
 			w := newWorld(t, n, processor.Set{"tree": f})
 			w.seed("tree")
 			w.main.Set(queuehostile.Faults{Retention: 3 * time.Second, Late: 0.2, LateBy: 20 * time.Second})
@@ -404,6 +414,39 @@ func TestSweepFindsWhatTheQueueLost(t *testing.T) {
 			}
 			w.stop()
 			w.audit(f, w.record())
+		})
+	}
+}
+
+func TestANodeWiderThanAGroupOfGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &forest{depth: 1, fanout: 4, seed: 1, wide: 60_000}
+		for f.kids("0") < 2 {
+			f.seed++
+		}
+		w := newWorld(t, 1, processor.Set{"tree": f})
+		w.seed("tree")
+		w.task()
+		r := w.wait(0)
+		w.stop()
+		w.audit(f, r)
+	})
+}
+
+func TestLiesAboutFirstDeliveriesDoNotChangeTotals(t *testing.T) {
+	for n := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			f := forest{depth: 4, fanout: 5, seed: 100 * n}.grown()
+			w := newWorld(t, n, processor.Set{"tree": f})
+			w.options.Inline = 7
+			w.seed("tree")
+			w.main.Set(queuehostile.Faults{Twin: 0.3, Lie: 1, Expire: 0.1, Forget: 0.1})
+			for range 3 {
+				w.task()
+			}
+			r := w.wait(0)
+			w.stop()
+			w.audit(f, r)
 		})
 	}
 }

@@ -48,7 +48,8 @@ func (t *Task) work(m *held) {
 	case ctx.Err() != nil:
 		v = return_
 	default:
-		// The queue or the ledger did not answer: the node is not to blame.
+		// The queue, the ledger or the sink failed: the node is not to blame.
+		t.cfg.Trouble(err)
 		t.cfg.Log.Warn("unit not finished", "run", msg.Run, "node", msg.ID, "error", err)
 		v = later
 	}
@@ -108,6 +109,12 @@ func (t *Task) deadLetter(ctx context.Context, body []byte, attrs map[string]str
 	attrs[AttrReason] = printable(why)
 	return t.cfg.Dead.Send(ctx, []queue.Entry{{Body: body, Attrs: attrs}})[0]
 }
+
+// trouble marks an error of the ledger or the sink on its way through a
+// processor, so that it is not taken for a failure of the node.
+type trouble struct{ error }
+
+func (t trouble) Unwrap() error { return t.error }
 
 // fail takes note of a failed attempt: the node is tried again, or given up. A
 // retry is a copy of the message that counts one failure more; a receive count

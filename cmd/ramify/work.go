@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl"
@@ -86,7 +87,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 	if w.concurrency > 0 {
 		slots = w.concurrency
 	}
-	over := make(chan struct{}, 1)
+	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
 	t, err := task.New(task.Config{
 		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
@@ -95,6 +96,17 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			select {
 			case over <- struct{}{}:
 			default:
+			}
+		},
+		Trouble: func(err error) {
+			// Waiting does not mend these; what is committed stays.
+			for _, end := range []error{store.ErrFull, store.ErrCorrupt, sink.ErrFull} {
+				if errors.Is(err, end) {
+					select {
+					case hopeless <- err:
+					default:
+					}
+				}
 			}
 		},
 	})
@@ -124,6 +136,8 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			return console.Interrupted, nil
 		case <-gone:
 			return console.Interrupted, nil
+		case err := <-hopeless:
+			return "", fmt.Errorf("%w; when that is mended, `ramify resume %s` goes on", err, st.run)
 		case <-over:
 		case <-look.C:
 		}
