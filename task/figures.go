@@ -17,13 +17,13 @@ type figures struct {
 	started time.Time
 	slots   *slots
 
-	mu   sync.Mutex
-	runs map[string]*ledger.Worker
-	dead int64 // messages rejected
+	mu      sync.Mutex
+	runs    map[string]*ledger.Worker
+	changed map[string]bool // since the last report
 }
 
 func newFigures(id string, s *slots) *figures {
-	return &figures{id: id, started: time.Now(), slots: s, runs: map[string]*ledger.Worker{}}
+	return &figures{id: id, started: time.Now(), slots: s, runs: map[string]*ledger.Worker{}, changed: map[string]bool{}}
 }
 
 func (f *figures) change(run string, fn func(*ledger.Worker)) {
@@ -35,6 +35,7 @@ func (f *figures) change(run string, fn func(*ledger.Worker)) {
 		f.runs[run] = w
 	}
 	fn(w)
+	f.changed[run] = true
 }
 
 // settled counts what was committed. In a redrive the shares had settled before.
@@ -62,22 +63,26 @@ func (f *figures) snapshot() []ledger.Worker {
 	return out
 }
 
-// report writes all counters to the board; it is called every cfg.Report and at
-// the end.
+// report writes the counters that have changed to the board; it is called every
+// cfg.Report and at the end.
 func (f *figures) report(ctx context.Context, b ledger.Board) error {
 	if b == nil {
 		return nil
 	}
 	for _, w := range f.snapshot() {
+		f.mu.Lock()
+		changed := f.changed[w.Run]
+		delete(f.changed, w.Run)
+		f.mu.Unlock()
+		if !changed && w.InFlight == 0 {
+			continue
+		}
 		if err := b.Report(ctx, w); err != nil {
+			f.mu.Lock()
+			f.changed[w.Run] = true
+			f.mu.Unlock()
 			return err
 		}
 	}
 	return nil
-}
-
-func (f *figures) rejected() {
-	f.mu.Lock()
-	f.dead++
-	f.mu.Unlock()
 }

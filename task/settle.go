@@ -151,11 +151,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
 	}
 	if outcome == ledger.Won || outcome == ledger.Already && tally.Fail.Has(u.m.Up.Slot) {
-		body, err := u.m.Encode()
-		if err != nil {
-			return 0, err
-		}
-		if err := u.t.deadLetter(ctx, body, u.t.cfg.Keys.Sign(body), p.Err); err != nil {
+		if err := u.t.deadLetter(ctx, u.held, p.Err); err != nil {
 			return 0, fmt.Errorf("copy node %s to the dead letters: %w", u.m.ID, err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 // docs/state-machine.md; between any two of them the process may die.
 type unit struct {
 	t       *Task
+	held    *held
 	m       *schema.Message
 	pid     schema.PID
 	run     ledger.Run
@@ -74,12 +75,7 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 
 // orphan is a message of a run the ledger does not know: to the dead letters.
 func (u *unit) orphan(ctx context.Context) (verdict, error) {
-	body, err := u.m.Encode()
-	if err != nil {
-		return 0, err
-	}
-	u.t.figures.rejected()
-	return done, u.t.deadLetter(ctx, body, u.t.cfg.Keys.Sign(body), "no run "+u.m.Run+" in the ledger")
+	return done, u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger")
 }
 
 // ask reads what the ledger knows of the node before work is done on it.

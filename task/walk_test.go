@@ -163,9 +163,9 @@ var shapes = map[string]forest{
 
 // grown is the forest with the first seed from its own on that makes a tree worth
 // walking.
-func (f forest) grown() *forest {
+func (f forest) grown(least int64) *forest {
 	for ; ; f.seed++ {
-		if sum, _, _ := f.truth(); sum.Nodes+sum.Failures >= 30 {
+		if sum, _, _ := f.truth(); sum.Nodes+sum.Failures >= least {
 			return &f
 		}
 	}
@@ -179,7 +179,7 @@ func TestWalkIsExact(t *testing.T) {
 					for n := range uint64(8) {
 						f := shape
 						f.seed += 100 * n
-						walkOnce(t, n, f.grown(), inline, p)
+						walkOnce(t, n, f.grown(30), inline, p)
 					}
 				})
 			}
@@ -205,7 +205,7 @@ func walkOnce(t *testing.T, n uint64, f *forest, inline int, p float64) {
 
 func TestOneWriteALeafTwoAnInteriorNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := forest{depth: 4, fanout: 6}.grown()
+		f := forest{depth: 4, fanout: 6}.grown(30)
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.seed("tree")
 		w.task()
@@ -231,7 +231,7 @@ func TestRedriveProcessesOnlyWhatFailed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			healed := false
 			again := map[string]int{}
-			f := forest{depth: 4, fanout: 6, seed: 100 * n, poison: 0.1, healed: func() bool { return healed }}.grown()
+			f := forest{depth: 4, fanout: 6, seed: 100 * n, poison: 0.1, healed: func() bool { return healed }}.grown(30)
 			w := newWorld(t, n, processor.Set{"tree": f})
 			w.options.Retries = 0
 			w.options.Inline = int(n % 2 * 10)
@@ -283,7 +283,7 @@ func TestReduceRunsAfterAllBelow(t *testing.T) {
 	for n := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &reducing{
-				forest:  *forest{depth: 4, fanout: 4, seed: 100 * n}.grown(),
+				forest:  *forest{depth: 4, fanout: 4, seed: 100 * n}.grown(30),
 				reduced: map[string]int64{}, fails: map[string]int{"0": 2, "0.1": 1},
 			}
 			w := newWorld(t, n, processor.Set{"tree": f})
@@ -345,7 +345,7 @@ func TestForeignMessagesGoToTheDeadLetters(t *testing.T) {
 
 func TestPauseResumeCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := forest{depth: 6, fanout: 6, slow: 1}.grown()
+		f := forest{depth: 6, fanout: 6, slow: 1}.grown(30)
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.seed("tree")
 		w.task()
@@ -375,7 +375,7 @@ func TestPauseResumeCancel(t *testing.T) {
 
 func TestStopReturnsWhatItHoldsAndAnotherTaskGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := forest{depth: 5, fanout: 4, slow: 0.3}.grown()
+		f := forest{depth: 5, fanout: 4, slow: 0.3}.grown(30)
 		w := newWorld(t, 1, processor.Set{"tree": f})
 		w.options.Retries = 0 // a drain uses up no retry
 		w.options.Inline = 5
@@ -399,7 +399,7 @@ func TestStopReturnsWhatItHoldsAndAnotherTaskGoesOn(t *testing.T) {
 func TestSweepFindsWhatTheQueueLost(t *testing.T) {
 	for n := range uint64(10) {
 		synctest.Test(t, func(t *testing.T) {
-			f := forest{depth: 4, fanout: 5, seed: 100 * n, wide: 600}.grown()
+			f := forest{depth: 4, fanout: 5, seed: 100 * n, wide: 600}.grown(30)
 			w := newWorld(t, n, processor.Set{"tree": f})
 			w.seed("tree")
 			w.main.Set(queuehostile.Faults{Retention: 3 * time.Second, Late: 0.2, LateBy: 20 * time.Second})
@@ -436,7 +436,7 @@ func TestANodeWiderThanAGroupOfGroups(t *testing.T) {
 func TestLiesAboutFirstDeliveriesDoNotChangeTotals(t *testing.T) {
 	for n := range uint64(20) {
 		synctest.Test(t, func(t *testing.T) {
-			f := forest{depth: 4, fanout: 5, seed: 100 * n}.grown()
+			f := forest{depth: 4, fanout: 5, seed: 100 * n}.grown(30)
 			w := newWorld(t, n, processor.Set{"tree": f})
 			w.options.Inline = 7
 			w.seed("tree")

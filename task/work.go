@@ -35,7 +35,7 @@ func (t *Task) work(m *held) {
 		t.reject(m, err)
 		return
 	}
-	u := &unit{t: t, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u := &unit{t: t, held: m, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
 	u.results = u.pid
 	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
 	ctx := m.ctx
@@ -88,18 +88,17 @@ func (t *Task) putBack(ctx context.Context, m *held, delay time.Duration) {
 // reject moves a message that cannot be executed to the dead-letter queue.
 func (t *Task) reject(m *held, why error) {
 	t.cfg.Log.Error("message rejected", "error", why, "bytes", len(m.Body))
-	if err := t.deadLetter(m.ctx, m.Body, m.Attrs, why.Error()); err != nil {
+	if err := t.deadLetter(m.ctx, m, why.Error()); err != nil {
 		t.cfg.Log.Warn("message not moved to the dead-letter queue; it will be received again", "error", err)
 		t.putBack(context.WithoutCancel(m.ctx), m, t.cfg.Backoff)
 		return
 	}
-	t.figures.rejected()
 	t.deletes.add(m)
 }
 
 // deadLetter copies a message to the dead-letter queue with the reason.
-func (t *Task) deadLetter(ctx context.Context, body []byte, attrs map[string]string, why string) error {
-	attrs = maps.Clone(attrs)
+func (t *Task) deadLetter(ctx context.Context, m *held, why string) error {
+	attrs := maps.Clone(m.Attrs)
 	if attrs == nil {
 		attrs = map[string]string{}
 	}
@@ -107,7 +106,7 @@ func (t *Task) deadLetter(ctx context.Context, body []byte, attrs map[string]str
 		why = why[:1000]
 	}
 	attrs[AttrReason] = printable(why)
-	return t.cfg.Dead.Send(ctx, []queue.Entry{{Body: body, Attrs: attrs}})[0]
+	return t.cfg.Dead.Send(ctx, []queue.Entry{{Body: m.Body, Attrs: attrs}})[0]
 }
 
 // trouble marks an error of the ledger or the sink on its way through a

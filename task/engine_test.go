@@ -1,0 +1,273 @@
+package task_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
+	queuehostile "github.com/ramify/ramify/queue/hostile"
+	"github.com/ramify/ramify/task"
+)
+
+// process is a processor made of a function.
+type process func(context.Context, *processor.Node, processor.Out) error
+
+func (p process) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
+	return p(ctx, n, out)
+}
+
+// one runs a tree of processors to its end on one task.
+func one(t *testing.T, p process, options ledger.Options, change ...func(*task.Config)) (*world, ledger.Run) {
+	t.Helper()
+	w := newWorld(t, 1, processor.Set{"k": p})
+	w.options = options
+	w.seed("k")
+	w.task(change...)
+	r := w.wait(0)
+	w.stop()
+	return w, r
+}
+
+func TestALongNodeIsHeldToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		_, r := one(t, func(ctx context.Context, _ *processor.Node, _ processor.Out) error {
+			calls.Add(1)
+			select {
+			case <-time.After(3 * time.Hour):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}, ledger.Options{}, func(c *task.Config) { c.Visibility = 30 * time.Second })
+		assert.Equal(t, ledger.Finished, r.State)
+		assert.EqualValues(t, 1, calls.Load(), "attempts")
+	})
+}
+
+func TestALostLeaseEndsTheUnit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lost atomic.Int64
+		w := newWorld(t, 1, processor.Set{"k": process(func(ctx context.Context, _ *processor.Node, _ processor.Out) error {
+			select {
+			case <-time.After(5 * time.Minute):
+				return nil
+			case <-ctx.Done():
+				if errors.Is(context.Cause(ctx), task.ErrLeaseLost) {
+					lost.Add(1)
+				}
+				return ctx.Err()
+			}
+		})})
+		w.options.Retries = 0 // a lost lease uses up no retry
+		w.seed("k")
+		w.main.Set(queuehostile.Faults{Deny: 1})
+		w.task()
+		time.Sleep(10 * time.Minute)
+		assert.Positive(t, lost.Load())
+		w.main.Set(queuehostile.Faults{})
+		assert.Equal(t, ledger.Finished, w.wait(0).State)
+	})
+}
+
+func TestFailuresAreRetriedWithGrowingPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Time
+		w, r := one(t, func(context.Context, *processor.Node, processor.Out) error {
+			at = append(at, time.Now())
+			return errors.New("no luck")
+		}, ledger.Options{Retries: 4}, func(c *task.Config) { c.Backoff = time.Second })
+		assert.Equal(t, ledger.Failed, r.State)
+		require.Len(t, at, 5, "attempts: the first and four retries")
+		for i := 1; i < len(at); i++ {
+			pause, full := at[i].Sub(at[i-1]), time.Second<<(i-1)
+			assert.GreaterOrEqual(t, pause, full/2, "pause %d", i)
+			assert.LessOrEqual(t, pause, full+time.Second, "pause %d", i)
+		}
+		for f, err := range ledger.Failures(t.Context(), w.ledger, r) {
+			require.NoError(t, err)
+			assert.Equal(t, "no luck", f.Reason)
+		}
+	})
+}
+
+func TestWhatNoRetryMendsIsGivenUpAtOnce(t *testing.T) {
+	for name, p := range map[string]process{
+		"permanent": func(context.Context, *processor.Node, processor.Out) error {
+			return processor.Permanent(errors.New("it never works"))
+		},
+		"bad child": func(_ context.Context, _ *processor.Node, out processor.Out) error {
+			return out.Child(processor.Child{ID: "x", Args: []byte("{oops}")})
+		},
+		"too deep": func(_ context.Context, n *processor.Node, out processor.Out) error {
+			return out.Child(processor.Child{ID: n.ID}) // for ever
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, r := one(t, p, ledger.Options{Retries: 5, Inline: 500})
+				assert.Equal(t, ledger.Failed, r.State)
+				assert.EqualValues(t, 1, r.Totals.Failures)
+			})
+		})
+	}
+}
+
+func TestAnUnknownKindFailsItsNodeOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := one(t, func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth > 0 {
+				return nil
+			}
+			return errors.Join(out.Child(processor.Child{ID: "fine"}), out.Child(processor.Child{ID: "odd", Kind: "odd"}))
+		}, ledger.Options{Retries: 5})
+		assert.EqualValues(t, 2, r.Totals.Nodes)
+		for f, err := range ledger.Failures(t.Context(), w.ledger, r) {
+			require.NoError(t, err)
+			assert.Contains(t, f.Reason, `kind "odd"`)
+		}
+	})
+}
+
+func TestAPanicFailsItsNodeOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, r := one(t, func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.ID == "0.1" {
+				panic("at the disco")
+			}
+			for i := range 3 {
+				if n.Depth == 0 {
+					if err := out.Child(processor.Child{ID: fmt.Sprintf("0.%d", i)}); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}, ledger.Options{Inline: 10})
+		assert.Equal(t, ledger.Failed, r.State)
+		assert.EqualValues(t, 3, r.Totals.Nodes)
+		assert.EqualValues(t, 1, r.Totals.Failures)
+	})
+}
+
+func TestConcurrencyIsKeptAndCanChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		now, most := 0, 0
+		w := newWorld(t, 1, processor.Set{"k": process(func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth == 0 {
+				for i := range 200 {
+					if err := out.Child(processor.Child{ID: fmt.Sprint(i)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(10 * time.Second)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return nil
+		})})
+		w.seed("k")
+		engine := w.task(func(c *task.Config) { c.Concurrency = 5 })
+		time.Sleep(time.Minute)
+		mu.Lock()
+		assert.Equal(t, 5, most)
+		mu.Unlock()
+		engine.SetConcurrency(20)
+		time.Sleep(time.Minute)
+		mu.Lock()
+		assert.Equal(t, 20, most)
+		most = 0
+		mu.Unlock()
+		engine.SetConcurrency(1)
+		time.Sleep(time.Minute)
+		mu.Lock()
+		assert.Equal(t, 1, now)
+		mu.Unlock()
+		w.wait(0)
+	})
+}
+
+// A unit with much to do inline shares it as soon as another task is idle.
+func TestIdleSlotsAreGivenWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := forest{depth: 6, fanout: 6}.grown(300)
+		w := newWorld(t, 1, processor.Set{"k": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			time.Sleep(10 * time.Millisecond)
+			return f.Process(ctx, n, out)
+		})})
+		w.options.Inline = 1_000_000
+		w.seed("k")
+		began := time.Now()
+		w.task(func(c *task.Config) { c.Concurrency = 16; c.Checkpoint = time.Hour })
+		for !w.record().State.Over() {
+			time.Sleep(100 * time.Millisecond)
+		}
+		took := time.Since(began)
+		w.stop()
+		sum, _, _ := f.truth()
+		alone := time.Duration(sum.Nodes) * 10 * time.Millisecond
+		assert.Less(t, took, alone/4, "%d nodes on 16 slots", sum.Nodes)
+		w.audit(f, w.record())
+	})
+}
+
+func TestBorrowedSlotsAreGivenBackToUnits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var borrowed, wanted atomic.Int64
+		_, r := one(t, func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			switch {
+			case n.Depth == 0:
+				return errors.Join(out.Child(processor.Child{ID: "long"}), out.Child(processor.Child{ID: "late"}))
+			case n.ID == "late":
+				return nil
+			}
+			var slots []processor.Slot
+			for {
+				s, ok := out.Borrow()
+				if !ok {
+					break
+				}
+				slots = append(slots, s)
+			}
+			borrowed.Store(int64(len(slots)))
+			for i := range 600 {
+				time.Sleep(100 * time.Millisecond)
+				if len(slots) > 0 && slots[0].Wanted() {
+					wanted.Add(1)
+					slots[0].Return()
+					slots = slots[1:]
+				}
+				if i == 300 && !strings.Contains(n.ID, "child") {
+					if err := out.Child(processor.Child{ID: "child", Kind: "k"}); err != nil {
+						return err
+					}
+				}
+			}
+			for _, s := range slots {
+				s.Return()
+			}
+			return ctx.Err()
+		}, ledger.Options{}, func(c *task.Config) { c.Concurrency = 4 })
+		assert.Equal(t, ledger.Finished, r.State)
+		assert.Positive(t, borrowed.Load())
+		assert.Less(t, borrowed.Load(), int64(4), "a unit keeps its own")
+	})
+}
