@@ -140,8 +140,8 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 		return nil, v.failure(f), nil
 	}
 	if p == nil {
-		if n.depth == 0 && !w.run.State.Over() {
-			return nil, true, nil // the root has not been planned yet
+		if n.pid == schema.PIDOf(w.run.ID, schema.Place{}) && (!w.run.State.Over() || w.run.State == Cancelled) {
+			return nil, true, nil // the root has not been planned yet, or never will be
 		}
 		return nil, false, fmt.Errorf("walk run %s: the plan of node %s is missing from the ledger", w.run.ID, n.kid.ID)
 	}

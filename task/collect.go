@@ -158,7 +158,7 @@ func (c *collector) write(height int, parent schema.PID) (kids []ledger.Kid, wei
 			return nil, 0, 0, trouble{fmt.Errorf("write group: %w", err)}
 		}
 		pid := p.PID
-		kids = append(kids, ledger.Kid{Deeper: 1, ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})
+		kids = append(kids, ledger.Kid{ID: strconv.FormatUint(count, 10), Weight: scale(weight, most), Group: &pid, Count: below})
 		weights += weight
 		count += below
 	}

@@ -92,6 +92,9 @@ func (c *control) get(ctx context.Context, run string, fresh bool) (ledger.Run, 
 		return ledger.Run{}, err
 	}
 	s.run, s.err, s.read = r, err, time.Now()
+	if err != nil {
+		s.read = time.Time{} // it may be created at any moment, and its messages must not go to the dead letters
+	}
 	return r, err
 }
 

@@ -25,6 +25,7 @@ type output struct {
 	inline   bool
 
 	mu      sync.Mutex
+	failed  error // a child or a block was not taken: the attempt must not count, whatever the processor says
 	objects int64
 	bytes   int64
 	keep    float64
@@ -59,7 +60,7 @@ func (u *unit) newOutput(ctx context.Context, c *collector) *output {
 
 // reset prepares the output for the next inlined node.
 func (o *output) reset() {
-	o.objects, o.bytes, o.keep, o.size = 0, 0, 0, 0
+	o.objects, o.bytes, o.keep, o.size, o.failed = 0, 0, 0, 0, nil
 	o.kids, o.blocks = o.kids[:0], o.blocks[:0]
 }
 
@@ -71,11 +72,29 @@ func (o *output) key() schema.PID {
 }
 
 func (o *output) run(p processor.Processor) error {
-	return guard(func() error { return p.Process(o.ctx, &o.node, o) })
+	if err := guard(func() error { return p.Process(o.ctx, &o.node, o) }); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failed
 }
 
 // Child implements processor.Out.
-func (o *output) Child(c processor.Child) error {
+func (o *output) Child(c processor.Child) error { return o.keepFailure(o.child(c)) }
+
+func (o *output) keepFailure(err error) error {
+	if err != nil {
+		o.mu.Lock()
+		if o.failed == nil {
+			o.failed = err
+		}
+		o.mu.Unlock()
+	}
+	return err
+}
+
+func (o *output) child(c processor.Child) error {
 	kid, err := check(&o.node, &c)
 	if err != nil {
 		return err
@@ -98,6 +117,10 @@ func (o *output) Child(c processor.Child) error {
 
 // Write implements processor.Out.
 func (o *output) Write(stream string, data []byte, rows int) error {
+	return o.keepFailure(o.write(stream, data, rows))
+}
+
+func (o *output) write(stream string, data []byte, rows int) error {
 	if !o.inline {
 		return o.u.write(o.ctx, stream, data, rows)
 	}
@@ -117,13 +140,16 @@ func (u *unit) write(ctx context.Context, stream string, data []byte, rows int) 
 		p, err := u.sink.Open(ctx, sink.Attempt{Run: u.m.Run, PID: u.results, ID: u.attempt})
 		if err != nil {
 			u.partMu.Unlock()
-			return fmt.Errorf("open results: %w", err)
+			return trouble{fmt.Errorf("open results: %w", err)}
 		}
 		u.part = p
 	}
 	part := u.part
 	u.partMu.Unlock()
-	return part.Write(ctx, stream, data, rows)
+	if err := part.Write(ctx, stream, data, rows); err != nil {
+		return trouble{err}
+	}
+	return nil
 }
 
 // Count implements processor.Out.
@@ -152,7 +178,10 @@ func (o *output) Borrow() (processor.Slot, bool) {
 	if !o.u.t.slots.borrow() {
 		return nil, false
 	}
-	return &loan{slots: o.u.t.slots}, true
+	l := &loan{slots: o.u.t.slots}
+	o.u.loans.Store(l, nil)
+	l.returned = func() { o.u.loans.Delete(l) }
+	return l, true
 }
 
 // Due implements processor.Out.

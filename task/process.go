@@ -37,13 +37,15 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 			return u.fail(ctx, err)
 		}
 	}
-	if u.redo {
-		res.own.Failures--
-	}
 	if u.part != nil {
 		if res.own, err = u.part.Commit(ctx, len(res.kids) == 0, res.own); err != nil {
 			return 0, fmt.Errorf("commit results of node %s: %w", u.m.ID, err)
 		}
+	}
+	if u.redo {
+		// Not before: the sink may answer with the account of an attempt of the
+		// epoch in which the node was given up, which knows of no failure.
+		res.own.Failures--
 	}
 	if len(res.kids) == 0 {
 		return u.commitLeaf(ctx, res)

@@ -2,12 +2,14 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/post"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
 )
 
 // settle commits the node's slot, the one write of a leaf, and climbs. The figures
@@ -138,9 +140,14 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	return v, err
 }
 
-// bury settles a tomb of this epoch and copies the message to the dead letters,
-// unless the node has succeeded elsewhere.
+// bury copies the message to the dead letters and settles a tomb of this epoch.
+// The letter comes first: once the slot has settled the run may be over, and no
+// delivery would write it any more. A node that has succeeded elsewhere at that
+// moment leaves a letter in vain.
 func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
+	if err := u.mourn(ctx, p.Err); err != nil {
+		return 0, err
+	}
 	tally, outcome, err := u.t.cfg.Ledger.Settle(ctx, ledger.Settlement{
 		Run: u.m.Run, At: u.m.Up, Epoch: u.m.Epoch, Account: p.Own, Failed: true, Header: u.m.Hdr,
 	})
@@ -150,15 +157,18 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 	if outcome == ledger.Won {
 		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
 	}
-	if outcome == ledger.Won || outcome == ledger.Already && tally.Fail.Has(u.m.Up.Slot) {
-		if err := u.t.deadLetter(ctx, u.held, p.Err); err != nil {
-			return 0, fmt.Errorf("copy node %s to the dead letters: %w", u.m.ID, err)
-		}
-	}
 	if u.m.Up.IsRoot() {
 		return u.over(ctx)
 	}
 	return u.after(ctx, u.m.Up.Parent, tally)
+}
+
+// mourn copies the message to the dead letters.
+func (u *unit) mourn(ctx context.Context, why string) error {
+	if err := u.t.deadLetter(ctx, u.held, why); err != nil {
+		return fmt.Errorf("copy node %s to the dead letters: %w", u.m.ID, err)
+	}
+	return nil
 }
 
 // postReduce posts the reduce of the node at a place; its plan may be known.
@@ -233,9 +243,16 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		u.abort()
 		return 0, context.Cause(ctx)
 	case err == nil:
+	case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull):
+		u.abort()
+		return 0, err
 	case processor.IsPermanent(err) || u.m.Tries >= u.run.Options.Retries:
 		u.abort()
 		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
+		// First: after the settlement nothing would tell a later delivery why.
+		if err := u.mourn(ctx, firstLine(err)); err != nil {
+			return 0, err
+		}
 		s.Failed = true
 		did = schema.Account{Failures: 1}
 	default:
@@ -262,7 +279,10 @@ func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account
 	if u.part == nil {
 		return did, nil
 	}
-	return u.part.Commit(ctx, true, did)
+	if did, err = u.part.Commit(ctx, true, did); err != nil {
+		return did, trouble{fmt.Errorf("commit results of the reduce of node %s: %w", u.m.ID, err)}
+	}
+	return did, nil
 }
 
 func firstLine(err error) string {

@@ -98,9 +98,17 @@ func (s *slots) use() (taken, capacity int) {
 
 // loan is a borrowed slot.
 type loan struct {
-	slots *slots
-	once  sync.Once
+	slots    *slots
+	returned func()
+	once     sync.Once
 }
 
 func (l *loan) Wanted() bool { return l.slots.wanted() }
-func (l *loan) Return()      { l.once.Do(l.slots.release) }
+func (l *loan) Return() {
+	l.once.Do(func() {
+		l.slots.release()
+		if l.returned != nil {
+			l.returned()
+		}
+	})
+}

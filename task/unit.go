@@ -29,6 +29,7 @@ type unit struct {
 	redo    bool // the node was given up in an earlier epoch
 	began   time.Time
 	borrows atomic.Bool // it takes idle slots itself
+	loans   sync.Map    // of *loan: borrowed and not returned
 
 	results schema.PID // under which results are kept
 	partMu  sync.Mutex

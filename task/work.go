@@ -40,6 +40,9 @@ func (t *Task) work(m *held) {
 	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
 	ctx := m.ctx
 	v, err := u.handle(ctx)
+	for l := range u.loans.Range { // of a processor that panicked
+		l.(*loan).Return()
+	}
 	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += time.Since(u.began) })
 	switch {
 	case err == nil:

@@ -103,7 +103,10 @@ func (q *Queue) loadPool(tx *store.Tx) error {
 		}
 		e := &entry{id: id, receives: receivedBefore(id, q.opening)}
 		q.pool.known[id] = e
-		q.pool.hide(e, delayed, time.UnixMicro(until))
+		// No delay is longer than that, whatever the clock was when it began; and
+		// reckoned from now, a later step of the clock does not matter.
+		left := min(time.Duration(until-now)*time.Microsecond, limits.Delay)
+		q.pool.hide(e, delayed, time.Now().Add(left))
 	}
 	return nil
 }
