@@ -37,6 +37,13 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 			return u.fail(ctx, err)
 		}
 	}
+	if len(res.kids) == 0 && u.run.Options.Inline > 0 {
+		// Another attempt may inline a child that writes: the sink must know of
+		// this one too, so that the rows it keeps and the account agree.
+		if err := u.write(ctx, sink.Rows, nil, 0); err != nil {
+			return 0, err
+		}
+	}
 	if u.part != nil {
 		if res.own, err = u.part.Commit(ctx, len(res.kids) == 0, res.own); err != nil {
 			return 0, fmt.Errorf("commit results of node %s: %w", u.m.ID, err)
