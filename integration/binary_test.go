@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -58,6 +59,13 @@ func flagGiven(name string) (given bool) {
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == name })
 	return given
 }
+
+// What people and schedulers send.
+const (
+	interrupt = syscall.SIGINT
+	terminate = syscall.SIGTERM
+	kill      = syscall.SIGKILL
+)
 
 // soak reports whether the long variants are asked for.
 func soak() bool { return os.Getenv("RAMIFY_SOAK") != "" }
@@ -273,10 +281,28 @@ func (s *transcript) await(t *testing.T, text string) {
 	s.until(t, fmt.Sprintf("%q to be written", text), func() bool { return strings.Contains(s.String(), text) })
 }
 
+// plain is what a process said on standard error besides its log, each line of
+// which must be a JSON object.
+func plain(t *testing.T, stderr string) string {
+	t.Helper()
+	var b strings.Builder
+	for line := range strings.Lines(stderr) {
+		if !strings.HasPrefix(line, "{") {
+			b.WriteString(line)
+			continue
+		}
+		var record struct{ Time, Level, Msg string }
+		if err := json.Unmarshal([]byte(line), &record); err != nil || record.Time == "" || record.Level == "" || record.Msg == "" {
+			t.Errorf("log line %q: %+v, %v", line, record, err)
+		}
+	}
+	return b.String()
+}
+
 // placeholders are what a wanted text may hold for what differs between runs.
 var placeholders = strings.NewReplacer(
 	`\{n\}`, `[0-9,]+`,
-	`\{rate\}`, `[0-9.,]+(?: (?:B|[KMGT]iB))?/s`,
+	`\{rate\}`, `[0-9.,]+(?:[kMG]| (?:B|[KMGT]iB))?/s`,
 	`\{s\}`, `(?:[0-9.]+ s|[0-9]+m[0-9]*s?)`,
 	`\{name\}`, `[0-9]{8}-[0-9]{6}-[a-z]{4}`,
 	`\{any\}`, `.*`,

@@ -30,13 +30,13 @@ func TestRunReport(t *testing.T) {
 		fmt.Fprintf(&biggest, "  %s  {n} {any}  %s\n", thousands(p.objects), p.prefix)
 	}
 	// Columns are aligned to the right there: one gap more before short numbers.
-	requireText(t, strings.ReplaceAll(r.stderr, "\n     ", "\n  "), `run first
+	requireText(t, strings.ReplaceAll(plain(t, r.stderr), "\n     ", "\n  "), `run first
 Run first of s3://bucket/ finished in {s}.
 
   keys      20,000   {rate}
   bytes     968 MiB  {any}/s
   prefixes  2,761
-  nodes     1        {rate}
+  nodes     {n}      {rate}
   requests  {n}      {rate}  {n} list
   retries   0
   failed    0
@@ -106,7 +106,7 @@ func TestRunJSON(t *testing.T) {
 			r := u.run(t, append([]string{"run", test.target, "--json"}, test.args...)...)
 			r.requireCode(t, 0)
 			sum := parseSummary(t, r.stdout)
-			requireText(t, r.stderr, "run "+sum.Run+"\n")
+			requireText(t, plain(t, r.stderr), "run "+sum.Run+"\n")
 			requireText(t, sum.Run, "{name}")
 			tr := truthOf(listing, test.prefix)
 			tr.requireSummary(t, sum)
@@ -147,7 +147,7 @@ func TestRunAsksForLittle(t *testing.T) {
 	t.Parallel()
 	s := serve(t, sampleListing(t, sample.Count), s3serve.Options{})
 	newUser(t, s.url).run(t, "run", "s3://bucket/", "--concurrency", "8").requireCode(t, 0)
-	if n := s.count(); n > 20+3*8 {
+	if n := s.count(); n > 20+4*8 {
 		t.Errorf("%d LISTs for 20,000 keys on 8 slots", n)
 	}
 }
@@ -201,8 +201,8 @@ func TestUsageErrors(t *testing.T) {
 		{run("--concurrency", "0"), "--concurrency is 0, want 1 to 10000"},
 		{run("--concurrency", "10001"), "--concurrency is 10001, want 1 to 10000"},
 		{run("--concurrency", "many"), `--concurrency: expected a valid 64 bit int but got "many"`},
-		{run("--inline", "-1"), "--inline is -1, want 0 or more"},
-		{run("--retries", "-1"), "--retries is -1, want 0 or more"},
+		{run("--inline=-1"), "--inline is -1, want 0 or more"},
+		{run("--retries=-1"), "--retries is -1, want 0 or more"},
 		{run("--node", "key"), `--node is "key", want range or prefix`},
 		{run("--out", "x", "--format", "xml"), `--format is "xml", want keys, csv, ndjson or parquet`},
 		{run("--format", "csv"), `--format is "csv", but without --out there are no results to write`},
@@ -210,7 +210,6 @@ func TestUsageErrors(t *testing.T) {
 		{run("--out", "-", "--json"), "--json and --out - both write to standard output; want one of them"},
 		{run("--run", "a b"), `"a b"`},
 		{run("--run", "../x"), `"../x"`},
-		{run("--run", ""), "--run"},
 		{run("--nonsense"), "unknown flag --nonsense"},
 		{run("more"), "unexpected argument more"},
 		{[]string{"run"}, "<target>"},
@@ -222,6 +221,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", "s3:///key"}, `"s3:///key"`},
 		{[]string{"run", `{"kind":"nothing","id":"x"}`}, `kind "nothing" is not known; want s3.crawl or synthetic`},
 		{[]string{"run", `{"kind":"No Kind","id":"x"}`}, `"No Kind"`},
+		{[]string{"run", `{"kind":"synthetic","id":"0"}`, "--out", "x", "--format", "csv"}, "--format is csv, but what nodes of kind synthetic write is ndjson"},
 		{[]string{"run", `{"id":"x"}`}, "kind"},
 		{[]string{"run", `{"kind":"synthetic","id":"0","arg":{}}`}, `unknown field "arg"`},
 		{[]string{"run", `{"kind":"synthetic"`}, "target is not a node"},
@@ -234,7 +234,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"pause", "none"}, "no run none in"},
 		{[]string{"cancel", "none"}, "no run none in"},
 		{[]string{"cancel", "../none"}, `"../none"`},
-		{[]string{"resume", "none", "--concurrency", "-3"}, "--concurrency is -3"},
+		{[]string{"resume", "none", "--concurrency=-3"}, "--concurrency is -3"},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -286,6 +286,7 @@ func TestOutNotEmpty(t *testing.T) {
 func TestWordsWithoutARun(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
+	u.env = append(u.env, "RAMIFY_VERSION=1.2.3") // as a container may say; it asks for nothing
 	for _, test := range []struct{ args, want string }{
 		{"--help", "Usage: ramify <command>"},
 		{"run --help", "--concurrency=64"},

@@ -224,13 +224,18 @@ func keyOfLine(t *testing.T, line string) string {
 	return b.String()
 }
 
-func readCSV(t *testing.T, data []byte) (rows []row) {
+func readCSV(t *testing.T, data []byte) []row {
 	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := csv.NewReader(z).ReadAll()
+	return parseCSV(t, z)
+}
+
+func parseCSV(t *testing.T, r io.Reader) (rows []row) {
+	t.Helper()
+	records, err := csv.NewReader(r).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,9 +249,14 @@ func readCSV(t *testing.T, data []byte) (rows []row) {
 	return rows
 }
 
-func readNDJSON(t *testing.T, data []byte) (rows []row) {
+func readNDJSON(t *testing.T, data []byte) []row {
 	t.Helper()
-	for line := range bytes.Lines(unzstd(t, data)) {
+	return parseNDJSON(t, unzstd(t, data))
+}
+
+func parseNDJSON(t *testing.T, data []byte) (rows []row) {
+	t.Helper()
+	for line := range bytes.Lines(data) {
 		var r struct {
 			Bucket, Key, LastModifiedDate, ETag, StorageClass string
 			Size                                              int64

@@ -154,7 +154,8 @@ func (s *state) saveSummary(ctx context.Context, epoch int, sum console.Summary)
 func (s *state) loadSummary(ctx context.Context, epoch int) (sum console.Summary, found bool, err error) {
 	var body string
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		made, err := tx.Get(nil, `SELECT 1 FROM sqlite_master WHERE name = 'summary'`)
+		var name string
+		made, err := tx.Get([]any{&name}, `SELECT name FROM sqlite_master WHERE name = 'summary'`)
 		if err != nil || !made {
 			return err
 		}

@@ -56,7 +56,8 @@ type cli struct {
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 
-	Version kong.VersionFlag `help:"Print the version."`
+	// Containers often say in RAMIFY_VERSION what they hold: that asks for nothing.
+	Version kong.VersionFlag `help:"Print the version." env:"-"`
 }
 
 func main() {
@@ -98,7 +99,11 @@ func realMain(args []string, std streams) int {
 		c.State = defaultState()
 	}
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	return exitCode(kctx.Run(&c, std), std.err)
+	err = kctx.Run(&c, std)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted // before there was anything to report
+	}
+	return exitCode(err, std.err)
 }
 
 // exitCode prints an error, in one line, and says how the process ends.

@@ -42,11 +42,21 @@ func (c *runCmd) Run(ctx context.Context, g *cli, std streams) error {
 	return c.begin(ctx, newWork(g, std, c.JSON), tgt)
 }
 
-// check refuses flags whose values make no sense, by name and value.
-func (c *runFlags) check() error {
+// checkConcurrency refuses what the engine could not keep.
+func checkConcurrency(n int) error {
+	if n < 1 || n > 10_000 {
+		return usagef("--concurrency is %d, want 1 to 10000", n)
+	}
+	return nil
+}
+
+// check refuses flags whose values make no sense for a root of that kind, by
+// name and value.
+func (c *runFlags) check(kind string) error {
+	if err := checkConcurrency(c.Concurrency); err != nil {
+		return err
+	}
 	switch {
-	case c.Concurrency < 1 || c.Concurrency > 10_000:
-		return usagef("--concurrency is %d, want 1 to 10000", c.Concurrency)
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
 	case c.Retries < 0:
@@ -60,15 +70,24 @@ func (c *runFlags) check() error {
 		}
 		return nil
 	}
+	crawl := kind == s3crawl.Kind
 	if c.Format == "" {
-		c.Format = inventory.CSV.String()
-		if c.Out == "-" {
+		switch {
+		case !crawl:
+			c.Format = inventory.NDJSON.String()
+		case c.Out == "-":
 			c.Format = inventory.Keys.String()
+		default:
+			c.Format = inventory.CSV.String()
 		}
 	}
 	f, err := inventory.ParseFormat(c.Format)
 	if err != nil {
 		return usagef("--format is %q, want keys, csv, ndjson or parquet", c.Format)
+	}
+	// The formats of objects are written by what finds objects.
+	if !crawl && f != inventory.NDJSON {
+		return usagef("--format is %s, but what nodes of kind %s write is ndjson", c.Format, kind)
 	}
 	if c.Out == "-" {
 		if f == inventory.Parquet {
@@ -89,7 +108,7 @@ func (c *runFlags) check() error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
-	if err := c.check(); err != nil {
+	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
 	if c.Run == "" {
@@ -141,6 +160,9 @@ type resumeCmd struct {
 
 // Run implements the command.
 func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
 	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more.
@@ -165,6 +187,13 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 		}
 	}
 	return c.goOn(ctx, g, std, st, r)
+}
+
+func (c *resumeCmd) check() error {
+	if c.Concurrency == 0 { // not given
+		return nil
+	}
+	return checkConcurrency(c.Concurrency)
 }
 
 // goOn works on a run that exists, or makes the results of one that is over.
@@ -192,6 +221,10 @@ type redriveCmd struct {
 
 // Run implements the command.
 func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
+	on := &resumeCmd{Name: c.Name, Concurrency: c.Concurrency, JSON: c.JSON}
+	if err := on.check(); err != nil {
+		return err
+	}
 	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
@@ -207,7 +240,7 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	return (&resumeCmd{Name: c.Name, Concurrency: c.Concurrency, JSON: c.JSON}).goOn(ctx, g, std, st, r)
+	return on.goOn(ctx, g, std, st, r)
 }
 
 // options is what printed commands need to find the run.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -80,18 +81,21 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 	return w.report(context.WithoutCancel(ctx), st, r, state, out)
 }
 
-// engine runs a task until the run is over, ctx ends, or the reader of a stream
-// has gone. It says how the run stands then.
+// engine runs a task until the run is over, ctx ends, the reader of a stream has
+// gone, or something happens that waiting does not mend. It says how the run
+// stands then.
 func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
 	slots := r.Options.Concurrency
 	if w.concurrency > 0 {
 		slots = w.concurrency
 	}
 	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
+	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
 	t, err := task.New(task.Config{
 		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
-		Concurrency: slots, Report: time.Second, Grace: 5 * time.Second, Log: w.log,
+		Concurrency: slots, Report: time.Second, Grace: 5 * time.Second,
+		Log: slog.New(hushed{w.log.Handler(), &left}),
 		Over: func(string) {
 			select {
 			case over <- struct{}{}:
@@ -99,6 +103,9 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			}
 		},
 		Trouble: func(err error) {
+			if errors.Is(err, stream.ErrClosed) {
+				left.Store(true)
+			}
 			// Waiting does not mend these; what is committed stays.
 			for _, end := range []error{store.ErrFull, store.ErrCorrupt, sink.ErrFull} {
 				if errors.Is(err, end) {
@@ -123,10 +130,6 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 	defer follower.Stop()
 	defer t.Stop(context.WithoutCancel(ctx))
 
-	gone := make(<-chan struct{})
-	if s, ok := out.(*stream.Sink); ok {
-		gone = s.Closed()
-	}
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
 	empty := 0
@@ -134,9 +137,10 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 		select {
 		case <-ctx.Done():
 			return console.Interrupted, nil
-		case <-gone:
-			return console.Interrupted, nil
 		case err := <-hopeless:
+			if errors.Is(err, stream.ErrClosed) {
+				return console.Interrupted, nil
+			}
 			return "", fmt.Errorf("%w; when that is mended, `ramify resume %s` goes on", err, st.run)
 		case <-over:
 		case <-look.C:
@@ -159,6 +163,17 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			return "", err
 		}
 	}
+}
+
+// hushed is a log that says nothing more once the flag is set.
+type hushed struct {
+	slog.Handler
+	quiet *atomic.Bool
+}
+
+// Enabled implements slog.Handler.
+func (h hushed) Enabled(ctx context.Context, l slog.Level) bool {
+	return !h.quiet.Load() && h.Handler.Enabled(ctx, l)
 }
 
 // mend sweeps a run whose queue has been found empty three times in a row.

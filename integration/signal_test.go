@@ -1,0 +1,196 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ramify/ramify/s3serve"
+	"github.com/ramify/ramify/s3serve/sample"
+)
+
+// soon is what a person takes for "within seconds", with room for a machine
+// that has much else to do.
+const soon = 15 * time.Second
+
+// Ctrl-C, or a scheduler's TERM: the run stops within seconds and says how to go
+// on; resume does not list again what was listed, and the result is exact.
+func TestInterruptAndResume(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		sig  os.Signal
+		args []string
+		// The server's time for a request, and after how many it is enough.
+		latency time.Duration
+		enough  int
+	}{
+		{"INT range", interrupt, []string{"--concurrency", "4"}, 200 * time.Millisecond, 15},
+		{"TERM range", terminate, []string{"--concurrency", "1", "--inline", "0"}, 100 * time.Millisecond, 11},
+		{"INT prefix", interrupt, []string{"--node", "prefix", "--concurrency", "8"}, 10 * time.Millisecond, 500},
+		{"TERM prefix", terminate, []string{"--node", "prefix", "--inline", "0", "--concurrency", "8"}, 10 * time.Millisecond, 500},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			keys := sample.Count
+			if strings.Contains(test.name, "prefix") {
+				keys = 5000
+			}
+			listing := sampleListing(t, keys)
+			tr := truthOf(listing, "")
+			whole := serve(t, listing, s3serve.Options{Latency: test.latency})
+			args := append([]string{"s3://bucket/", "--json", "--out", "out", "--run", "r"}, test.args...)
+			newUser(t, whole.url).run(t, append([]string{"run"}, args...)...).requireCode(t, 0)
+
+			s := serve(t, listing, s3serve.Options{Latency: test.latency})
+			u := newUser(t, s.url)
+			p := u.start(t, append([]string{"run"}, args...)...)
+			s.awaitCount(t, test.enough)
+			p.signal(t, test.sig)
+			r := p.wait(t)
+			r.requireCode(t, 130)
+			if r.took > soon {
+				t.Errorf("it stopped after %v", r.took)
+			}
+			if sum := parseSummary(t, r.stdout); sum.State != "interrupted" || sum.Totals.Objects == 0 || sum.Totals.Objects >= int64(listing.Len()) {
+				t.Errorf("got %+v", sum)
+			}
+			requireText(t, plain(t, r.stderr), "run r\n")
+			if entries, err := os.ReadDir(u.path("out/data")); err == nil {
+				t.Errorf("there are results already: %v", entries)
+			}
+			first, stopped := s.count(), r.took
+
+			r = u.run(t, "resume", "r", "--json")
+			r.requireCode(t, 0)
+			sum := parseSummary(t, r.stdout)
+			tr.requireSummary(t, sum)
+			requireInventory(t, u.path("out"), "csv", tr)
+			if n := s.count(); n > whole.count()+whole.count()/4+8 {
+				t.Errorf("%d requests, %d of them before; without the interruption it took %d", n, first, whole.count())
+			}
+			t.Logf("%d requests, then %d; %d without interruption; it stopped after %v", first, s.count()-first, whole.count(), stopped)
+			// What is over stays so.
+			r = u.run(t, "resume", "r", "--json")
+			r.requireCode(t, 0)
+			if again := parseSummary(t, r.stdout); again.State != "finished" || again.Totals.Objects != sum.Totals.Objects {
+				t.Errorf("resumed %+v, before %+v", again, sum)
+			}
+			requireInventory(t, u.path("out"), "csv", tr)
+		})
+	}
+}
+
+// The words of an interruption.
+func TestInterruptReport(t *testing.T) {
+	t.Parallel()
+	s, u, p, _ := slowRun(t)
+	p.signal(t, interrupt)
+	r := p.wait(t)
+	r.requireCode(t, 130)
+	requireText(t, plain(t, r.stderr), `run r
+Run r of s3://bucket/ was interrupted after {s}.
+
+  keys      {n}  {rate}
+  bytes     {any}  {any}/s
+  nodes     {n}  {rate}
+  requests  {n}  {rate}  {n} list
+  retries   0
+  failed    0
+
+The inventory is made when the run is over, in
+  `+u.path("out")+`
+
+It was interrupted, and nothing is lost. To go on:
+  ramify resume r
+`)
+	asked := s.count()
+	s.awaitQuiet(t, quiet)
+	if n := s.count(); n != asked {
+		t.Errorf("%d requests after the end", n-asked)
+	}
+	// Where the folder of states is not the usual one, the way out names it.
+	p = u.start(t, "run", "s3://bucket/", "--run", "r", "--state", "else where", "--node", "prefix", "--concurrency", "4")
+	s.awaitCount(t, asked+20)
+	p.signal(t, interrupt)
+	r = p.wait(t)
+	r.requireCode(t, 130)
+	if want := "\n  ramify resume r --state \"" + u.path("else where") + "\"\n"; !strings.HasSuffix(r.stderr, want) {
+		t.Errorf("report %s", r.stderr)
+	}
+}
+
+// A server that never answers does not keep anybody from leaving.
+func TestInterruptWhileTheServerHangs(t *testing.T) {
+	t.Parallel()
+	for _, node := range []string{"range", "prefix"} {
+		t.Run(node, func(t *testing.T) {
+			t.Parallel()
+			listing := sampleListing(t, sample.Count)
+			s := serve(t, listing, s3serve.Options{})
+			s.hold(4)
+			u := newUser(t, s.url)
+			p := u.start(t, "run", "s3://bucket/", "--run", "r", "--out", "out", "--node", node)
+			s.awaitHeld(t)
+			p.signal(t, interrupt)
+			r := p.wait(t)
+			r.requireCode(t, 130)
+			if r.took > soon {
+				t.Errorf("it stopped after %v", r.took)
+			}
+			s.open()
+			u.run(t, "resume", "r").requireCode(t, 0)
+			requireInventory(t, u.path("out"), "csv", truthOf(listing, ""))
+		})
+	}
+}
+
+// Who presses twice leaves at once, and loses nothing either.
+func TestSecondInterrupt(t *testing.T) {
+	t.Parallel()
+	listing := sampleListing(t, sample.Count)
+	s := serve(t, listing, s3serve.Options{})
+	s.hold(4)
+	u := newUser(t, s.url)
+	p := u.start(t, "run", "s3://bucket/", "--run", "r", "--out", "out", "--node", "prefix", "-v")
+	s.awaitHeld(t)
+	p.signal(t, interrupt)
+	begun := time.Now()
+	// The first may not have been noticed yet: press until it ends.
+	for p.running() {
+		p.signal(t, interrupt)
+		select {
+		case <-p.done:
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if r := p.wait(t); r.code != -1 && r.code != 130 {
+		t.Errorf("exit code %d, %s", r.code, r.stderr)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+	s.open()
+	u.run(t, "resume", "r").requireCode(t, 0)
+	requireInventory(t, u.path("out"), "csv", truthOf(listing, ""))
+}
+
+// An interruption before anything has begun leaves nothing behind, or a run
+// that can be resumed.
+func TestInterruptDuringCheck(t *testing.T) {
+	t.Parallel()
+	s := serve(t, sampleListing(t, 100), s3serve.Options{})
+	s.hold(0)
+	u := newUser(t, s.url)
+	p := u.start(t, "run", "s3://bucket/", "--run", "r")
+	s.awaitHeld(t)
+	p.signal(t, interrupt)
+	r := p.wait(t)
+	if r.code != 130 || strings.Count(r.stderr, "\n") > 1 || r.took > soon {
+		t.Errorf("code %d after %v, %q", r.code, r.took, r.stderr)
+	}
+	if files := u.stateFiles(t); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
