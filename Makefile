@@ -12,7 +12,7 @@ OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-race lint bench fmt fmt-check verify build vuln clean
+.PHONY: soak help run test test-race lint bench fmt fmt-check verify build vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ endif
 
 test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
 	go test -timeout=15m $(FLAGS) $(PKG)
+
+soak: ## Run the long variants of the end-to-end tests (minutes)
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
 
 test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }
