@@ -71,7 +71,7 @@ type victim struct {
 // at most n times.
 func (v victim) toTheEnd(t *testing.T, k *killer, n int) result {
 	t.Helper()
-	command := append(v.command, v.args...)
+	command := slices.Concat(v.command, v.args)
 	for round := 0; ; round++ {
 		p := v.user.start(t, command...)
 		if round < n && k.strike(t, p) {
@@ -88,7 +88,7 @@ func (v victim) toTheEnd(t *testing.T, k *killer, n int) result {
 		}
 		// It was killed before the run existed: what the message says is done.
 		v.forget(t)
-		command = append(v.command, v.args...)
+		command = slices.Concat(v.command, v.args)
 		n = max(n, round+1) // this round was none
 	}
 }
