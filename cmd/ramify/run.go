@@ -181,7 +181,7 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	case r.State == ledger.Cancelled:
 		return usagef("run %s was cancelled: it cannot go on", c.Name)
 	}
-	if r.Paused {
+	if r.Paused && r.State == ledger.Running { // one that ended while it was paused keeps the mark
 		if r, err = st.ledger.Amend(ctx, c.Name, unpause(r)); err != nil {
 			return err
 		}
