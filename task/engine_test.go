@@ -16,6 +16,7 @@ import (
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/queue"
 	queuehostile "github.com/ramify/ramify/queue/hostile"
 	"github.com/ramify/ramify/task"
 )
@@ -194,12 +195,15 @@ func TestConcurrencyIsKeptAndCanChange(t *testing.T) {
 		time.Sleep(time.Minute)
 		mu.Lock()
 		assert.Equal(t, 20, most)
-		most = 0
 		mu.Unlock()
 		engine.SetConcurrency(1)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // what was begun ends
 		mu.Lock()
-		assert.Equal(t, 1, now)
+		most = 0
+		mu.Unlock()
+		time.Sleep(time.Minute) // not now: one may just have ended
+		mu.Lock()
+		assert.Equal(t, 1, most)
 		mu.Unlock()
 		w.wait(0)
 	})
@@ -269,5 +273,87 @@ func TestBorrowedSlotsAreGivenBackToUnits(t *testing.T) {
 		assert.Equal(t, ledger.Finished, r.State)
 		assert.Positive(t, borrowed.Load())
 		assert.Less(t, borrowed.Load(), int64(4), "a unit keeps its own")
+	})
+}
+
+// sick is a queue whose medium fails for some calls from some moment on.
+type sick struct {
+	*queuehostile.Queue
+	send, receive atomic.Bool
+}
+
+var errSick = errors.New("the disk is gone")
+
+func (q *sick) Send(ctx context.Context, entries []queue.Entry) []error {
+	if !q.send.Load() {
+		return q.Queue.Send(ctx, entries)
+	}
+	errs := make([]error, len(entries))
+	for i := range errs {
+		errs[i] = errSick
+	}
+	return errs
+}
+
+func (q *sick) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
+	if q.receive.Load() {
+		return nil, errSick
+	}
+	return q.Queue.Receive(ctx, r)
+}
+
+// Whoever runs the task decides what waiting does not mend; so it must hear of a
+// queue that takes or gives nothing any more, though each call is repeated.
+func TestTroubleIsToldOfTheQueue(t *testing.T) {
+	for _, what := range []string{"send", "receive"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told atomic.Int64
+				w := newWorld(t, 1, processor.Set{"k": &forest{depth: 2, fanout: 3, chain: true}})
+				w.seed("k")
+				q := &sick{Queue: w.main}
+				q.send.Store(what == "send")
+				q.receive.Store(what == "receive")
+				w.task(func(c *task.Config) {
+					c.Queue = q
+					c.Trouble = func(err error) {
+						if errors.Is(err, errSick) {
+							told.Add(1)
+						}
+					}
+				})
+				time.Sleep(time.Minute)
+				assert.Positive(t, told.Load())
+				q.send.Store(false)
+				q.receive.Store(false)
+				assert.Equal(t, ledger.Finished, w.wait(0).State)
+			})
+		})
+	}
+}
+
+// More slots are of use at once, not when a unit that may take hours has ended.
+func TestMoreConcurrencyWhileAllSlotsAreTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now atomic.Int64
+		w := newWorld(t, 1, processor.Set{"k": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth == 0 {
+				return errors.Join(out.Child(processor.Child{ID: "a"}), out.Child(processor.Child{ID: "b"}), out.Child(processor.Child{ID: "c"}))
+			}
+			now.Add(1)
+			select {
+			case <-time.After(time.Hour):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})})
+		w.seed("k")
+		engine := w.task(func(c *task.Config) { c.Concurrency = 1 })
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 1, now.Load())
+		engine.SetConcurrency(3)
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 3, now.Load())
 	})
 }

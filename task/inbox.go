@@ -78,6 +78,7 @@ func (in *inbox) receive(ctx, work context.Context) {
 			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
 				return
 			}
+			in.t.cfg.Trouble(err)
 			in.t.cfg.Log.Warn("receive messages", "error", err)
 			sleep(ctx, pause+rand.N(pause))
 			pause = min(2*pause, 20*time.Second)
