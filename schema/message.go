@@ -36,8 +36,8 @@ const (
 // the ledger is asked before work is done.
 const (
 	PostOriginal = 0 // by the attempt that won its plan, once
-	PostAgain    = 1 // may duplicate another post
-	PostAdopt    = 2 // by a sweep or a redrive: may follow a plan whose owner is gone
+	PostAgain    = 1 // may duplicate another post, or follow one of an earlier epoch
+	PostAdopt    = 2 // by a sweep: may follow a plan whose owner is gone
 )
 
 // Header is what a child knows of its parent's plan, copied from the stored

@@ -58,7 +58,7 @@ func Redrive(ctx context.Context, l ledger.Ledger, p *post.Poster, run string) (
 		return r, fmt.Errorf("redrive run %s: %w", run, err)
 	}
 	m := root(r)
-	m.Re = schema.PostAdopt
+	m.Re = schema.PostAgain
 	return r, p.Send(ctx, post.Letter{Message: m})
 }
 
