@@ -18,6 +18,8 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/queue"
 	queuehostile "github.com/ramify/ramify/queue/hostile"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/task"
 )
 
@@ -356,4 +358,82 @@ func TestMoreConcurrencyWhileAllSlotsAreTaken(t *testing.T) {
 		time.Sleep(time.Minute)
 		assert.EqualValues(t, 3, now.Load())
 	})
+}
+
+// forgetful is a sink that cannot open an attempt's results at first.
+type forgetful struct {
+	*memory
+	pid      schema.PID
+	refusals atomic.Int64 // left
+}
+
+func (f *forgetful) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
+	if a.PID == f.pid && f.refusals.Add(-1) >= 0 {
+		return nil, errors.New("the disk is busy")
+	}
+	return f.memory.Open(ctx, a)
+}
+
+// careless is a processor that reads no error of what it writes, or, frank,
+// reports one without wrapping it.
+type careless struct{ frank bool }
+
+func (c careless) Process(_ context.Context, _ *processor.Node, out processor.Out) error {
+	return c.write(out, "node\n")
+}
+
+func (c careless) write(out processor.Out, row string) error {
+	if err := out.Write(sink.Rows, []byte(row), 1); err != nil && c.frank {
+		return processor.Permanent(fmt.Errorf("no luck: %v", err))
+	}
+	return nil
+}
+
+type carelessReducer struct{ careless }
+
+func (c carelessReducer) Process(_ context.Context, n *processor.Node, out processor.Out) error {
+	if n.Depth > 0 {
+		return nil
+	}
+	return out.Child(processor.Child{ID: "child", Kind: "child"})
+}
+
+func (c carelessReducer) Reduce(_ context.Context, _ *processor.Node, _ schema.Account, out processor.Out) error {
+	return c.write(out, "reduce\n")
+}
+
+// Where results are not taken the attempt does not count, and the node is not to
+// blame, whatever its processor makes of the error.
+func TestResultsThatAreNotTaken(t *testing.T) {
+	for _, frank := range []bool{false, true} {
+		for what, p := range map[string]processor.Processor{
+			"node":   careless{frank},
+			"reduce": carelessReducer{careless{frank}},
+		} {
+			t.Run(fmt.Sprintf("%s/frank=%v", what, frank), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 1, processor.Set{"k": p, "child": process(func(context.Context, *processor.Node, processor.Out) error { return nil })})
+					w.options.Retries = 0
+					s := &forgetful{memory: w.sink, pid: schema.PIDOf("run", schema.Place{})}
+					if what == "reduce" {
+						s.pid = schema.ReducePID(s.pid)
+					}
+					s.refusals.Store(1)
+					w.seed("k")
+					w.task(func(c *task.Config) {
+						c.Sink = func(context.Context, ledger.Run) (sink.Sink, error) { return s, nil }
+					})
+					r := w.wait(0)
+					w.stop()
+					assert.Equal(t, ledger.Finished, r.State)
+					rows := 0
+					for u, err := range ledger.Units(t.Context(), w.ledger, r) {
+						require.NoError(t, err)
+						rows += len(w.sink.rows(u.PID, u.Attempt, u.Leaf))
+					}
+					assert.Equal(t, 1, rows)
+				})
+			})
+		}
+	}
 }
