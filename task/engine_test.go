@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -436,4 +437,58 @@ func TestResultsThatAreNotTaken(t *testing.T) {
 			})
 		}
 	}
+}
+
+// silent is a queue that stops to answer deletes and extensions.
+type silent struct {
+	*queuehostile.Queue
+	now atomic.Bool
+}
+
+func (q *silent) Delete(ctx context.Context, receipts []queue.Receipt) []error {
+	if !q.now.Load() {
+		return q.Queue.Delete(ctx, receipts)
+	}
+	<-ctx.Done()
+	return slices.Repeat([]error{ctx.Err()}, len(receipts))
+}
+
+func (q *silent) Extend(ctx context.Context, leases []queue.Lease) []error {
+	if !q.now.Load() {
+		return q.Queue.Extend(ctx, leases)
+	}
+	<-ctx.Done()
+	return slices.Repeat([]error{ctx.Err()}, len(leases))
+}
+
+// A task that is told to stop has seconds, however much it holds and however
+// little the queue answers: after that it is killed.
+func TestStopWhileTheQueueIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil)
+		q := &silent{Queue: w.main}
+		var done atomic.Int64
+		w.set = processor.Set{"k": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth == 0 {
+				for i := range 256 {
+					if err := out.Child(processor.Child{ID: fmt.Sprint(i)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			if done.Add(1) <= 60 {
+				q.now.Store(done.Load() > 20) // some deletes wait for an answer
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})}
+		w.seed("k")
+		engine := w.task(func(c *task.Config) { c.Queue, c.Concurrency, c.Grace = q, 50, 10*time.Second })
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		engine.Stop(t.Context())
+		assert.Less(t, time.Since(began), 36*time.Second)
+	})
 }
