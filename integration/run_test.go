@@ -208,6 +208,7 @@ func TestUsageErrors(t *testing.T) {
 		{run("--format", "csv"), `--format is "csv", but without --out there are no results to write`},
 		{run("--out", "-", "--format", "parquet"), "--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -"},
 		{run("--out", "-", "--json"), "--json and --out - both write to standard output; want one of them"},
+		{run("--out", "s3://elsewhere/inventory"), `--out is "s3://elsewhere/inventory", want a folder, or - for standard output`},
 		{run("--run", "a b"), `"a b"`},
 		{run("--run", "../x"), `"../x"`},
 		{run("--nonsense"), "unknown flag --nonsense"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/internal/store"
@@ -97,6 +98,10 @@ func (c *runFlags) check(kind string) error {
 			return usagef("--json and --out - both write to standard output; want one of them")
 		}
 		return nil
+	}
+	// A folder of that name would be made here, and nothing there.
+	if strings.Contains(c.Out, "://") {
+		return usagef("--out is %q, want a folder, or - for standard output", c.Out)
 	}
 	if c.Out, err = filepath.Abs(c.Out); err != nil {
 		return usagef("--out is %q: %w", c.Out, err)
