@@ -173,6 +173,8 @@ func TestStateFolder(t *testing.T) {
 	s := serve(t, sampleListing(t, 100), s3serve.Options{})
 	u := newUser(t, s.url)
 	u.run(t, "run", "s3://bucket/", "--run", "r", "--state", "flag").requireCode(t, 0)
+	again := u.run(t, "run", "s3://bucket/", "--run", "r", "--state", "flag")
+	requireText(t, again.stderr, "ramify: run r exists: go on with `ramify resume r --state \""+u.path("flag")+"\"`, or choose another name with --run\n")
 	u.env = append(u.env, "RAMIFY_STATE="+u.path("variable"))
 	u.run(t, "run", "s3://bucket/", "--run", "r").requireCode(t, 0)
 	for _, dir := range []string{"flag", "variable"} {
@@ -332,5 +334,21 @@ func TestDemo(t *testing.T) {
 	r.requireCode(t, 0)
 	if sum := parseSummary(t, r.stdout); sum.Totals.Objects != sample.Count || *sum.Totals.Prefixes != 2761 {
 		t.Errorf("got %+v", sum)
+	}
+}
+
+// A demonstration that was interrupted goes on with a server of its own again,
+// and asks nobody else for a bucket of that name.
+func TestDemoResumed(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	p := u.start(t, "demo", "--latency", "300ms", "--concurrency", "1", "--run", "shown", "--out", "out")
+	p.stderr.await(t, "run shown\n")
+	p.signal(t, os.Interrupt)
+	p.wait(t).requireCode(t, 130)
+	r := u.run(t, "resume", "shown", "--json", "--concurrency", "64")
+	r.requireCode(t, 0)
+	if sum := parseSummary(t, r.stdout); sum.Totals.Objects != sample.Count || !strings.Contains(r.stderr, "serving 20000 files") {
+		t.Errorf("got %+v, %s", sum, r.stderr)
 	}
 }
