@@ -190,6 +190,32 @@ func TestStateFolder(t *testing.T) {
 	requireText(t, r.stderr, "ramify: no run other in "+u.path("variable")+"; another folder is named with --state\n")
 }
 
+// An empty variable is as none: no state is left in the working directory.
+func TestStateVariableEmpty(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, serve(t, sampleListing(t, 100), s3serve.Options{}).url)
+	u.env = append(u.env, "RAMIFY_STATE=")
+	u.run(t, "run", "s3://bucket/", "--run", "r").requireCode(t, 0)
+	if _, err := os.Stat(filepath.Join(u.state(), "r.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A crawl given as a node is checked as one given as a URL is.
+func TestCrawlAsNode(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, serve(t, sampleListing(t, 100), s3serve.Options{}).url)
+	r := u.run(t, "run", `{"kind":"s3.crawl","id":"x","args":{"bucket":"none"}}`)
+	r.requireCode(t, 2)
+	if !strings.Contains(r.stderr, "NoSuchBucket") || len(u.stateFiles(t)) > 0 {
+		t.Errorf("%s, left behind %v", r.stderr, u.stateFiles(t))
+	}
+	u.run(t, "run", `{"kind":"s3.crawl","id":"x","args":{"bucket":"bucket"}}`, "--out", "out").requireCode(t, 0)
+	if m := readManifest(t, u.path("out")); m.SourceBucket != bucket {
+		t.Errorf("source bucket %q", m.SourceBucket)
+	}
+}
+
 // What is wrong on the command line is said in one line that names the flag and
 // the value, with exit code 1, before anything is asked for or made.
 func TestUsageErrors(t *testing.T) {
@@ -228,6 +254,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", `{"id":"x"}`}, "kind"},
 		{[]string{"run", `{"kind":"synthetic","id":"0","arg":{}}`}, `unknown field "arg"`},
 		{[]string{"run", `{"kind":"synthetic"`}, "target is not a node"},
+		{[]string{"run", `{"kind":"synthetic","id":"0"} more`}, "something follows it"},
 		{[]string{"status"}, "<run>"},
 		{[]string{"status", "none"}, "no run none in"},
 		{[]string{"resume", "none"}, "no run none in"},
