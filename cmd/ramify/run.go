@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/internal/store"
@@ -98,6 +100,10 @@ func (c *runFlags) check(kind string) error {
 		}
 		return nil
 	}
+	// A folder of that name would be made here, and nothing there.
+	if strings.Contains(c.Out, "://") {
+		return usagef("--out is %q, want a folder, or - for standard output", c.Out)
+	}
 	if c.Out, err = filepath.Abs(c.Out); err != nil {
 		return usagef("--out is %q: %w", c.Out, err)
 	}
@@ -117,7 +123,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return usagef("--run: %w", err)
 	}
 	if exists(g.State, c.Run) {
-		return errExists(c.Run)
+		return errExists(g, c.Run)
 	}
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency); err != nil {
 		return err
@@ -127,16 +133,18 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 			return err
 		}
 	}
-	st, err := openState(ctx, g.State, c.Run, store.Options{Create: true, Owner: true})
+	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err
 	}
 	defer st.close()
+	params := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket}
+	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket},
+			Params: params,
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.
@@ -163,7 +171,7 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more.
 		return amend(ctx, g, std, c.Name, unpause)
@@ -202,6 +210,13 @@ func (c *resumeCmd) goOn(ctx context.Context, g *cli, std streams, st *state, r 
 		r.Options.Concurrency = c.Concurrency
 	}
 	w := newWork(g, std, c.JSON)
+	if !r.State.Over() {
+		stop, err := w.serveDemo(r.Options.Params, r.Options.Concurrency)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency); err != nil {
 		return err
 	}
@@ -225,7 +240,7 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := on.check(); err != nil {
 		return err
 	}
-	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
 	}
@@ -241,6 +256,11 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	return on.goOn(ctx, g, std, st, r)
+}
+
+// command is how to give a command about a run, as printed.
+func (g *cli) command(name, run string) string {
+	return strings.TrimSpace("ramify " + name + " " + run + " " + g.options())
 }
 
 // options is what printed commands need to find the run.
