@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,9 +14,9 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -79,6 +76,7 @@ func newClient(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *C
 	}
 	return &Client{s3: s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = o.BaseEndpoint != nil
+		o.APIOptions = append(o.APIOptions, onWire)
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.Backoff = attempts, backoff
 			// The SDK's token bucket is shared by all requests of a client: with
@@ -99,16 +97,52 @@ func unreadable(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// ListObjectsV2 lists one page, in the bucket's own region.
-func (c *Client) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	bucket := aws.ToString(in.Bucket)
+// List implements Lister. The bucket is asked for in its own region.
+func (c *Client) List(ctx context.Context, q Query) (Page, error) {
+	return c.list(ctx, &q, pageKeys)
+}
+
+func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s3.Options)) (Page, error) {
+	in := &s3.ListObjectsV2Input{
+		Bucket:       &q.Bucket,
+		MaxKeys:      &keys,
+		EncodingType: types.EncodingTypeUrl, // XML 1.0 cannot carry all characters of a key
+	}
+	for _, f := range []struct {
+		to    **string
+		value *string
+	}{{&in.Prefix, &q.Prefix}, {&in.Delimiter, &q.Delimiter}, {&in.ContinuationToken, &q.Token}} {
+		if *f.value != "" {
+			*f.to = f.value
+		}
+	}
+	if q.Token == "" && q.After != "" {
+		in.StartAfter = &q.After
+	}
+	call := newCall(q)
+	if q.Count != nil {
+		defer func() { q.Count("list", call.sent.Load()) }()
+	}
+	err := c.inItsRegion(q.Bucket, func(region func(*s3.Options)) error {
+		_, err := c.s3.ListObjectsV2(context.WithValue(ctx, callKey{}, call), in, append(opts, region)...)
+		return err
+	})
+	pg := pageOf(call.page)
+	if err != nil {
+		pg.Release()
+	}
+	return pg, err
+}
+
+// inItsRegion asks for a bucket, and once more if S3 names another region.
+func (c *Client) inItsRegion(bucket string, ask func(region func(*s3.Options)) error) error {
 	known, _ := c.regions.Load(bucket)
-	out, err := c.s3.ListObjectsV2(ctx, in, append(opts, inRegion(known))...)
+	err := ask(inRegion(known))
 	if region := c.elsewhere(err); region != "" && region != known {
 		c.regions.Store(bucket, region)
-		return c.s3.ListObjectsV2(ctx, in, append(opts, inRegion(region))...)
+		return ask(inRegion(region))
 	}
-	return out, err
+	return err
 }
 
 func inRegion(region any) func(*s3.Options) {
@@ -131,34 +165,4 @@ func (c *Client) elsewhere(err error) string {
 		return answer.Response.Header.Get(regionHeader)
 	}
 	return ""
-}
-
-// watch counts the requests that go out on the wire, those that net/http repeats
-// by itself included, and checks each answer where the retryer can still ask
-// again.
-func watch(sent *atomic.Int64) func(*s3.Options) {
-	trace := &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) {
-		if w.Err == nil {
-			sent.Add(1)
-		}
-	}}
-	step := middleware.DeserializeMiddlewareFunc("CountList", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		return next.HandleDeserialize(httptrace.WithClientTrace(ctx, trace), in)
-	})
-	check := middleware.DeserializeMiddlewareFunc("CheckPage", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		out, meta, err := next.HandleDeserialize(ctx, in)
-		if result, ok := out.Result.(*s3.ListObjectsV2Output); ok && err == nil {
-			err = checkForm(result)
-		}
-		return out, meta, err
-	})
-	return func(o *s3.Options) {
-		// The slice is the client's: appending in place would race.
-		o.APIOptions = append(slices.Clip(o.APIOptions), func(s *middleware.Stack) error {
-			if err := s.Deserialize.Add(step, middleware.After); err != nil {
-				return err
-			}
-			return s.Deserialize.Add(check, middleware.Before)
-		})
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ramify/ramify/inventory"
@@ -109,15 +110,15 @@ func (c *Crawl) model(run string, a args) policy {
 	return m
 }
 
-// page asks for one page of the node's keys.
-func (j *job) page(ctx context.Context, after, token, delimiter string) (page, error) {
-	q := query{bucket: j.Bucket, prefix: j.Prefix, delimiter: delimiter, after: after, token: token}
-	pg, err := list(ctx, j.lister, q, func(sent int64) { j.out.Request("list", sent) })
+// page asks for one page of the node's keys. Its owner releases it.
+func (j *job) page(ctx context.Context, after, token, delimiter string) (Page, error) {
+	q := Query{Bucket: j.Bucket, Prefix: j.Prefix, Delimiter: delimiter, After: after, Token: token, Count: j.out.Request}
+	pg, err := j.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
 
 func (j *job) refuse(format string, a ...any) error {
-	return explain(query{bucket: j.Bucket, prefix: j.Prefix}, badPage(format, a...))
+	return explain(Query{Bucket: j.Bucket, Prefix: j.Prefix}, badPage(format, a...))
 }
 
 var blocks = sync.Pool{New: func() any { return new([]byte) }}
@@ -172,14 +173,14 @@ func (j *job) onePrefix(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := j.deliver(pg.objects); err != nil {
+		if err := j.deliver(pg.Objects); err != nil {
 			return err
 		}
-		for i := range pg.objects {
-			objects, size = objects+1, size+pg.objects[i].Size
-			last = pg.objects[i].Key
+		for i := range pg.Objects {
+			objects, size = objects+1, size+pg.Objects[i].Size
+			last = pg.Objects[i].Key
 		}
-		for _, p := range pg.prefixes {
+		for _, p := range pg.Prefixes {
 			if p <= below {
 				return j.refuse("prefix %q comes again after %q", p, below)
 			}
@@ -188,8 +189,12 @@ func (j *job) onePrefix(ctx context.Context) error {
 				return fmt.Errorf("reveal prefix: %w", err)
 			}
 		}
-		found = found || len(pg.objects)+len(pg.prefixes) > 0
-		if token = pg.token; !pg.more {
+		last, below = strings.Clone(last), strings.Clone(below) // the page goes
+		found = found || len(pg.Objects)+len(pg.Prefixes) > 0
+		more := pg.More
+		token = pg.Token
+		pg.Release()
+		if !more {
 			break
 		}
 		if token == "" {

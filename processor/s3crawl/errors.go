@@ -43,11 +43,11 @@ var hopeless = map[string]string{
 
 // explain makes one line of an error of a LIST: what was asked, what S3 said and
 // the way out where one is known. It is permanent if no retry will mend it.
-func explain(q query, err error) error {
+func explain(q Query, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	what := fmt.Sprintf("list s3://%s/%s", q.bucket, shorten(readable(q.prefix), 200))
+	what := fmt.Sprintf("list s3://%s/%s", q.Bucket, shorten(readable(q.Prefix), 200))
 	tried := ""
 	var gaveUp *retry.MaxAttemptsError
 	if errors.As(err, &gaveUp) {
@@ -66,7 +66,7 @@ func explain(q query, err error) error {
 		}
 		if hint, ok := hopeless[code]; ok {
 			if strings.Contains(hint, "%[1]s") {
-				hint = fmt.Sprintf(hint, q.bucket)
+				hint = fmt.Sprintf(hint, q.Bucket)
 			}
 			if region := regionOf(err); region != "" && strings.HasPrefix(hint, "set AWS_REGION") {
 				hint = "set AWS_REGION=" + region + ", where the bucket is"

@@ -26,7 +26,7 @@ import (
 
 // clientOf speaks to a server through the SDK; the waits between its retries
 // are cut short.
-func clientOf(t *testing.T, url string, change ...func(*aws.Config)) *Client {
+func clientOf(t testing.TB, url string, change ...func(*aws.Config)) *Client {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -184,6 +185,7 @@ func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 		if err := u.record(p, objects, more); err != nil {
 			u.void(err)
 		}
+		pg.Release()
 		u.askDue()
 		wanted := slot != nil && slot.Wanted()
 		u.mu.Lock()
@@ -203,10 +205,10 @@ func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 
 // arrive takes from a page what belongs to the piece by the bound now in force,
 // and moves the piece on; more is false at its end.
-func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool) {
+func (u *unit) arrive(p *piece, pg Page) (objects []inventory.Object, more bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	objects, more = pg.objects, pg.more
+	objects, more = pg.Objects, pg.More
 	if p.until != "" {
 		n := sort.Search(len(objects), func(i int) bool { return objects[i].Key > p.until })
 		more = more && n == len(objects) && (n == 0 || objects[n-1].Key < p.until)
@@ -215,9 +217,9 @@ func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool)
 	u.pages++
 	u.listed += int64(len(objects))
 	if p.token = ""; more && len(objects) > 0 {
-		p.after = objects[len(objects)-1].Key
+		p.after = strings.Clone(objects[len(objects)-1].Key) // longer than the page
 	} else if more {
-		p.token = pg.token
+		p.token = pg.Token
 	}
 	u.split.page(p, objects, more)
 	if !more {
@@ -245,6 +247,7 @@ func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
 		p.tally.add(objects[i].Key, 1, objects[i].Size)
 	}
 	if more {
+		p.tally.keep()
 		return nil
 	}
 	return u.account(&p.tally)
