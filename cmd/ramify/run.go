@@ -23,6 +23,7 @@ type runFlags struct {
 	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
 	Concurrency int    `help:"Things done at a time." default:"64"`
 	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions    bool   `help:"List all versions of objects, and delete markers."`
 	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
 	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
@@ -63,6 +64,8 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
 		return usagef("--node is %q, want range or prefix", c.Node)
+	case c.Versions && kind != s3crawl.Kind:
+		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
 	}
 	if c.Out == "" {
 		if c.Format != "" {
@@ -123,7 +126,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	if tgt.bucket != "" {
-		if err := w.client.Check(ctx, tgt.bucket, tgt.prefix); err != nil {
+		if err := w.client.Check(ctx, s3crawl.Query{Bucket: tgt.bucket, Prefix: tgt.prefix, Versions: c.Versions}); err != nil {
 			return err
 		}
 	}
@@ -136,7 +139,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket},
+			Params: c.params(tgt),
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.
@@ -150,6 +153,15 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	return w.work(ctx, st, out)
+}
+
+// params are the run's options for processors.
+func (c *runFlags) params(tgt target) map[string]string {
+	p := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket}
+	if c.Versions {
+		p[s3crawl.ParamVersions] = "true"
+	}
+	return p
 }
 
 type resumeCmd struct {

@@ -10,9 +10,9 @@ import (
 // Check says in one line what would keep a crawl of the bucket from working:
 // no credentials, no access, no such bucket, a wrong region, an endpoint that
 // does not answer or is not S3. It makes one LIST and does not retry for long.
-// nil where the bucket can be listed, also if no key begins with prefix.
-func (c *Client) Check(ctx context.Context, bucket, prefix string) error {
-	q := Query{Bucket: bucket, Prefix: prefix}
+// nil where the bucket can be listed, also if no key begins with prefix. Of the
+// query it takes Bucket, Prefix and Versions.
+func (c *Client) Check(ctx context.Context, q Query) error {
 	if err := c.checkCredentials(ctx); err != nil {
 		return explain(q, err)
 	}

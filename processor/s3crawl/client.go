@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,28 +104,18 @@ func (c *Client) List(ctx context.Context, q Query) (Page, error) {
 }
 
 func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s3.Options)) (Page, error) {
-	in := &s3.ListObjectsV2Input{
-		Bucket:       &q.Bucket,
-		MaxKeys:      &keys,
-		EncodingType: types.EncodingTypeUrl, // XML 1.0 cannot carry all characters of a key
-	}
-	for _, f := range []struct {
-		to    **string
-		value *string
-	}{{&in.Prefix, &q.Prefix}, {&in.Delimiter, &q.Delimiter}, {&in.ContinuationToken, &q.Token}} {
-		if *f.value != "" {
-			*f.to = f.value
-		}
-	}
-	if q.Token == "" && q.After != "" {
-		in.StartAfter = &q.After
-	}
 	call := newCall(q)
 	if q.Count != nil {
 		defer func() { q.Count("list", call.sent.Load()) }()
 	}
-	err := c.inItsRegion(q.Bucket, func(region func(*s3.Options)) error {
-		_, err := c.s3.ListObjectsV2(context.WithValue(ctx, callKey{}, call), in, append(opts, region)...)
+	ctx = context.WithValue(ctx, callKey{}, call)
+	err := c.inItsRegion(q.Bucket, func(region func(*s3.Options)) (err error) {
+		opts := append(slices.Clip(opts), region)
+		if q.Versions {
+			_, err = c.s3.ListObjectVersions(ctx, q.versionsInput(keys), opts...)
+		} else {
+			_, err = c.s3.ListObjectsV2(ctx, q.objectsInput(keys), opts...)
+		}
 		return err
 	})
 	pg := pageOf(call.page)
@@ -132,6 +123,32 @@ func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s
 		pg.Release()
 	}
 	return pg, err
+}
+
+func (q *Query) objectsInput(keys int32) *s3.ListObjectsV2Input {
+	in := &s3.ListObjectsV2Input{
+		Bucket: &q.Bucket, MaxKeys: &keys, Prefix: given(&q.Prefix), Delimiter: given(&q.Delimiter), ContinuationToken: given(&q.Token),
+		EncodingType: types.EncodingTypeUrl, // XML 1.0 cannot carry all characters of a key
+	}
+	if q.Token == "" {
+		in.StartAfter = given(&q.After)
+	}
+	return in
+}
+
+func (q *Query) versionsInput(keys int32) *s3.ListObjectVersionsInput {
+	return &s3.ListObjectVersionsInput{
+		Bucket: &q.Bucket, MaxKeys: &keys, Prefix: given(&q.Prefix), Delimiter: given(&q.Delimiter),
+		KeyMarker: given(&q.After), VersionIdMarker: given(&q.Mark), EncodingType: types.EncodingTypeUrl,
+	}
+}
+
+// given leaves out what is empty: some servers take an empty parameter for a value.
+func given(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
 }
 
 // inItsRegion asks for a bucket, and once more if S3 names another region.

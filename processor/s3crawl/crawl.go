@@ -17,6 +17,9 @@ import (
 const (
 	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
 	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	// ParamVersions is "true" to list all versions and delete markers. Each is a
+	// row and counts as an object.
+	ParamVersions = "versions"
 )
 
 const (
@@ -54,6 +57,8 @@ type job struct {
 	lister Lister
 	format inventory.Format // 0: none
 	depth  int              // of totals per prefix
+
+	versions bool
 }
 
 // Process lists what the node stands for.
@@ -84,6 +89,11 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
 		}
 	}
+	if text := n.Params[ParamVersions]; text != "" {
+		if j.versions, err = strconv.ParseBool(text); err != nil {
+			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamVersions, Value: text, Want: "true or false"})
+		}
+	}
 	return j, nil
 }
 
@@ -111,8 +121,8 @@ func (c *Crawl) model(run string, a args) policy {
 }
 
 // page asks for one page of the node's keys. Its owner releases it.
-func (j *job) page(ctx context.Context, after, token, delimiter string) (Page, error) {
-	q := Query{Bucket: j.Bucket, Prefix: j.Prefix, Delimiter: delimiter, After: after, Token: token, Count: j.out.Request}
+func (j *job) page(ctx context.Context, q Query) (Page, error) {
+	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
 	pg, err := j.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
@@ -161,15 +171,14 @@ func (j *job) account(t *tally) error {
 func (j *job) onePrefix(ctx context.Context) error {
 	var (
 		t       = tally{base: *j.Base, depth: j.depth}
-		token   string
-		last    string
+		q       = Query{Delimiter: "/"}
 		objects int64
 		size    int64
 		below   string // the last prefix revealed
 		found   bool
 	)
 	for {
-		pg, err := j.page(ctx, last, token, "/")
+		pg, err := j.page(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -178,7 +187,6 @@ func (j *job) onePrefix(ctx context.Context) error {
 		}
 		for i := range pg.Objects {
 			objects, size = objects+1, size+pg.Objects[i].Size
-			last = pg.Objects[i].Key
 		}
 		for _, p := range pg.Prefixes {
 			if p <= below {
@@ -189,16 +197,16 @@ func (j *job) onePrefix(ctx context.Context) error {
 				return fmt.Errorf("reveal prefix: %w", err)
 			}
 		}
-		last, below = strings.Clone(last), strings.Clone(below) // the page goes
+		below = strings.Clone(below) // longer than the page
 		found = found || len(pg.Objects)+len(pg.Prefixes) > 0
 		more := pg.More
-		token = pg.Token
+		// Going on after a key would name the common prefix before it again.
+		q.Token, q.After, q.Mark = pg.Token, pg.After, pg.Mark
 		pg.Release()
 		if !more {
 			break
 		}
-		if token == "" {
-			// Going on after a key would name the common prefix before it again.
+		if q.Token == "" && !j.versions {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}

@@ -113,7 +113,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 		return nil
 	}
 	w := &walk{slots: 4, retries: 3}
-	root := args{Bucket: "b", Mode: Range, Ranges: []span{{"", "p005", 0}, {"p005", "p010", 0}, {"p010", "", 0}}}.child(1)
+	root := args{Bucket: "b", Mode: Range, Ranges: []span{{Until: "p005"}, {After: "p005", Until: "p010"}, {After: "p010"}}}.child(1)
 	if err := w.run(t.Context(), New(Options{Lister: b}), root); err != nil {
 		t.Fatal(err)
 	}

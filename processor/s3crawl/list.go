@@ -2,16 +2,9 @@ package s3crawl
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
-	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
 )
 
@@ -23,19 +16,23 @@ func check(q *Query, pg *listxml.Page) error {
 	switch {
 	case !pg.SaysTruncated:
 		return badPage("it does not say whether there is more (if the endpoint is not S3, check AWS_ENDPOINT_URL)")
-	case pg.KeyCount != n: // none at all stands for 0 on some servers
+	case pg.KeyCount != n && !q.Versions: // none at all stands for 0 on some servers
 		return badPage("it counts %d keys and holds %d", pg.KeyCount, n)
 	}
-	before := q.After
+	before, mark := q.After, q.Mark
 	for i := range pg.Objects {
 		o := &pg.Objects[i]
-		if err := q.takes(o.Key, before); err != nil {
+		if q.Versions && o.Key == before && (i > 0 || mark != "") {
+			if o.VersionID == mark {
+				return badPage("version %q of key %q comes twice", mark, o.Key)
+			}
+		} else if err := q.takes(o.Key, before); err != nil {
 			return err
 		}
 		if q.Delimiter != "" && strings.Contains(o.Key[len(q.Prefix):], q.Delimiter) {
 			return badPage("key %q is not directly below the prefix", o.Key)
 		}
-		o.Bucket, before = q.Bucket, o.Key
+		o.Bucket, before, mark = q.Bucket, o.Key, o.VersionID
 	}
 	before = ""
 	for _, name := range pg.Prefixes {
@@ -47,8 +44,33 @@ func check(q *Query, pg *listxml.Page) error {
 		}
 		before = name
 	}
-	if pg.IsTruncated && len(pg.Objects) == 0 && pg.NextToken == "" {
+	switch {
+	case !pg.IsTruncated:
+	case q.Versions:
+		return q.goesOn(pg)
+	case len(pg.Objects) == 0 && pg.NextToken == "":
 		return badPage("there is more, but no key and no token to go on from")
+	}
+	return nil
+}
+
+// goesOn makes sure that a page of versions says where to go on, and makes that
+// the last version on it where there is one: what comes after a version is what
+// all servers agree on.
+func (q *Query) goesOn(pg *listxml.Page) error {
+	if n := len(pg.Objects); n > 0 && q.Delimiter == "" {
+		last := &pg.Objects[n-1]
+		if pg.NextKeyMarker != last.Key || pg.NextVersionIDMarker == "" {
+			pg.NextKeyMarker, pg.NextVersionIDMarker = strings.Clone(last.Key), strings.Clone(last.VersionID)
+		}
+		if pg.NextVersionIDMarker == "" {
+			return badPage("there is more, but no version to go on from")
+		}
+		return nil
+	}
+	next := pg.NextKeyMarker
+	if next < q.After || next == q.After && (pg.NextVersionIDMarker == "" || pg.NextVersionIDMarker == q.Mark) || !utf8.ValidString(next) {
+		return badPage("there is more, but no key to go on from after %q", q.After)
 	}
 	return nil
 }
@@ -68,48 +90,10 @@ func (q *Query) takes(name, before string) error {
 
 // pageOf is a checked answer as a page, which owns its memory.
 func pageOf(pg *listxml.Page) Page {
-	return Page{Objects: pg.Objects, Prefixes: pg.Prefixes, More: pg.IsTruncated, Token: pg.NextToken, memory: pg}
-}
-
-// fromSDK takes what the SDK's own decoder read.
-func fromSDK(out *s3.ListObjectsV2Output, pg *listxml.Page) error {
-	pg.Reset()
-	pg.IsTruncated, pg.SaysTruncated = aws.ToBool(out.IsTruncated), out.IsTruncated != nil
-	pg.KeyCount, pg.SaysKeyCount = int(aws.ToInt32(out.KeyCount)), out.KeyCount != nil
-	pg.NextToken = aws.ToString(out.NextContinuationToken)
-	plain := func(s string) (string, error) { return s, nil }
-	if out.EncodingType == types.EncodingTypeUrl {
-		plain = func(s string) (string, error) {
-			name, err := url.QueryUnescape(s) // '+' is a space, as S3 writes it
-			if err != nil {
-				return "", badPage("key %q is not URL-encoded", s)
-			}
-			return name, nil
-		}
+	return Page{
+		Objects: pg.Objects, Prefixes: pg.Prefixes, More: pg.IsTruncated, Token: pg.NextToken,
+		After: pg.NextKeyMarker, Mark: pg.NextVersionIDMarker, memory: pg,
 	}
-	for i := range out.Contents {
-		c := &out.Contents[i]
-		name, err := plain(aws.ToString(c.Key))
-		if err != nil {
-			return err
-		}
-		o := inventory.Object{
-			Key: name, Size: aws.ToInt64(c.Size),
-			ETag: strings.Trim(aws.ToString(c.ETag), `"`), StorageClass: string(c.StorageClass),
-		}
-		if c.LastModified != nil {
-			o.LastModified = c.LastModified.UTC().Truncate(time.Millisecond)
-		}
-		pg.Objects = append(pg.Objects, o)
-	}
-	for i := range out.CommonPrefixes {
-		name, err := plain(aws.ToString(out.CommonPrefixes[i].Prefix))
-		if err != nil {
-			return err
-		}
-		pg.Prefixes = append(pg.Prefixes, name)
-	}
-	return nil
 }
 
 // pageError is a page that cannot be trusted: the SDK's retryer asks again.

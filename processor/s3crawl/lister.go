@@ -29,6 +29,12 @@ type Query struct {
 	After          string // only keys after it; "": from the start
 	Token          string // Page.Token of the page before, instead of After
 
+	// Versions asks for all versions of objects and for delete markers: several
+	// objects a key, the newest first. There is no Token then, but Page.After and
+	// Page.Mark of the page before are After and Mark of the next.
+	Versions bool
+	Mark     string // of key After, the versions behind this one too
+
 	// Count, where set, is called before List returns, also with an error, with
 	// how many requests of a name were made: "list".
 	Count func(request string, n int64)
@@ -41,6 +47,8 @@ type Page struct {
 	Prefixes []string // with a delimiter: the common prefixes
 	More     bool
 	Token    string // for the page after it, if there is one; needs no clone
+
+	After, Mark string // of versions: where the page after it begins; need no clone
 
 	memory *listxml.Page
 }

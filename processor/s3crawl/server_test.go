@@ -181,7 +181,7 @@ func TestCheck(t *testing.T) {
 					test.change(cfg)
 				}
 			})
-			err := c.Check(t.Context(), "the-bucket", "p/")
+			err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
 			if len(test.want) == 0 {
 				if err != nil {
 					t.Errorf("got %v", err)
@@ -222,7 +222,7 @@ func TestRegionIsFollowed(t *testing.T) {
 		})
 	})
 	for range 2 {
-		if err := c.Check(t.Context(), "the-bucket", ""); err != nil {
+		if err := c.Check(t.Context(), Query{Bucket: "the-bucket"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -256,7 +256,7 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Check(t.Context(), "the-bucket", "p/"); err != nil {
+	if err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := path.Load().(string)
@@ -270,7 +270,7 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	if c, err = Connect(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	if err = c.Check(t.Context(), "the-bucket", "p/"); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
+	if err = c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestCredentialsThatNeverCome(t *testing.T) {
 			})
 		})
 		begin := time.Now()
-		err := c.Check(t.Context(), "the-bucket", "p/")
+		err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
 		if !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") || time.Since(begin) > credentialTime {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}

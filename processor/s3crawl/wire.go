@@ -101,15 +101,13 @@ func (d *deserializer) HandleDeserialize(ctx context.Context, in middleware.Dese
 		if out, meta, err = d.sdk.HandleDeserialize(ctx, in, replay); err != nil {
 			return out, meta, err
 		}
-		result, ok := out.Result.(*s3.ListObjectsV2Output)
-		if !ok {
-			return out, meta, unreadBody(fmt.Errorf("result of type %T", out.Result))
-		}
-		err = fromSDK(result, c.page)
+		err = fromSDK(out.Result, c.page)
 	case err != nil:
 		return out, meta, unreadBody(err)
+	case c.q.Versions:
+		out.Result = &s3.ListObjectVersionsOutput{} // the page is in the call
 	default:
-		out.Result = &s3.ListObjectsV2Output{} // the page is in the call
+		out.Result = &s3.ListObjectsV2Output{}
 	}
 	if err == nil {
 		err = check(c.q, c.page)

@@ -78,7 +78,7 @@ func (d *decoder) document() error {
 	switch string(root) {
 	case "ListBucketResult":
 		err = d.elements(d.objects)
-	case "ListVersionsResult":
+	case "ListVersionsResult", "ListBucketVersionsResult": // the latter by gofakes3
 		err = d.elements(d.versions)
 	default:
 		return ErrDoubt

@@ -63,7 +63,7 @@ func reference(doc []byte) (p Page, err error) {
 	if err != nil {
 		return p, err
 	}
-	versions := root.name == "ListVersionsResult"
+	versions := root.name == "ListVersionsResult" || root.name == "ListBucketVersionsResult"
 	if !versions && root.name != "ListBucketResult" {
 		return p, ErrDoubt
 	}

@@ -257,12 +257,17 @@ func (s *scanner) aside() (cdata span, err error) {
 		s.at += 9 + n + 3
 	case rest[1] == '?':
 		return cdata, s.instruction()
-	case bytes.HasPrefix([]byte("<!--"), rest), bytes.HasPrefix([]byte("<![CDATA["), rest):
+	case cutOff(rest, "<!--"), cutOff(rest, "<![CDATA["):
 		return cdata, s.cutShort()
 	default: // a DOCTYPE
 		return cdata, ErrDoubt
 	}
 	return cdata, nil
+}
+
+// cutOff reports whether the document ends within a mark.
+func cutOff(rest []byte, mark string) bool {
+	return len(rest) < len(mark) && string(rest) == mark[:len(rest)]
 }
 
 // instruction passes over a processing instruction that is not <?xml.
@@ -315,12 +320,12 @@ func (s *scanner) skip() error {
 	return nil
 }
 
-func (s *scanner) space() (any bool) {
+func (s *scanner) space() (found bool) {
 	for s.at < len(s.doc) && isSpace(s.doc[s.at]) {
 		s.at++
-		any = true
+		found = true
 	}
-	return any
+	return found
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
