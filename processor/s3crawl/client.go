@@ -16,9 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/ramify/ramify/processor/s3crawl/pace"
 )
 
 const (
@@ -35,6 +36,7 @@ const (
 type Client struct {
 	s3      *s3.Client
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
+	pace    *pace.Pacer
 }
 
 var _ Lister = (*Client)(nil)
@@ -75,24 +77,32 @@ func newClient(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *C
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
 		})
 	}
-	return &Client{s3: s3.NewFromConfig(cfg, func(o *s3.Options) {
+	c := &Client{pace: pace.New(0)}
+	c.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = o.BaseEndpoint != nil
-		o.APIOptions = append(o.APIOptions, onWire)
+		o.APIOptions = append(o.APIOptions, c.onWire)
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.Backoff = attempts, backoff
 			// The SDK's token bucket is shared by all requests of a client: with
 			// many in flight, a moment of SlowDown would use it up and fail them all.
 			r.RateLimiter = ratelimit.None
-			// An answer that cannot be read was cut off on its way; first, since the
-			// SDK's own tests see only the code of its request.
-			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(unreadable)}, r.Retryables...)
+			// First, since the SDK's own tests of an answer that cannot be read see
+			// only the code of its request.
+			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, r.Retryables...)
 		})
-	})}
+	})
+	return c
 }
 
-func unreadable(err error) aws.Ternary {
-	var d *smithy.DeserializationError
-	if errors.As(err, &d) {
+// Limit caps the client's requests, retries included, at so many a second; 0 is
+// no cap. It must not be called once there are requests.
+func (c *Client) Limit(perSecond int) { c.pace = pace.New(perSecond) }
+
+// passing finds errors that may pass and that the SDK does not know to: an answer
+// that cannot be read was cut off on its way, and what was refused because there
+// was too much of it (also by HTTP 429) is asked for again.
+func passing(err error) aws.Ternary {
+	if unread(err) || throttles(err) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
@@ -106,7 +116,12 @@ func (c *Client) List(ctx context.Context, q Query) (Page, error) {
 func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s3.Options)) (Page, error) {
 	call := newCall(q)
 	if q.Count != nil {
-		defer func() { q.Count("list", call.sent.Load()) }()
+		defer func() {
+			q.Count("list", call.sent.Load())
+			if call.throttled > 0 {
+				q.Count("throttled", call.throttled)
+			}
+		}()
 	}
 	ctx = context.WithValue(ctx, callKey{}, call)
 	err := c.inItsRegion(q.Bucket, func(region func(*s3.Options)) (err error) {

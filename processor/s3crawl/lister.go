@@ -36,7 +36,8 @@ type Query struct {
 	Mark     string // of key After, the versions behind this one too
 
 	// Count, where set, is called before List returns, also with an error, with
-	// how many requests of a name were made: "list".
+	// how many requests of a name were made: "list", and of these "throttled",
+	// which were refused because there were too many.
 	Count func(request string, n int64)
 }
 

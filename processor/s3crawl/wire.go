@@ -6,16 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
+	"github.com/ramify/ramify/processor/s3crawl/pace"
 )
 
 // call is one LIST on its way through the SDK, found by the middleware in the
@@ -25,7 +28,8 @@ type call struct {
 	page *listxml.Page // the answer
 	sent atomic.Int64  // requests on the wire, those that net/http repeats by itself included
 	// trace counts them. It may be called after the answer has come.
-	trace httptrace.ClientTrace
+	trace     httptrace.ClientTrace
+	throttled int64 // answers that ask for fewer requests
 }
 
 type callKey struct{}
@@ -40,9 +44,13 @@ func newCall(q *Query) *call {
 	return c
 }
 
-// onWire adds to the SDK's steps what a listing needs: requests are counted, and
-// answers decoded and checked where the retryer can still ask again.
-func onWire(s *middleware.Stack) error {
+// onWire adds to the SDK's steps what a listing needs: each attempt is paced, its
+// requests are counted, and the answer is decoded and checked where the retryer
+// can still ask again.
+func (c *Client) onWire(s *middleware.Stack) error {
+	if err := s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("PaceList", c.paced), "Retry", middleware.After); err != nil {
+		return err
+	}
 	count := middleware.DeserializeMiddlewareFunc("CountList", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		if c, ok := ctx.Value(callKey{}).(*call); ok {
 			ctx = httptrace.WithClientTrace(ctx, &c.trace)
@@ -56,6 +64,47 @@ func onWire(s *middleware.Stack) error {
 	sdk, err := s.Deserialize.Swap("OperationDeserializer", d)
 	d.sdk = sdk
 	return err
+}
+
+// paced lets an attempt wait its turn: before it is signed, and outside of the
+// retryer's waits.
+func (c *Client) paced(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	call, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return next.HandleFinalize(ctx, in)
+	}
+	turn, err := c.pace.Wait(ctx, call.q.Bucket)
+	if err != nil {
+		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+	}
+	before := call.sent.Load()
+	out, meta, err := next.HandleFinalize(ctx, in)
+	c.pace.Sent(call.sent.Load() - before - 1) // net/http has repeated it
+	verdict := pace.Other
+	switch {
+	case err == nil:
+		verdict = pace.Fine
+	case throttles(err):
+		verdict = pace.TooFast
+		call.throttled++
+	}
+	turn.Done(verdict)
+	return out, meta, err
+}
+
+// throttles reports whether S3 answered that it is asked too much.
+//
+// Source: Amazon S3 API Reference, "Error responses", list of error codes; the
+// other codes and statuses are those of S3-compatible servers.
+func throttles(err error) bool {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		if _, ok := retry.DefaultThrottleErrorCodes[api.ErrorCode()]; ok {
+			return true
+		}
+	}
+	status := statusOf(err)
+	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
 }
 
 // deserializer decodes listings in place of the SDK's deserializer, which takes

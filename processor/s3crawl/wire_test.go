@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -140,4 +142,49 @@ func TestErrorUnder200(t *testing.T) {
 	if pg, err := c.List(t.Context(), Query{Bucket: "b"}); err != nil || len(pg.Objects) != 2 || *asked != 2 {
 		t.Errorf("%d requests: %v", *asked, err)
 	}
+}
+
+// Each attempt waits its turn, repeated ones too, and what a bucket refuses
+// because it is asked too much is counted.
+func TestAttemptsArePaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		begin := time.Now()
+		c := clientOf(t, "http://bucket.invalid", func(cfg *aws.Config) {
+			cfg.HTTPClient = doer(func(*http.Request) *http.Response {
+				at = append(at, time.Since(begin))
+				status, body := http.StatusOK, goodListing
+				switch len(at) % 4 {
+				case 1:
+					status, body = http.StatusServiceUnavailable, `<Error><Code>SlowDown</Code></Error>`
+				case 2:
+					status, body = http.StatusTooManyRequests, ""
+				case 3:
+					status, body = http.StatusInternalServerError, ""
+				}
+				return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+			})
+		})
+		c.Limit(4)
+		throttled := int64(0)
+		for range 3 {
+			pg, err := c.List(t.Context(), Query{Bucket: "b", Count: func(name string, n int64) {
+				if name == "throttled" {
+					throttled += n
+				}
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pg.Release()
+		}
+		for i := range 12 {
+			if want := time.Duration(i) * 250 * time.Millisecond; i >= len(at) || at[i].Round(time.Millisecond) != want {
+				t.Fatalf("requests went out at %v", at)
+			}
+		}
+		if throttled != 6 {
+			t.Errorf("%d requests were counted as throttled", throttled)
+		}
+	})
 }
