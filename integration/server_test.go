@@ -60,7 +60,7 @@ func serveHandler(t *testing.T, h http.Handler, before ...func(int, *http.Reques
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Query().Get("list-type") == "2" {
+	if q := r.URL.Query(); q.Get("list-type") == "2" || q.Has("versions") {
 		n, gate := s.arrive()
 		if s.before != nil {
 			s.before(n, r)

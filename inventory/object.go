@@ -18,4 +18,9 @@ type Object struct {
 	LastModified time.Time // kept to the millisecond; zero if unknown
 	ETag         string    // without the quotes that S3's answers put around it; "" if unknown
 	StorageClass string    // "" if unknown
+
+	// Of a listing of versions; else zero.
+	VersionID      string // "null" for one that was put without versioning
+	IsLatest       bool   // the key's current version, or the delete marker that hides them
+	IsDeleteMarker bool   // no version, but the mark of a deletion: it has neither size nor ETag
 }

@@ -4,10 +4,10 @@
 // benchmarks that must measure the client and not the server.
 //
 // A [Listing] holds the objects of one bucket: the files of a folder ([Tree]),
-// a list of keys ([Keys]) or objects of the caller's own ([FromObjects]). A
-// [Handler] serves listings by bucket name, answering ListObjectsV2,
-// ListBuckets, GetBucketLocation, HeadBucket, HeadObject and GetObject in the
-// form AWS gives them. [Start] puts any handler on a loopback port.
+// a list of keys ([Keys]), objects of the caller's own ([FromObjects]) or
+// versions of them ([FromVersions]). A [Handler] serves listings by bucket name,
+// answering ListObjectsV2, ListObjectVersions, ListBuckets, GetBucketLocation,
+// HeadBucket, HeadObject and GetObject in the form AWS gives them. [Start] puts any handler on a loopback port.
 //
 // Requests are not authenticated, and nothing can be written through the
 // server: every write is answered with AccessDenied.

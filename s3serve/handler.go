@@ -53,7 +53,7 @@ func New(o Options) *Handler {
 
 // Counts says how many requests of each kind have come in.
 type Counts struct {
-	List   int64 // ListObjectsV2
+	List   int64 // ListObjectsV2 and ListObjectVersions
 	Get    int64 // GetObject
 	Head   int64 // HeadObject and HeadBucket
 	Other  int64
@@ -63,7 +63,7 @@ type Counts struct {
 // Counts returns what has been counted so far; it may be read at any time.
 func (h *Handler) Counts() Counts {
 	return Counts{
-		List:   h.counts[opList].Load(),
+		List:   h.counts[opList].Load() + h.counts[opVersions].Load(),
 		Get:    h.counts[opGet].Load(),
 		Head:   h.counts[opHead].Load(),
 		Other:  h.counts[opOther].Load(),
@@ -76,6 +76,7 @@ type op int
 const (
 	opOther op = iota
 	opList
+	opVersions
 	opGet
 	opHead
 	opCount
@@ -126,6 +127,8 @@ func (h *Handler) parse(hr *http.Request) *request {
 		r.op = opGet
 	case r.query.Get("list-type") == "2":
 		r.op = opList
+	case r.query.Has("versions"):
+		r.op = opVersions
 	}
 	return r
 }
@@ -190,6 +193,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *request) {
 		w.WriteHeader(http.StatusOK)
 	case r.op == opList:
 		h.servePage(w, r, s)
+	case r.op == opVersions:
+		h.serveVersions(w, r, s)
 	case r.query.Has("location"):
 		h.serveLocation(w)
 	default:

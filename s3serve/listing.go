@@ -57,6 +57,8 @@ type snapshot struct {
 	blocks [][]byte
 	refs   []ref  // in the order of their keys
 	dir    string // where the content of files lies
+
+	versions []Version // all of a bucket with versioning, by key; else nil
 }
 
 // ref says where a record lies: block, offset in the block, length of the key.

@@ -2,6 +2,7 @@ package s3serve
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -13,11 +14,14 @@ import (
 // changes are made or, on an error, none.
 //
 // One call copies eight bytes per object in the bucket, so many changes are
-// best made in one call. The memory of what is removed is not given back.
+// best made in one call. A listing of versions cannot be changed. The memory of what is removed is not given back.
 func (l *Listing) Mutate(put []Object, remove []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old := l.now.Load()
+	if old.versions != nil {
+		return errors.New("change listing: it has versions")
+	}
 
 	added := make([]ref, 0, len(put))
 	for _, o := range put {

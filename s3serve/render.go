@@ -69,7 +69,13 @@ func appendPage(b []byte, s *snapshot, bucket string, q *listQuery, p *page) []b
 
 // appendAttrs appends what follows the key in Contents.
 func appendAttrs(b []byte, a *attrs) []byte {
-	b = append(b, "</Key><LastModified>"...)
+	b = append(b, "</Key>"...)
+	return append(appendContent(b, a), "</Contents>"...)
+}
+
+// appendContent appends what a listing shows of an object's content.
+func appendContent(b []byte, a *attrs) []byte {
+	b = append(b, "<LastModified>"...)
 	b = appendTime(b, a.seconds)
 	b = append(b, "</LastModified><ETag>&quot;"...)
 	if a.etag != nil {
@@ -85,7 +91,7 @@ func appendAttrs(b []byte, a *attrs) []byte {
 	} else {
 		b = append(b, DefaultStorageClass...)
 	}
-	return append(b, "</StorageClass></Contents>"...)
+	return append(b, "</StorageClass>"...)
 }
 
 // appendTime appends the time as S3 writes it, 2006-01-02T15:04:05.000Z.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,9 @@ type runFlags struct {
 	Out         string `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
 	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
 	Concurrency int    `help:"Things done at a time." default:"64"`
+	MaxRPS      int    `name:"max-rps" help:"LIST requests a second at most, in this process; 0: no cap." placeholder:"N"`
 	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions    bool   `help:"List all versions of objects, and delete markers."`
 	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
 	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
@@ -65,6 +68,12 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
 		return usagef("--node is %q, want range or prefix", c.Node)
+	case c.MaxRPS < 0:
+		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
+	case c.MaxRPS > 0 && kind != s3crawl.Kind:
+		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
+	case c.Versions && kind != s3crawl.Kind:
+		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
 	}
 	if c.Out == "" {
 		if c.Format != "" {
@@ -125,11 +134,11 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if exists(g.State, c.Run) {
 		return errExists(g, c.Run)
 	}
-	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency); err != nil {
+	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
 	if tgt.bucket != "" {
-		if err := w.client.Check(ctx, tgt.bucket, tgt.prefix); err != nil {
+		if err := w.client.Check(ctx, s3crawl.Query{Bucket: tgt.bucket, Prefix: tgt.prefix, Versions: c.Versions}); err != nil {
 			return err
 		}
 	}
@@ -138,7 +147,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	defer st.close()
-	params := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket}
+	params := c.params(tgt)
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
@@ -158,6 +167,21 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	return w.work(ctx, st, out)
+}
+
+// paramMaxRPS keeps --max-rps for a run that is resumed.
+const paramMaxRPS = "max_rps"
+
+// params are the run's options for processors.
+func (c *runFlags) params(tgt target) map[string]string {
+	p := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket}
+	if c.MaxRPS > 0 {
+		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
+	}
+	if c.Versions {
+		p[s3crawl.ParamVersions] = "true"
+	}
+	return p
 }
 
 type resumeCmd struct {
@@ -217,7 +241,11 @@ func (c *resumeCmd) goOn(ctx context.Context, g *cli, std streams, st *state, r 
 		}
 		defer stop()
 	}
-	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency); err != nil {
+	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
+	if err != nil {
+		return fmt.Errorf("read options of run %s: %w", r.ID, err)
+	}
+	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps); err != nil {
 		return err
 	}
 	w.concurrency = c.Concurrency

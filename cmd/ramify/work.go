@@ -40,8 +40,9 @@ func newWork(g *cli, std streams, json bool) *work {
 	return &work{g: g, std: std, json: json, term: term, log: console.Logger(term, term.TTY(), g.Verbose)}
 }
 
-// connect makes the processors that a run of a root kind needs.
-func (w *work) connect(ctx context.Context, kind string, concurrency int) error {
+// connect makes the processors that a run of a root kind needs; maxRPS 0 is no
+// cap of requests.
+func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int) error {
 	w.set = processor.Set{
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
@@ -54,6 +55,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency int) error 
 			}
 			w.client = client
 		}
+		w.client.Limit(maxRPS)
 		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client})
 	}
 	if _, ok := w.set[kind]; !ok {

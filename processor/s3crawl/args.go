@@ -34,11 +34,23 @@ const (
 	maxName  = 300      // bytes of a range's name
 )
 
-// span is the keys after < key ≤ until; until "" is no bound.
+// span is the keys after < key ≤ until; until "" is no bound. Of versions it may
+// begin within a key: with what comes behind version mark of key after.
 type span struct {
 	After string `json:"after"`
 	Until string `json:"until"`
+	Mark  string `json:"mark,omitempty"`
 	Left  int64  `json:"left,omitempty"` // keys expected in it: a hint, of any quality
+}
+
+func (s span) empty() bool {
+	return s.Until != "" && (s.Until < s.After || s.Until == s.After && s.Mark == "")
+}
+
+// overlaps reports whether a span has keys in common with one that does not
+// begin before it.
+func (s span) overlaps(next span) bool {
+	return s.Until == "" || s.Until > next.After || s.Until == next.After && next.Mark != ""
 }
 
 // args is what a node's schema.Args hold.
@@ -103,10 +115,12 @@ func parseArgs(raw schema.Args) (args, error) {
 	if len(a.Ranges) == 0 {
 		a.Ranges = []span{{}}
 	}
-	sort.Slice(a.Ranges, func(i, j int) bool { return a.Ranges[i].After < a.Ranges[j].After })
+	sort.Slice(a.Ranges, func(i, j int) bool {
+		r, s := &a.Ranges[i], &a.Ranges[j]
+		return r.After < s.After || r.After == s.After && r.Mark != "" && s.Mark == ""
+	})
 	for i, r := range a.Ranges {
-		last := i == len(a.Ranges)-1
-		if r.Until != "" && r.Until <= r.After || !last && (r.Until == "" || r.Until > a.Ranges[i+1].After) {
+		if r.empty() || i+1 < len(a.Ranges) && r.overlaps(a.Ranges[i+1]) {
 			return bad("ranges", r.After+"…"+r.Until, "ranges (after, until] that do not overlap")
 		}
 	}
@@ -177,7 +191,7 @@ func readable(s string) string {
 func pack(spans []span) (sets [][]span) {
 	size := 0
 	for _, s := range spans {
-		n := quoted(s.After) + quoted(s.Until) + 48
+		n := quoted(s.After) + quoted(s.Until) + quoted(s.Mark) + 64
 		if len(sets) == 0 || len(sets[len(sets)-1]) == maxSpans || size+n > maxBytes {
 			sets, size = append(sets, nil), 0
 		}

@@ -3,30 +3,24 @@ package s3crawl
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
 // Check says in one line what would keep a crawl of the bucket from working:
 // no credentials, no access, no such bucket, a wrong region, an endpoint that
 // does not answer or is not S3. It makes one LIST and does not retry for long.
-// nil where the bucket can be listed, also if no key begins with prefix.
-func (c *Client) Check(ctx context.Context, bucket, prefix string) error {
-	q := query{bucket: bucket, prefix: prefix}
+// nil where the bucket can be listed, also if no key begins with prefix. Of the
+// query it takes Bucket, Prefix and Versions.
+func (c *Client) Check(ctx context.Context, q Query) error {
 	// An endpoint that hangs is not waited for once per attempt.
 	ctx, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	if err := c.checkCredentials(ctx); err != nil {
 		return explain(q, err)
 	}
-	maxKeys := int32(1)
-	in := &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: &prefix, MaxKeys: &maxKeys, EncodingType: types.EncodingTypeUrl}
-	out, err := c.ListObjectsV2(ctx, in, watch(new(atomic.Int64)), func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
-	if err == nil {
-		_, err = decode(out, q)
-	}
+	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
+	pg.Release()
 	return explain(q, err)
 }
 

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,9 +15,11 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/ramify/ramify/processor/s3crawl/pace"
 )
 
 const (
@@ -36,6 +36,7 @@ const (
 type Client struct {
 	s3      *s3.Client
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
+	pace    *pace.Pacer
 }
 
 var _ Lister = (*Client)(nil)
@@ -80,37 +81,104 @@ func newClient(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *C
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
 		}))
 	}
-	return &Client{s3: s3.NewFromConfig(cfg, func(o *s3.Options) {
+	c := &Client{pace: pace.New(0)}
+	c.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = o.BaseEndpoint != nil
+		o.APIOptions = append(o.APIOptions, c.onWire)
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.Backoff = attempts, backoff
 			// The SDK's token bucket is shared by all requests of a client: with
 			// many in flight, a moment of SlowDown would use it up and fail them all.
 			r.RateLimiter = ratelimit.None
-			// An answer that cannot be read was cut off on its way; first, since the
-			// SDK's own tests see only the code of its request.
-			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(unreadable)}, r.Retryables...)
+			// First, since the SDK's own tests of an answer that cannot be read see
+			// only the code of its request.
+			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, r.Retryables...)
 		})
-	})}
+	})
+	return c
 }
 
-func unreadable(err error) aws.Ternary {
-	if unread(err) {
+// Limit caps the client's requests, retries included, at so many a second; 0 is
+// no cap. It must not be called once there are requests.
+func (c *Client) Limit(perSecond int) { c.pace = pace.New(perSecond) }
+
+// passing finds errors that may pass and that the SDK does not know to: an answer
+// that cannot be read was cut off on its way, and what was refused because there
+// was too much of it (also by HTTP 429) is asked for again.
+func passing(err error) aws.Ternary {
+	if unread(err) || throttles(err) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
 }
 
-// ListObjectsV2 lists one page, in the bucket's own region.
-func (c *Client) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	bucket := aws.ToString(in.Bucket)
+// List implements Lister. The bucket is asked for in its own region.
+func (c *Client) List(ctx context.Context, q Query) (Page, error) {
+	return c.list(ctx, &q, pageKeys)
+}
+
+func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s3.Options)) (Page, error) {
+	call := newCall(q)
+	if q.Count != nil {
+		defer func() {
+			q.Count("list", call.sent.Load())
+			if call.throttled > 0 {
+				q.Count("throttled", call.throttled)
+			}
+		}()
+	}
+	ctx = context.WithValue(ctx, callKey{}, call)
+	err := c.inItsRegion(q.Bucket, func(region func(*s3.Options)) (err error) {
+		opts := append(slices.Clip(opts), region)
+		if q.Versions {
+			_, err = c.s3.ListObjectVersions(ctx, q.versionsInput(keys), opts...)
+		} else {
+			_, err = c.s3.ListObjectsV2(ctx, q.objectsInput(keys), opts...)
+		}
+		return err
+	})
+	pg := pageOf(call.page)
+	if err != nil {
+		pg.Release()
+	}
+	return pg, err
+}
+
+func (q *Query) objectsInput(keys int32) *s3.ListObjectsV2Input {
+	in := &s3.ListObjectsV2Input{
+		Bucket: &q.Bucket, MaxKeys: &keys, Prefix: given(&q.Prefix), Delimiter: given(&q.Delimiter), ContinuationToken: given(&q.Token),
+		EncodingType: types.EncodingTypeUrl, // XML 1.0 cannot carry all characters of a key
+	}
+	if q.Token == "" {
+		in.StartAfter = given(&q.After)
+	}
+	return in
+}
+
+func (q *Query) versionsInput(keys int32) *s3.ListObjectVersionsInput {
+	return &s3.ListObjectVersionsInput{
+		Bucket: &q.Bucket, MaxKeys: &keys, Prefix: given(&q.Prefix), Delimiter: given(&q.Delimiter),
+		KeyMarker: given(&q.After), VersionIdMarker: given(&q.Mark), EncodingType: types.EncodingTypeUrl,
+	}
+}
+
+// given leaves out what is empty: some servers take an empty parameter for a value.
+func given(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return s
+}
+
+// inItsRegion asks for a bucket, and once more if S3 names another region.
+func (c *Client) inItsRegion(bucket string, ask func(region func(*s3.Options)) error) error {
 	known, _ := c.regions.Load(bucket)
-	out, err := c.s3.ListObjectsV2(ctx, in, append(opts, inRegion(known))...)
+	err := ask(inRegion(known))
 	if region := c.elsewhere(err); region != "" && region != known {
 		c.regions.Store(bucket, region)
-		return c.s3.ListObjectsV2(ctx, in, append(opts, inRegion(region))...)
+		return ask(inRegion(region))
 	}
-	return out, err
+	return err
 }
 
 func inRegion(region any) func(*s3.Options) {
@@ -133,34 +201,4 @@ func (c *Client) elsewhere(err error) string {
 		return answer.Response.Header.Get(regionHeader)
 	}
 	return ""
-}
-
-// watch counts the requests that go out on the wire, those that net/http repeats
-// by itself included, and checks each answer where the retryer can still ask
-// again.
-func watch(sent *atomic.Int64) func(*s3.Options) {
-	trace := &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) {
-		if w.Err == nil {
-			sent.Add(1)
-		}
-	}}
-	step := middleware.DeserializeMiddlewareFunc("CountList", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		return next.HandleDeserialize(httptrace.WithClientTrace(ctx, trace), in)
-	})
-	check := middleware.DeserializeMiddlewareFunc("CheckPage", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		out, meta, err := next.HandleDeserialize(ctx, in)
-		if result, ok := out.Result.(*s3.ListObjectsV2Output); ok && err == nil {
-			err = checkForm(result)
-		}
-		return out, meta, err
-	})
-	return func(o *s3.Options) {
-		// The slice is the client's: appending in place would race.
-		o.APIOptions = append(slices.Clip(o.APIOptions), func(s *middleware.Stack) error {
-			if err := s.Deserialize.Add(step, middleware.After); err != nil {
-				return err
-			}
-			return s.Deserialize.Add(check, middleware.Before)
-		})
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ramify/ramify/inventory"
@@ -16,6 +17,9 @@ import (
 const (
 	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
 	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	// ParamVersions is "true" to list all versions and delete markers. Each is a
+	// row and counts as an object.
+	ParamVersions = "versions"
 )
 
 const (
@@ -53,6 +57,8 @@ type job struct {
 	lister Lister
 	format inventory.Format // 0: none
 	depth  int              // of totals per prefix
+
+	versions bool
 }
 
 // Process lists what the node stands for.
@@ -83,6 +89,11 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
 		}
 	}
+	if text := n.Params[ParamVersions]; text != "" {
+		if j.versions, err = strconv.ParseBool(text); err != nil {
+			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamVersions, Value: text, Want: "true or false"})
+		}
+	}
 	return j, nil
 }
 
@@ -109,15 +120,15 @@ func (c *Crawl) model(run string, a args) policy {
 	return m
 }
 
-// page asks for one page of the node's keys.
-func (j *job) page(ctx context.Context, after, token, delimiter string) (page, error) {
-	q := query{bucket: j.Bucket, prefix: j.Prefix, delimiter: delimiter, after: after, token: token}
-	pg, err := list(ctx, j.lister, q, func(sent int64) { j.out.Request("list", sent) })
+// page asks for one page of the node's keys. Its owner releases it.
+func (j *job) page(ctx context.Context, q Query) (Page, error) {
+	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
+	pg, err := j.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
 
 func (j *job) refuse(format string, a ...any) error {
-	return explain(query{bucket: j.Bucket, prefix: j.Prefix}, badPage(format, a...))
+	return explain(Query{Bucket: j.Bucket, Prefix: j.Prefix}, badPage(format, a...))
 }
 
 var blocks = sync.Pool{New: func() any { return new([]byte) }}
@@ -160,26 +171,24 @@ func (j *job) account(t *tally) error {
 func (j *job) onePrefix(ctx context.Context) error {
 	var (
 		t       = tally{base: *j.Base, depth: j.depth}
-		token   string
-		last    string
+		q       = Query{Delimiter: "/"}
 		objects int64
 		size    int64
 		below   string // the last prefix revealed
 		found   bool
 	)
 	for {
-		pg, err := j.page(ctx, last, token, "/")
+		pg, err := j.page(ctx, q)
 		if err != nil {
 			return err
 		}
-		if err := j.deliver(pg.objects); err != nil {
+		if err := j.deliver(pg.Objects); err != nil {
 			return err
 		}
-		for i := range pg.objects {
-			objects, size = objects+1, size+pg.objects[i].Size
-			last = pg.objects[i].Key
+		for i := range pg.Objects {
+			objects, size = objects+1, size+pg.Objects[i].Size
 		}
-		for _, p := range pg.prefixes {
+		for _, p := range pg.Prefixes {
 			if p <= below {
 				return j.refuse("prefix %q comes again after %q", p, below)
 			}
@@ -188,12 +197,16 @@ func (j *job) onePrefix(ctx context.Context) error {
 				return fmt.Errorf("reveal prefix: %w", err)
 			}
 		}
-		found = found || len(pg.objects)+len(pg.prefixes) > 0
-		if token = pg.token; !pg.more {
+		below = strings.Clone(below) // longer than the page
+		found = found || len(pg.Objects)+len(pg.Prefixes) > 0
+		more := pg.More
+		// Going on after a key would name the common prefix before it again.
+		q.Token, q.After, q.Mark = pg.Token, pg.After, pg.Mark
+		pg.Release()
+		if !more {
 			break
 		}
-		if token == "" {
-			// Going on after a key would name the common prefix before it again.
+		if q.Token == "" && !j.versions {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}

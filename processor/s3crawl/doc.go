@@ -13,6 +13,9 @@
 //   - a piece ends only on a key at or beyond its bound or on IsTruncated=false,
 //     and a page that does not say so, miscounts or is out of order is an error.
 //
+// Of versions, cuts are made between keys, but a page may end within one: a range
+// then begins behind a version of its first key.
+//
 // A key that exists throughout the walk is therefore listed exactly once, also
 // where others come and go.
 //
@@ -20,6 +23,6 @@
 // lists what is directly below its prefix, and its children are the prefixes
 // below that.
 //
-// Source: Amazon S3 API Reference, "ListObjectsV2"; Amazon S3 User Guide,
+// Source: Amazon S3 API Reference, "ListObjectsV2" and "ListObjectVersions"; Amazon S3 User Guide,
 // "Creating object key names" and "Listing object keys programmatically".
 package s3crawl

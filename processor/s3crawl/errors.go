@@ -18,12 +18,12 @@ import (
 )
 
 // hopeless are the error codes that no retry mends, with the way out. %[1]s is
-// the bucket.
+// the bucket, %[2]s the action to be allowed.
 //
 // Source: Amazon S3 API Reference, "Error responses", list of error codes.
 var hopeless = map[string]string{
-	"AccessDenied":                 "allow s3:ListBucket on arn:aws:s3:::%[1]s to these credentials",
-	"Forbidden":                    "allow s3:ListBucket on arn:aws:s3:::%[1]s to these credentials",
+	"AccessDenied":                 "allow %[2]s on arn:aws:s3:::%[1]s to these credentials",
+	"Forbidden":                    "allow %[2]s on arn:aws:s3:::%[1]s to these credentials",
 	"AllAccessDisabled":            "the bucket is disabled: ask AWS Support",
 	"AccountProblem":               "the AWS account has a problem: ask AWS Support",
 	"NotSignedUp":                  "sign the AWS account up for S3",
@@ -41,16 +41,16 @@ var hopeless = map[string]string{
 	"InvalidSecurity":              "check the credentials",
 	"RequestTimeTooSkewed":         "set this machine's clock",
 	"MethodNotAllowed":             "the endpoint does not list buckets: check AWS_ENDPOINT_URL",
-	"NotImplemented":               "the endpoint does not support ListObjectsV2",
+	"NotImplemented":               "the endpoint does not support this kind of listing",
 }
 
 // explain makes one line of an error of a LIST: what was asked, what S3 said and
 // the way out where one is known. It is permanent if no retry will mend it.
-func explain(q query, err error) error {
+func explain(q Query, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	what := fmt.Sprintf("list s3://%s/%s", q.bucket, shorten(readable(q.prefix), 200))
+	what := fmt.Sprintf("list s3://%s/%s", q.Bucket, shorten(readable(q.Prefix), 200))
 	tried := ""
 	var gaveUp *retry.MaxAttemptsError
 	if errors.As(err, &gaveUp) {
@@ -68,9 +68,11 @@ func explain(q query, err error) error {
 			said = fmt.Sprintf("HTTP %d", status)
 		}
 		if hint, ok := hopeless[code]; ok {
-			if strings.Contains(hint, "%[1]s") {
-				hint = fmt.Sprintf(hint, q.bucket)
+			action := "s3:ListBucket"
+			if q.Versions {
+				action = "s3:ListBucketVersions"
 			}
+			hint = strings.NewReplacer("%[1]s", q.Bucket, "%[2]s", action).Replace(hint)
 			if region := regionOf(err); region != "" && strings.HasPrefix(hint, "set AWS_REGION") {
 				hint = "set AWS_REGION=" + region + ", where the bucket is"
 			}

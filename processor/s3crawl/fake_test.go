@@ -3,18 +3,14 @@ package s3crawl
 import (
 	"context"
 	"errors"
-	"net/url"
 	"sort"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl/listxml"
 	"github.com/ramify/ramify/sink"
 )
 
@@ -26,11 +22,11 @@ type bucket struct {
 	size    func(key string) int64
 
 	mu     sync.Mutex
-	keys   []string                                 // sorted
-	calls  []string                                 // the start-after of each call
-	before func(n int)                              // before the n-th call is answered; mu is held
-	fault  func(n int, after string) error          // instead of an answer
-	spoil  func(n int, out *s3.ListObjectsV2Output) // of an answer
+	keys   []string                        // sorted
+	calls  []string                        // the start-after of each call
+	before func(n int)                     // before the n-th call is answered; mu is held
+	fault  func(n int, after string) error // instead of an answer
+	spoil  func(n int, pg *listxml.Page)   // of an answer, before it is checked
 }
 
 func newBucket(keys ...string) *bucket {
@@ -64,69 +60,73 @@ func (b *bucket) lists() int {
 	return len(b.calls)
 }
 
-// ListObjectsV2 answers as S3 does, encoding-type=url included.
-func (b *bucket) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+// List answers as S3 does, and checks its answers as Client does. What it gives
+// out is overwritten when it is released.
+func (b *bucket) List(ctx context.Context, q Query) (Page, error) {
+	if q.Count != nil {
+		defer q.Count("list", 1)
+	}
 	if b.latency > 0 {
 		select {
 		case <-time.After(b.latency):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return Page{}, ctx.Err()
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	after := aws.ToString(in.StartAfter)
-	b.calls = append(b.calls, after)
+	b.calls = append(b.calls, q.After)
 	n := len(b.calls)
 	if b.before != nil {
 		b.before(n)
 	}
 	if b.fault != nil {
-		if err := b.fault(n, after); err != nil {
-			return nil, err
+		if err := b.fault(n, q.After); err != nil {
+			return Page{}, err
 		}
 	}
-	prefix, delimiter := aws.ToString(in.Prefix), aws.ToString(in.Delimiter)
-	skip := "" // a common prefix that the token says was listed
-	if t := aws.ToString(in.ContinuationToken); t != "" {
+	after, skip := q.After, "" // skip: a common prefix that the token says was listed
+	if t := q.Token; t != "" {
 		after = t[1:]
 		if t[0] == 'p' {
 			skip = after
 		}
 	}
-	out := &s3.ListObjectsV2Output{IsTruncated: aws.Bool(false), EncodingType: in.EncodingType}
-	encode := func(s string) *string { return aws.String(strings.ReplaceAll(url.QueryEscape(s), "%2F", "/")) }
-	count, last := 0, ""
-	i := sort.Search(len(b.keys), func(i int) bool { return b.keys[i] > after && b.keys[i] >= prefix })
-	for i < len(b.keys) && strings.HasPrefix(b.keys[i], prefix) {
+	pg := pages.Get().(*listxml.Page)
+	pg.SaysTruncated, pg.SaysKeyCount = true, true
+	last := ""
+	i := sort.Search(len(b.keys), func(i int) bool { return b.keys[i] > after && b.keys[i] >= q.Prefix })
+	for i < len(b.keys) && strings.HasPrefix(b.keys[i], q.Prefix) {
 		k := b.keys[i]
 		if skip != "" && strings.HasPrefix(k, skip) {
 			i++
 			continue
 		}
-		if count == int(*in.MaxKeys) || count == b.perPage && count > 0 {
-			out.IsTruncated, out.NextContinuationToken = aws.Bool(true), &last
+		if pg.KeyCount == pageKeys || pg.KeyCount == b.perPage && pg.KeyCount > 0 {
+			pg.IsTruncated, pg.NextToken = true, last
 			break
 		}
-		count++
-		if at := strings.Index(k[len(prefix):], "/"); delimiter != "" && at >= 0 {
-			common := k[:len(prefix)+at+1]
-			out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: encode(common)})
+		pg.KeyCount++
+		if at := strings.Index(k[len(q.Prefix):], "/"); q.Delimiter != "" && at >= 0 {
+			common := k[:len(q.Prefix)+at+1]
+			pg.Prefixes = append(pg.Prefixes, common)
 			for i < len(b.keys) && strings.HasPrefix(b.keys[i], common) {
 				i++
 			}
 			last = "p" + common
 			continue
 		}
-		out.Contents = append(out.Contents, types.Object{Key: encode(k), Size: aws.Int64(b.size(k)), ETag: aws.String(`"e"`)})
+		pg.Objects = append(pg.Objects, inventory.Object{Key: k, Size: b.size(k), ETag: "e"})
 		last = "k" + k
 		i++
 	}
-	out.KeyCount = aws.Int32(int32(count))
 	if b.spoil != nil {
-		b.spoil(n, out)
+		b.spoil(n, pg)
 	}
-	return out, nil
+	if err := check(&q, pg); err != nil {
+		return Page{}, err
+	}
+	return pageOf(pg), nil
 }
 
 // attempt is a processor.Out in memory.
@@ -179,10 +179,12 @@ func (a *attempt) Count(objects, bytes int64) {
 
 func (a *attempt) Keep(part float64) { a.kept = part }
 
-func (a *attempt) Request(_ string, n int64) {
+func (a *attempt) Request(name string, n int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.requests += n
+	if name == "list" {
+		a.requests += n
+	}
 }
 
 func (a *attempt) Due() processor.Due {

@@ -11,11 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl/listxml"
 )
 
 func numbered(n int) []string {
@@ -28,25 +27,24 @@ func numbered(n int) []string {
 
 // A page that cannot be trusted fails the attempt; it is never the end.
 func TestBadPagesAreErrors(t *testing.T) {
-	for name, spoil := range map[string]func(*s3.ListObjectsV2Output){
-		"no IsTruncated":       func(o *s3.ListObjectsV2Output) { o.IsTruncated = nil },
-		"a key is missing":     func(o *s3.ListObjectsV2Output) { o.Contents = o.Contents[:len(o.Contents)-1] },
-		"no KeyCount":          func(o *s3.ListObjectsV2Output) { o.KeyCount = nil },
-		"out of order":         func(o *s3.ListObjectsV2Output) { slices.Reverse(o.Contents) },
-		"the same key twice":   func(o *s3.ListObjectsV2Output) { o.Contents[1] = o.Contents[0] },
-		"not below the prefix": func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("A") },
-		"not URL-encoded":      func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ZZ") },
-		"not UTF-8":            func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ff") },
-		"a size below nothing": func(o *s3.ListObjectsV2Output) { o.Contents[0].Size = aws.Int64(-1) },
-		"more, but nothing to go on from": func(o *s3.ListObjectsV2Output) {
-			o.Contents, o.KeyCount, o.IsTruncated, o.NextContinuationToken = nil, aws.Int32(0), aws.Bool(true), nil
+	for name, spoil := range map[string]func(*listxml.Page){
+		"no IsTruncated":       func(p *listxml.Page) { p.SaysTruncated, p.IsTruncated = false, false },
+		"a key is missing":     func(p *listxml.Page) { p.Objects = p.Objects[:len(p.Objects)-1] },
+		"no KeyCount":          func(p *listxml.Page) { p.SaysKeyCount, p.KeyCount = false, 0 },
+		"out of order":         func(p *listxml.Page) { slices.Reverse(p.Objects) },
+		"the same key twice":   func(p *listxml.Page) { p.Objects[1] = p.Objects[0] },
+		"not below the prefix": func(p *listxml.Page) { p.Objects[0].Key = "A" },
+		"not UTF-8":            func(p *listxml.Page) { p.Objects[0].Key = "p\xff" },
+		"a size below nothing": func(p *listxml.Page) { p.Objects[0].Size = -1 },
+		"more, but nothing to go on from": func(p *listxml.Page) {
+			p.Objects, p.KeyCount, p.IsTruncated, p.NextToken = nil, 0, true, ""
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBucket(numbered(2500)...)
-			b.spoil = func(n int, out *s3.ListObjectsV2Output) {
+			b.spoil = func(n int, pg *listxml.Page) {
 				if n == 3 {
-					spoil(out)
+					spoil(pg)
 				}
 			}
 			root := Root("b", "p", Range)
@@ -63,7 +61,7 @@ func TestBadPagesAreErrors(t *testing.T) {
 			}
 
 			b.calls = nil
-			b.spoil = func(_ int, out *s3.ListObjectsV2Output) { spoil(out) }
+			b.spoil = func(_ int, pg *listxml.Page) { spoil(pg) }
 			err := c.Process(t.Context(), node, &attempt{slots: make(chan struct{})})
 			if err == nil || processor.IsPermanent(err) || !strings.Contains(err.Error(), "answer is not a whole page") {
 				t.Errorf("got %v", err)
@@ -75,12 +73,12 @@ func TestBadPagesAreErrors(t *testing.T) {
 // An endpoint that always sends on to the page just asked for is not walked for ever.
 func TestPageThatLeadsToItself(t *testing.T) {
 	b := newBucket(numbered(10)...)
-	b.spoil = func(n int, out *s3.ListObjectsV2Output) {
+	b.spoil = func(n int, p *listxml.Page) {
 		if n > 10 {
 			return // or a failure would never end
 		}
-		out.Contents, out.KeyCount = nil, aws.Int32(0)
-		out.IsTruncated, out.NextContinuationToken = aws.Bool(true), aws.String("kp")
+		p.Objects, p.KeyCount = nil, 0
+		p.IsTruncated, p.NextToken = true, "kp"
 	}
 	root := Root("b", "p", Range)
 	err := New(Options{Lister: b}).Process(t.Context(), &processor.Node{Args: root.Args}, &attempt{slots: make(chan struct{})})
@@ -92,10 +90,9 @@ func TestPageThatLeadsToItself(t *testing.T) {
 // S3 may answer with a page that has no key and more to come.
 func TestEmptyPageWithTokenGoesOn(t *testing.T) {
 	b := newBucket(numbered(3000)...)
-	b.spoil = func(n int, out *s3.ListObjectsV2Output) {
+	b.spoil = func(n int, pg *listxml.Page) {
 		if n == 2 {
-			out.Contents, out.KeyCount = nil, aws.Int32(0)
-			out.NextContinuationToken = aws.String("k" + "p009/k0999")
+			pg.Objects, pg.KeyCount, pg.NextToken = nil, 0, "kp009/k0999"
 		}
 	}
 	w := &walk{slots: 1}
@@ -134,7 +131,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 		return nil
 	}
 	w := &walk{slots: 4, retries: 3}
-	root := args{Bucket: "b", Mode: Range, Ranges: []span{{"", "p005", 0}, {"p005", "p010", 0}, {"p010", "", 0}}}.child(1)
+	root := args{Bucket: "b", Mode: Range, Ranges: []span{{Until: "p005"}, {After: "p005", Until: "p010"}, {After: "p010"}}}.child(1)
 	if err := w.run(t.Context(), New(Options{Lister: b}), root); err != nil {
 		t.Fatal(err)
 	}
@@ -255,10 +252,10 @@ type slowAfter struct {
 	key string
 }
 
-func (s slowAfter) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	if aws.ToString(in.StartAfter) >= s.key {
+func (s slowAfter) List(ctx context.Context, q Query) (Page, error) {
+	if q.After >= s.key {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return Page{}, ctx.Err()
 	}
-	return s.bucket.ListObjectsV2(ctx, in, opts...)
+	return s.bucket.List(ctx, q)
 }

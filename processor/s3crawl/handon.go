@@ -85,7 +85,7 @@ func (u *unit) reveal(pieces []*piece) error {
 	sort.Slice(pieces, func(i, j int) bool { return pieces[i].after < pieces[j].after })
 	spans := make([]span, len(pieces))
 	for i, p := range pieces {
-		spans[i] = span{After: p.after, Until: p.until, Left: int64(p.guess.left)}
+		spans[i] = span{After: p.after, Until: p.until, Mark: p.mark, Left: int64(p.guess.left)}
 	}
 	for _, set := range pack(spans) {
 		a := u.args

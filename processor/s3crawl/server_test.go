@@ -27,7 +27,7 @@ import (
 
 // clientOf speaks to a server through the SDK; the waits between its retries
 // are cut short.
-func clientOf(t *testing.T, url string, change ...func(*aws.Config)) *Client {
+func clientOf(t testing.TB, url string, change ...func(*aws.Config)) *Client {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
@@ -190,7 +190,7 @@ func TestCheck(t *testing.T) {
 					test.change(cfg)
 				}
 			})
-			err := c.Check(t.Context(), "the-bucket", "p/")
+			err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
 			if len(test.want) == 0 {
 				if err != nil {
 					t.Errorf("got %v", err)
@@ -231,14 +231,14 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		}
 	}))
 	c := clientOf(t, url, func(cfg *aws.Config) { cfg.HTTPClient = nil })
-	if err := c.Check(t.Context(), "endless", ""); err == nil || !strings.Contains(err.Error(), "longer than any page of S3") {
+	if err := c.Check(t.Context(), Query{Bucket: "endless"}); err == nil || !strings.Contains(err.Error(), "longer than any page of S3") {
 		t.Errorf("got %v", err)
 	}
 	if n := sent.Load(); n > 2*checkAttempts*maxAnswer {
 		t.Errorf("%d bytes were read", n)
 	}
 	asked.Store(0)
-	if err := c.Check(t.Context(), "circle", ""); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect") {
+	if err := c.Check(t.Context(), Query{Bucket: "circle"}); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect") {
 		t.Errorf("got %v", err)
 	}
 	if n := asked.Load(); n > checkAttempts*(maxRedirects+1) {
@@ -253,7 +253,7 @@ func TestEndpointThatHangs(t *testing.T) {
 			cfg.HTTPClient = &http.Client{Timeout: attemptTime, Transport: hanging{}}
 		})
 		begin := time.Now()
-		err := c.Check(t.Context(), "the-bucket", "p/")
+		err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
 		if !strings.Contains(fmt.Sprint(err), "no whole answer within 1m0s: check AWS_ENDPOINT_URL") || time.Since(begin) > attemptTime {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
@@ -287,7 +287,7 @@ func TestRegionIsFollowed(t *testing.T) {
 		})
 	})
 	for range 2 {
-		if err := c.Check(t.Context(), "the-bucket", ""); err != nil {
+		if err := c.Check(t.Context(), Query{Bucket: "the-bucket"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -321,7 +321,7 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Check(t.Context(), "the-bucket", "p/"); err != nil {
+	if err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := path.Load().(string)
@@ -335,7 +335,7 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	if c, err = Connect(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	if err = c.Check(t.Context(), "the-bucket", "p/"); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
+	if err = c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -350,7 +350,7 @@ func TestCredentialsThatNeverCome(t *testing.T) {
 			})
 		})
 		begin := time.Now()
-		err := c.Check(t.Context(), "the-bucket", "p/")
+		err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
 		if !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") || time.Since(begin) > credentialTime {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}

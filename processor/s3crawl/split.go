@@ -3,6 +3,7 @@ package s3crawl
 import (
 	"math"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/ramify/ramify/inventory"
@@ -144,7 +145,7 @@ func (s *splitter) grow(objects []inventory.Object, i int, at position, whole bo
 	n := s.nodes[q]
 	if n == nil {
 		n = &node{}
-		s.nodes[q] = n
+		s.nodes[strings.Clone(q)] = n // longer than the page
 	}
 	n.keys += float64(len(objects))
 	var here set

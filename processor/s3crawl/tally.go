@@ -46,7 +46,7 @@ func (t *tally) add(key string, objects, size int64) {
 	if t.begun {
 		same = max(same, common(t.rec.Last, key))
 	} else {
-		t.begun, t.rec.Base, t.rec.First = true, t.base, key
+		t.begun, t.rec.Base, t.rec.First = true, t.base, strings.Clone(key)
 	}
 	t.rec.Last = key
 	t.closeTo(same)
@@ -57,7 +57,7 @@ func (t *tally) add(key string, objects, size int64) {
 		t.rec.Prefixes++
 		if len(t.open) < t.depth {
 			t.open = append(t.open, len(t.rec.Lines))
-			t.rec.Lines = append(t.rec.Lines, PrefixTotal{Prefix: key[:i+1]})
+			t.rec.Lines = append(t.rec.Lines, PrefixTotal{Prefix: strings.Clone(key[:i+1])})
 			t.size += i + 1
 		}
 	}
@@ -67,6 +67,9 @@ func (t *tally) add(key string, objects, size int64) {
 		line.Bytes += size
 	}
 }
+
+// keep makes what was added last outlive the page that it came from.
+func (t *tally) keep() { t.rec.Last = strings.Clone(t.rec.Last) }
 
 // closeTo ends the prefixes that are longer than n bytes; each adds to the one
 // that contains it.

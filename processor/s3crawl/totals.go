@@ -75,7 +75,10 @@ func (t *Totals) Add(block []byte) error {
 
 // Sum is the totals of all blocks added so far.
 func (t *Totals) Sum() Sums {
-	sort.Slice(t.edges, func(i, j int) bool { return t.edges[i].first < t.edges[j].first })
+	sort.Slice(t.edges, func(i, j int) bool {
+		a, b := &t.edges[i], &t.edges[j]
+		return a.first < b.first || a.first == b.first && a.last < b.last // versions of one key may be in several
+	})
 	best := slices.Clone(t.best)
 	for i := range best {
 		best[i] = ranking{slices.Clone(best[i].bytes), slices.Clone(best[i].objects)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ var errHandOn = errors.New("the unit ends")
 // most one lister holds it; others may lower its until meanwhile.
 type piece struct {
 	after, until string
+	mark         string // of versions: the rest of key after, behind this version, belongs to it too
 	held         bool
 	token        string // of a page that had no key to go on from
 	failed       error  // it could not be listed now, in spite of retries
@@ -50,7 +52,7 @@ func newUnit(j job, s policy) *unit {
 	u := &unit{job: j, split: s}
 	u.wake = sync.NewCond(&u.mu)
 	for _, r := range j.Ranges {
-		p := &piece{after: r.After, until: r.Until, tally: u.newTally()}
+		p := &piece{after: r.After, until: r.Until, mark: r.Mark, tally: u.newTally()}
 		s.open(p, float64(r.Left))
 		u.pieces = append(u.pieces, p)
 	}
@@ -175,7 +177,7 @@ func (u *unit) anyHeld() bool {
 // slot is wanted elsewhere. It reports whether the slot may go on.
 func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 	for {
-		pg, err := u.page(ctx, p.after, p.token, "")
+		pg, err := u.page(ctx, Query{After: p.after, Mark: p.mark, Token: p.token})
 		if err != nil {
 			u.fail(ctx, p, err)
 			return false
@@ -184,6 +186,7 @@ func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 		if err := u.record(p, objects, more); err != nil {
 			u.void(err)
 		}
+		pg.Release()
 		u.askDue()
 		wanted := slot != nil && slot.Wanted()
 		u.mu.Lock()
@@ -203,21 +206,27 @@ func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 
 // arrive takes from a page what belongs to the piece by the bound now in force,
 // and moves the piece on; more is false at its end.
-func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool) {
+func (u *unit) arrive(p *piece, pg Page) (objects []inventory.Object, more bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	objects, more = pg.objects, pg.more
+	objects, more = pg.Objects, pg.More
 	if p.until != "" {
 		n := sort.Search(len(objects), func(i int) bool { return objects[i].Key > p.until })
-		more = more && n == len(objects) && (n == 0 || objects[n-1].Key < p.until)
+		more = more && n == len(objects) && (n == 0 || u.mayGoOn(objects[n-1].Key, p.until))
 		objects = objects[:n]
 	}
 	u.pages++
 	u.listed += int64(len(objects))
-	if p.token = ""; more && len(objects) > 0 {
-		p.after = objects[len(objects)-1].Key
-	} else if more {
-		p.token = pg.token
+	p.token = ""
+	switch {
+	case !more:
+	case u.versions:
+		p.after, p.mark = pg.After, pg.Mark
+		more = p.until == "" || p.after < p.until || p.after == p.until && p.mark != ""
+	case len(objects) > 0:
+		p.after = strings.Clone(objects[len(objects)-1].Key) // longer than the page
+	default:
+		p.token = pg.Token
 	}
 	u.split.page(p, objects, more)
 	if !more {
@@ -230,6 +239,10 @@ func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool)
 	}
 	return objects, more
 }
+
+// mayGoOn reports whether there may be more of a piece after a key. Of the key
+// that is its bound there may be more versions.
+func (u *unit) mayGoOn(key, until string) bool { return key < until || u.versions && key == until }
 
 // record writes what a page brought.
 func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
@@ -245,6 +258,7 @@ func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
 		p.tally.add(objects[i].Key, 1, objects[i].Size)
 	}
 	if more {
+		p.tally.keep()
 		return nil
 	}
 	return u.account(&p.tally)
