@@ -1,7 +1,7 @@
 // Package inventory is the rows of a listing: what is known of an object, and
 // the formats in which lists of objects are written and read back. The columns
 // and layouts are those of Amazon S3 Inventory, so what reads its reports reads
-// ours. It knows no other room of the house.
+// ours, and its reports can be read here. It knows no other room of the house.
 //
 // Source: Amazon S3 User Guide, "Cataloging and analyzing your data with S3
 // Inventory" and "Locating your inventory list".
@@ -9,13 +9,17 @@ package inventory
 
 import "time"
 
-// Object is one row of a listing. Key may be any UTF-8 that S3 allows, control
-// characters included; the other texts are plain ASCII.
+// Object is one row of a listing: an object, one of its versions, or a delete
+// marker, which has neither size nor ETag nor class. Key may be any UTF-8 that S3
+// allows, control characters included; the other texts are plain ASCII.
 type Object struct {
-	Bucket       string
-	Key          string
-	Size         int64     // bytes
-	LastModified time.Time // kept to the millisecond; zero if unknown
-	ETag         string    // without the quotes that S3's answers put around it; "" if unknown
-	StorageClass string    // "" if unknown
+	Bucket         string
+	Key            string
+	VersionID      string // "" if unknown, as where only current objects are listed
+	IsLatest       bool   // the current version of its key, where versions are listed
+	IsDeleteMarker bool
+	Size           int64     // bytes
+	LastModified   time.Time // kept to the millisecond; zero if unknown
+	ETag           string    // without the quotes that S3's answers put around it; "" if unknown
+	StorageClass   string    // "" if unknown
 }

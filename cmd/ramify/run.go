@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/ramify/ramify/internal/store"
-	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
@@ -21,6 +19,7 @@ type runFlags struct {
 	Run         string `help:"Name of the run; made if not given." placeholder:"NAME"`
 	Out         string `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
 	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns     string `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
 	Concurrency int    `help:"Things done at a time." default:"64"`
 	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
@@ -64,44 +63,7 @@ func (c *runFlags) check(kind string) error {
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
 		return usagef("--node is %q, want range or prefix", c.Node)
 	}
-	if c.Out == "" {
-		if c.Format != "" {
-			return usagef("--format is %q, but without --out there are no results to write", c.Format)
-		}
-		return nil
-	}
-	crawl := kind == s3crawl.Kind
-	if c.Format == "" {
-		switch {
-		case !crawl:
-			c.Format = inventory.NDJSON.String()
-		case c.Out == "-":
-			c.Format = inventory.Keys.String()
-		default:
-			c.Format = inventory.CSV.String()
-		}
-	}
-	f, err := inventory.ParseFormat(c.Format)
-	if err != nil {
-		return usagef("--format is %q, want keys, csv, ndjson or parquet", c.Format)
-	}
-	// The formats of objects are written by what finds objects.
-	if !crawl && f != inventory.NDJSON {
-		return usagef("--format is %s, but what nodes of kind %s write is ndjson", c.Format, kind)
-	}
-	if c.Out == "-" {
-		if f == inventory.Parquet {
-			return usagef("--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -")
-		}
-		if c.JSON {
-			return usagef("--json and --out - both write to standard output; want one of them")
-		}
-		return nil
-	}
-	if c.Out, err = filepath.Abs(c.Out); err != nil {
-		return usagef("--out is %q: %w", c.Out, err)
-	}
-	return nil
+	return c.checkResults(kind)
 }
 
 // begin makes the run, unless something would keep it from working, and works
@@ -136,7 +98,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket},
+			Params: map[string]string{s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, "bucket": tgt.bucket},
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.

@@ -14,8 +14,9 @@ import (
 
 // The run's options that a crawl reads (processor.Node.Params).
 const (
-	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
-	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
+	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
+	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
 )
 
 const (
@@ -51,7 +52,7 @@ type job struct {
 	args
 	out    processor.Out
 	lister Lister
-	format inventory.Format // 0: none
+	layout inventory.Layout // of rows; the zero Layout: none
 	depth  int              // of totals per prefix
 }
 
@@ -74,8 +75,8 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	}
 	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth}
 	if name := n.Params[ParamFormat]; name != "" {
-		if j.format, err = inventory.ParseFormat(name); err != nil {
-			return job{}, err
+		if j.layout, err = inventory.ParseLayout(name, n.Params[ParamColumns]); err != nil {
+			return job{}, fmt.Errorf("read options: %w", err)
 		}
 	}
 	if text := n.Params[ParamDepth]; text != "" {
@@ -131,8 +132,8 @@ func (j *job) deliver(objects []inventory.Object) error {
 	var size int64
 	for i := range objects {
 		size += objects[i].Size
-		if j.format != 0 {
-			block, rows = j.format.Append(block, &objects[i]), rows+1
+		if j.layout != (inventory.Layout{}) {
+			block, rows = j.layout.Append(block, &objects[i]), rows+1
 		}
 	}
 	*buf = block
