@@ -83,7 +83,8 @@ func leafOf(c *parquet.Column, known column) (leaf, error) {
 		return leaf{}, errors.New("want one value a row")
 	}
 	kind := c.Type().Kind()
-	l, ok, want := leaf{column: known}, false, "text"
+	l, want := leaf{column: known}, "text"
+	var ok bool
 	switch known {
 	case latestColumn, markerColumn:
 		want, ok = "BOOLEAN", kind == parquet.Boolean

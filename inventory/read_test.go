@@ -113,10 +113,10 @@ func TestReadParquetRefuses(t *testing.T) {
 		}
 		return err
 	}
-	assert.EqualError(t, read(parquetOf(t, struct {
+	require.EqualError(t, read(parquetOf(t, struct {
 		Name string `parquet:"name"`
 	}{"k"})), "read parquet: there is no column key")
-	assert.EqualError(t, read(parquetOf(t, struct {
+	require.EqualError(t, read(parquetOf(t, struct {
 		Key  string `parquet:"key"`
 		Size string `parquet:"size"`
 	}{"k", "1"})), "read parquet: column size: its type is STRING, want INT64")
@@ -180,13 +180,13 @@ func TestParseManifest(t *testing.T) {
 		assert.Equal(t, want, collect(t, m.Read(bytes.NewReader(file), int64(len(file)))))
 	}
 
-	real, err := inventory.ParseManifest([]byte(`{"sourceBucket":"s","destinationBucket":"arn:aws:s3:::d","version":"2016-11-30",
+	s3, err := inventory.ParseManifest([]byte(`{"sourceBucket":"s","destinationBucket":"arn:aws:s3:::d","version":"2016-11-30",
 		"creationTimestamp":"1514944800000","fileFormat":"CSV","fileSchema":"` + realSchema + `","files":[]}`))
 	require.NoError(t, err)
-	assert.True(t, real.Columns().Has("IsMultipartUploaded"))
-	assert.False(t, real.Columns().Has("ObjectOwner"))
+	assert.True(t, s3.Columns().Has("IsMultipartUploaded"))
+	assert.False(t, s3.Columns().Has("ObjectOwner"))
 	zipped := inventory.CSV.Pack(nil, []byte(realRows))
-	assert.Equal(t, realObjects, collect(t, real.Read(bytes.NewReader(zipped), int64(len(zipped)))))
+	assert.Equal(t, realObjects, collect(t, s3.Read(bytes.NewReader(zipped), int64(len(zipped)))))
 
 	parquet, err := inventory.ParseManifest([]byte(`{"fileFormat":"Parquet","fileSchema":"message s3.inventory {  required binary bucket (UTF8);` +
 		`  required binary key (UTF8);  optional binary version_id (UTF8);  optional int64 last_modified_date (TIMESTAMP_MILLIS);  optional binary object_owner (UTF8);}","files":[]}`))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor/s3crawl"
@@ -16,15 +17,16 @@ import (
 
 // runFlags are what run and demo have in common.
 type runFlags struct {
-	Run         string `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out         string `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
-	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns     string `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Concurrency int    `help:"Things done at a time." default:"64"`
-	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
-	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
-	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	Run         string   `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out         string   `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
+	Format      string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns     string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter      []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	Concurrency int      `help:"Things done at a time." default:"64"`
+	Node        string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Inline      int      `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
+	Retries     int      `help:"Failures of a node before it is given up." default:"5"`
+	JSON        bool     `name:"json" help:"End with one JSON object on standard output."`
 }
 
 type runCmd struct {
@@ -66,6 +68,18 @@ func (c *runFlags) check(kind string) error {
 	return c.checkResults(kind)
 }
 
+// filter is that of --filter, its ages counted from now; nil if there is none.
+func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
+	if len(c.Filter) > 0 && kind != s3crawl.Kind {
+		return nil, usagef("--filter is %q, but nodes of kind %s are no objects", c.Filter[0], kind)
+	}
+	f, err := filter.Parse(c.Filter, now)
+	if bad := (*filter.Error)(nil); errors.As(err, &bad) {
+		return nil, usagef("--filter is %q, want %s", bad.Expr, bad.Want)
+	}
+	return f, err
+}
+
 // begin makes the run, unless something would keep it from working, and works
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
@@ -73,8 +87,13 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
+	now := time.Now()
+	only, err := c.filter(tgt.root.Kind, now)
+	if err != nil {
+		return err
+	}
 	if c.Run == "" {
-		c.Run = seed.Name(time.Now())
+		c.Run = seed.Name(now)
 	} else if err := schema.CheckRunName(c.Run); err != nil {
 		return usagef("--run: %w", err)
 	}
@@ -95,10 +114,12 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	defer st.close()
 	r := ledger.Run{
-		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
+		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: map[string]string{s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, "bucket": tgt.bucket},
+			Params: map[string]string{
+				s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, s3crawl.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+			},
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.

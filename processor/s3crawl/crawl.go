@@ -3,9 +3,12 @@ package s3crawl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
+	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/schema"
@@ -16,6 +19,7 @@ import (
 const (
 	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
 	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
+	ParamFilter  = "filter"       // of the objects, as filter.Decode reads it; none: all of them
 	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
 )
 
@@ -53,7 +57,9 @@ type job struct {
 	out    processor.Out
 	lister Lister
 	layout inventory.Layout // of rows; the zero Layout: none
-	depth  int              // of totals per prefix
+	filter *filter.Filter
+	folder int // bytes of the root's prefix up to its last '/': filters see what is below
+	depth  int // of totals per prefix
 }
 
 // Process lists what the node stands for.
@@ -79,6 +85,10 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 			return job{}, fmt.Errorf("read options: %w", err)
 		}
 	}
+	if j.filter, err = filter.Decode(n.Params[ParamFilter]); err != nil {
+		return job{}, fmt.Errorf("read options: %w", err)
+	}
+	j.folder = strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1
 	if text := n.Params[ParamDepth]; text != "" {
 		if j.depth, err = strconv.Atoi(text); err != nil || j.depth < 0 {
 			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
@@ -119,6 +129,15 @@ func (j *job) page(ctx context.Context, after, token, delimiter string) (page, e
 
 func (j *job) refuse(format string, a ...any) error {
 	return explain(query{bucket: j.Bucket, prefix: j.Prefix}, badPage(format, a...))
+}
+
+// matching is those of the objects that the run is about; it takes the place of
+// objects.
+func (j *job) matching(objects []inventory.Object) []inventory.Object {
+	if j.filter == nil {
+		return objects
+	}
+	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !j.filter.Match(&o, j.folder) })
 }
 
 var blocks = sync.Pool{New: func() any { return new([]byte) }}
@@ -173,12 +192,17 @@ func (j *job) onePrefix(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := j.deliver(pg.objects); err != nil {
+		if n := len(pg.objects); n > 0 {
+			last = pg.objects[n-1].Key
+		}
+		// A prefix without objects of its own is known by those below it.
+		found = found || j.filter == nil && len(pg.objects)+len(pg.prefixes) > 0
+		matching := j.matching(pg.objects)
+		if err := j.deliver(matching); err != nil {
 			return err
 		}
-		for i := range pg.objects {
-			objects, size = objects+1, size+pg.objects[i].Size
-			last = pg.objects[i].Key
+		for i := range matching {
+			objects, size = objects+1, size+matching[i].Size
 		}
 		for _, p := range pg.prefixes {
 			if p <= below {
@@ -189,7 +213,6 @@ func (j *job) onePrefix(ctx context.Context) error {
 				return fmt.Errorf("reveal prefix: %w", err)
 			}
 		}
-		found = found || len(pg.objects)+len(pg.prefixes) > 0
 		if token = pg.token; !pg.more {
 			break
 		}
@@ -198,7 +221,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}
-	if found {
+	if found || objects > 0 {
 		t.add(j.Prefix, objects, size)
 	}
 	return j.account(&t)

@@ -233,6 +233,7 @@ func (u *unit) arrive(p *piece, pg page) (objects []inventory.Object, more bool)
 
 // record writes what a page brought.
 func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
+	objects = u.matching(objects)
 	if err := u.deliver(objects); err != nil {
 		return err
 	}
