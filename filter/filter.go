@@ -66,10 +66,11 @@ func Parse(exprs []string, now time.Time) (*Filter, error) {
 }
 
 func (f *Filter) add(expr string, now time.Time) error {
-	stored, want := expr, ""
+	stored := expr
 	if !utf8.ValidString(expr) {
 		return &Error{Expr: expr, Want: "UTF-8, as all keys are"}
 	}
+	var want string
 	switch field, op, value := cut(expr); field {
 	case "size":
 		want = f.addSize(op, value)
