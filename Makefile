@@ -1,4 +1,5 @@
-# Needs Go and nothing else: every tool runs by `go run` at a fixed version and is cached where Go caches.
+# Needs Go: every tool runs by `go run` at a fixed version and is cached where Go caches. `make test` also needs
+# Python 3 with venv: it installs DuckDB into .cache/ once, to read what we write.
 
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0

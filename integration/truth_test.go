@@ -226,11 +226,20 @@ func keyOfLine(t *testing.T, line string) string {
 
 func readCSV(t *testing.T, data []byte) []row {
 	t.Helper()
+	return parseCSV(t, bytes.NewReader(readGzip(t, data)))
+}
+
+func readGzip(t *testing.T, data []byte) []byte {
+	t.Helper()
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return parseCSV(t, z)
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func parseCSV(t *testing.T, r io.Reader) (rows []row) {

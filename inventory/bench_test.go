@@ -32,7 +32,7 @@ func BenchmarkAppend(b *testing.B) {
 				if i%len(objects) == 0 {
 					block = block[:0]
 				}
-				block = f.Append(block, &objects[i%len(objects)])
+				block = f.Layout().Append(block, &objects[i%len(objects)])
 			}
 		})
 	}
@@ -45,7 +45,7 @@ func BenchmarkPack(b *testing.B) {
 		b.Run(f.String(), func(b *testing.B) {
 			var block, member []byte
 			for i := range objects {
-				block = f.Append(block, &objects[i])
+				block = f.Layout().Append(block, &objects[i])
 			}
 			for b.Loop() {
 				member = f.Pack(member[:0], block)
@@ -58,7 +58,7 @@ func BenchmarkPack(b *testing.B) {
 
 func BenchmarkParquetWriter(b *testing.B) {
 	objects := page()
-	w := inventory.NewParquetWriter(io.Discard)
+	w := inventory.NewParquetWriter(io.Discard, inventory.CurrentColumns)
 	for i := 0; b.Loop(); i++ {
 		if err := w.Write(&objects[i%len(objects)]); err != nil {
 			b.Fatal(err)

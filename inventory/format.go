@@ -3,17 +3,16 @@ package inventory
 import (
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 )
 
-// Format is how a listing is written. The zero Format is none of them.
+// Format is how the rows of a listing are written. The zero Format is none.
 //
-// A listing is built from blocks: rows are appended to a block with Append, the
-// block becomes a member with Pack, and members one after another are a file.
-// A member stands alone, so leaving some out needs no decompression. Parquet is
-// the exception: its members are a spool, CSV rows in zstd frames, from which a
-// ParquetWriter makes the file.
+// A listing is built from blocks: rows are appended to a block with
+// Layout.Append, the block becomes a member with Pack, and members one after
+// another are a file. A member stands alone, so leaving some out needs no
+// decompression. Parquet is the exception: its members are a spool, CSV rows in
+// zstd frames, from which a ParquetWriter makes the file.
 type Format uint8
 
 // The formats of a listing.
@@ -23,70 +22,48 @@ const (
 	// nothing else of an object.
 	Keys Format = iota + 1
 
-	// CSV is the layout of S3 Inventory, gzipped: no header, every field quoted,
-	// Bucket, Key (URL-encoded: '/' as it is, space as '+', other bytes than
-	// letters, digits and -_.* as %XX), Size, LastModifiedDate (ISO 8601 with
-	// milliseconds, UTC; empty if unknown), ETag, StorageClass.
+	// CSV is the layout of S3 Inventory, gzipped: no header, every field quoted.
+	// Key is URL-encoded: '/' as it is, space as '+', other bytes than letters,
+	// digits and -_.* as %XX. LastModifiedDate is ISO 8601 with milliseconds, UTC;
+	// what is true or false is "true" or "false". What is unknown is empty, and so
+	// is the size of a delete marker.
 	CSV
 
 	// NDJSON is one JSON object a line in zstd frames, with the names of the CSV
-	// columns in lower case: bucket, key, size, lastmodifieddate (null if
-	// unknown), etag, storageclass. JSON is UTF-8: a byte that is not is replaced
-	// by U+FFFD.
+	// columns in lower case. Texts that are unknown are "", anything else that is
+	// unknown, and the size of a delete marker, is null. JSON is UTF-8: a byte that
+	// is not is replaced by U+FFFD.
 	NDJSON
 
-	// Parquet has the columns of S3 Inventory's Parquet reports: bucket, key,
-	// size, last_modified_date (milliseconds, UTC), e_tag, storage_class; unknown
-	// values are null.
+	// Parquet has the columns of S3 Inventory's Parquet reports, such as version_id
+	// and last_modified_date (milliseconds, UTC). What is unknown is null, and so is
+	// the size of a delete marker.
 	Parquet
 )
 
-// traits are what distinguishes the formats.
-type traits struct {
+// formats are what distinguishes them.
+var formats = [...]struct {
 	name     string // as people write it
 	ext      string // of a file's name
 	manifest string // fileFormat
-	schema   string // fileSchema
 	packing  packing
-	write    func([]byte, *Object) []byte
-	read     func(io.Reader) iter.Seq2[Object, error]
-}
-
-var formats = [...]traits{
-	Keys: {
-		name: "keys", ext: ".txt", manifest: "Keys",
-		schema: "Key",
-		write:  appendKey, read: readKeys,
-	},
-	CSV: {
-		name: "csv", ext: ".csv.gz", manifest: "CSV", packing: gzipped,
-		schema: "Bucket, Key, Size, LastModifiedDate, ETag, StorageClass",
-		write:  appendCSV, read: readCSV,
-	},
-	NDJSON: {
-		name: "ndjson", ext: ".ndjson.zst", manifest: "NDJSON", packing: zstandard,
-		schema: "bucket, key, size, lastmodifieddate, etag, storageclass",
-		write:  appendNDJSON, read: readNDJSON,
-	},
-	Parquet: {
-		name: "parquet", ext: ".parquet", manifest: "Parquet", packing: zstandard,
-		schema: "message s3.inventory {  required binary bucket (STRING);  required binary key (STRING);" +
-			"  optional int64 size;  optional int64 last_modified_date (TIMESTAMP(MILLIS,true));" +
-			"  optional binary e_tag (STRING);  optional binary storage_class (STRING);}",
-		write: appendCSV, read: readCSV,
-	},
+}{
+	Keys:    {name: "keys", ext: ".txt", manifest: "Keys"},
+	CSV:     {name: "csv", ext: ".csv.gz", manifest: "CSV", packing: gzipped},
+	NDJSON:  {name: "ndjson", ext: ".ndjson.zst", manifest: "NDJSON", packing: zstandard},
+	Parquet: {name: "parquet", ext: ".parquet", manifest: "Parquet", packing: zstandard},
 }
 
 // ParseFormat finds a format by its name: keys, csv, ndjson or parquet.
 func ParseFormat(name string) (Format, error) {
-	var names []string
+	var all []string
 	for f := Keys; f <= Parquet; f++ {
 		if formats[f].name == name {
 			return f, nil
 		}
-		names = append(names, formats[f].name)
+		all = append(all, formats[f].name)
 	}
-	return 0, fmt.Errorf("parse format %q: want one of %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("parse format %q: want one of %s", name, strings.Join(all, ", "))
 }
 
 // String is the name that ParseFormat reads.
@@ -100,9 +77,6 @@ func (f Format) String() string {
 // Ext is how the name of a file in the format ends: ".txt", ".csv.gz",
 // ".ndjson.zst" or ".parquet".
 func (f Format) Ext() string { return formats[f].ext }
-
-// Append appends the object's row to a block.
-func (f Format) Append(block []byte, o *Object) []byte { return formats[f].write(block, o) }
 
 // Pack appends the block to dst as one member; an empty block is no member. The
 // block and dst must not overlap.
@@ -120,22 +94,4 @@ func (f Format) Unpack(members io.Reader) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("unpack %s: %w", f, err)
 	}
 	return r, nil
-}
-
-// Read yields the objects of rows that Append wrote. It ends with the first
-// error, which names the row.
-func (f Format) Read(rows io.Reader) iter.Seq2[Object, error] {
-	return func(yield func(Object, error) bool) {
-		n := 0
-		for o, err := range formats[f].read(rows) {
-			n++
-			if err != nil {
-				yield(Object{}, fmt.Errorf("read %s row %d: %w", f, n, err))
-				return
-			}
-			if !yield(o, nil) {
-				return
-			}
-		}
-	}
 }

@@ -48,7 +48,7 @@ func TestEveryFormatGivesBackWhatItWasGiven(t *testing.T) {
 	for _, f := range all {
 		t.Run(f.String(), func(t *testing.T) {
 			want := awkward()
-			assert.Equal(t, kept(f, want), roundTrip(t, f, want, 7))
+			assert.Equal(t, kept(f, want), roundTrip(t, f.Layout(), want, 7))
 		})
 	}
 }
@@ -58,7 +58,7 @@ func TestAnyKeyComesBack(t *testing.T) {
 		t.Run(f.String(), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				want := rapid.SliceOfN(object(), 0, 20).Draw(t, "objects")
-				got := roundTrip(t, f, want, 3)
+				got := roundTrip(t, f.Layout(), want, 3)
 				assert.Equal(t, kept(f, want), got)
 			})
 		})
@@ -68,9 +68,9 @@ func TestAnyKeyComesBack(t *testing.T) {
 func TestBytesThatAreNotUTF8(t *testing.T) {
 	bad := []inventory.Object{{Bucket: "b", Key: "a\xffb\xc3"}}
 	for _, f := range []inventory.Format{inventory.Keys, inventory.CSV, inventory.Parquet} {
-		assert.Equal(t, bad[0].Key, roundTrip(t, f, bad, 1)[0].Key, f)
+		assert.Equal(t, bad[0].Key, roundTrip(t, f.Layout(), bad, 1)[0].Key, f)
 	}
-	assert.Equal(t, "a\ufffdb\ufffd", roundTrip(t, inventory.NDJSON, bad, 1)[0].Key)
+	assert.Equal(t, "a\ufffdb\ufffd", roundTrip(t, inventory.NDJSON.Layout(), bad, 1)[0].Key)
 }
 
 func TestLayouts(t *testing.T) {
@@ -84,7 +84,7 @@ func TestLayouts(t *testing.T) {
 		inventory.CSV:    `"amzn-s3-demo-bucket","reports/a+b%2Bc%22%C3%A9%0A%7E.csv","1234","2018-01-17T19:18:57.007Z","d41d8cd98f00b204e9800998ecf8427e","GLACIER"`,
 		inventory.NDJSON: `{"bucket":"amzn-s3-demo-bucket","key":"reports/a b+c\"é\n~.csv","size":1234,"lastmodifieddate":"2018-01-17T19:18:57.007Z","etag":"d41d8cd98f00b204e9800998ecf8427e","storageclass":"GLACIER"}`,
 	} {
-		assert.Equal(t, want+"\n", string(f.Append(nil, &o)))
+		assert.Equal(t, want+"\n", string(f.Layout().Append(nil, &o)))
 	}
 }
 
@@ -92,7 +92,7 @@ func TestLayouts(t *testing.T) {
 func TestOneRowIsOneLine(t *testing.T) {
 	for _, f := range all {
 		for _, o := range awkward() {
-			row := f.Append([]byte("before"), &o)
+			row := f.Layout().Append([]byte("before"), &o)
 			assert.Equal(t, len(row)-1, bytes.IndexByte(row, '\n'), "%s %q", f, o.Key)
 			assert.NotContains(t, string(row), "\r")
 			assert.True(t, bytes.HasPrefix(row, []byte("before")))
@@ -109,7 +109,7 @@ func TestMembersStandAlone(t *testing.T) {
 	for _, f := range all {
 		var members [][]byte
 		for i := range objects {
-			members = append(members, f.Pack(nil, f.Append(nil, &objects[i])))
+			members = append(members, f.Pack(nil, f.Layout().Append(nil, &objects[i])))
 		}
 		var file []byte // every second one
 		var want []inventory.Object
@@ -117,16 +117,16 @@ func TestMembersStandAlone(t *testing.T) {
 			file = append(file, members[i]...)
 			want = append(want, objects[i])
 		}
-		assert.Equal(t, kept(f, want), unpackAll(t, f, file), f)
+		assert.Equal(t, kept(f, want), unpackAll(t, f.Layout(), file), f)
 		assert.Empty(t, f.Pack(nil, nil), f)
-		assert.Empty(t, unpackAll(t, f, nil), f)
+		assert.Empty(t, unpackAll(t, f.Layout(), nil), f)
 	}
 }
 
 func TestParquetRowGroupsAndDictionaries(t *testing.T) {
 	const rows = 300_000
 	var file bytes.Buffer
-	w := inventory.NewParquetWriter(&file)
+	w := inventory.NewParquetWriter(&file, inventory.CurrentColumns)
 	for i := range rows {
 		require.NoError(t, w.Write(&inventory.Object{
 			Bucket: fmt.Sprint("bucket-", i%7), Key: fmt.Sprint("key/", i), Size: int64(i % 3), StorageClass: []string{"", "STANDARD", "GLACIER"}[i%3],
@@ -156,16 +156,16 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	}{
 		{inventory.Keys, "good\nbad\\x\n", `read keys row 2: line "bad\\x" has the escape \x`},
 		{inventory.Keys, "bad\\", "ends within an escape"},
-		{inventory.CSV, `"b","k%2","1","","",""`, `read csv row 1: key "k%2" ends within an escape`},
+		{inventory.CSV, `"b","k%2","1","","",""`, `read csv row 1: parse Key "k%2": key "k%2" ends within an escape`},
 		{inventory.CSV, `"b","k%zz","1","","",""`, `has the escape "%zz"`},
-		{inventory.CSV, `"b","k","many","","",""`, `parse size of key "k"`},
-		{inventory.CSV, `"b","k","1","yesterday","",""`, `parse date of key "k"`},
+		{inventory.CSV, `"b","k","many","","",""`, `parse Size "many": strconv`},
+		{inventory.CSV, `"b","k","1","yesterday","",""`, `parse LastModifiedDate "yesterday"`},
 		{inventory.CSV, `"b","k"`, "wrong number of fields"},
 		{inventory.NDJSON, `{"size":1}`, `read ndjson row 1: no "key"`},
 		{inventory.NDJSON, `{"key":"k"`, "unexpected EOF"},
 	} {
 		var err error
-		for _, err = range c.f.Read(strings.NewReader(c.rows)) {
+		for _, err = range c.f.Layout().Read(strings.NewReader(c.rows)) {
 		}
 		require.ErrorContains(t, err, c.want)
 	}
@@ -185,7 +185,7 @@ func TestParseFormat(t *testing.T) {
 }
 
 func TestManifestLayout(t *testing.T) {
-	m := inventory.NewManifest(inventory.CSV, "example-source-bucket", "arn:aws:s3:::example-inventory-destination-bucket", time.UnixMilli(1514944800000))
+	m := inventory.NewManifest(inventory.CSV.Layout(), "example-source-bucket", "arn:aws:s3:::example-inventory-destination-bucket", time.UnixMilli(1514944800000))
 	m.Files = append(m.Files, inventory.File{Key: "data/part-00001.csv.gz", Size: 2147483647, MD5: "f11166069f1990abeb9c97ace9cdfabc"})
 	manifest, checksum, err := m.Encode()
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestManifestLayout(t *testing.T) {
 	assert.Equal(t, string(golden), string(manifest))
 	assert.Equal(t, fmt.Sprintf("%x", md5.Sum(manifest)), string(checksum))
 
-	manifest, _, err = inventory.NewManifest(inventory.Parquet, "b", "", time.Time{}).Encode()
+	manifest, _, err = inventory.NewManifest(inventory.Parquet.Layout(), "b", "", time.Time{}).Encode()
 	require.NoError(t, err)
 	assert.Contains(t, string(manifest), `"files": []`)
 	assert.Contains(t, string(manifest), "optional int64 last_modified_date (TIMESTAMP(MILLIS,true));")
@@ -228,36 +228,41 @@ func kept(f inventory.Format, objects []inventory.Object) []inventory.Object {
 }
 
 // roundTrip writes the objects as a finished file, so many a block, and reads it.
-func roundTrip(t require.TestingT, f inventory.Format, objects []inventory.Object, perBlock int) []inventory.Object {
+func roundTrip(t require.TestingT, l inventory.Layout, objects []inventory.Object, perBlock int) []inventory.Object {
 	var file, block []byte
 	for i := range objects {
-		block = f.Append(block, &objects[i])
+		block = l.Append(block, &objects[i])
 		if (i+1)%perBlock == 0 {
-			file = f.Pack(file, block)
+			file = l.Pack(file, block)
 			block = block[:0]
 		}
 	}
-	file = f.Pack(file, block)
-	got := unpackAll(t, f, file)
-	if f != inventory.Parquet {
+	file = l.Pack(file, block)
+	got := unpackAll(t, l, file)
+	if l.Format() != inventory.Parquet {
 		return got
 	}
-	var final bytes.Buffer
-	w := inventory.NewParquetWriter(&final)
-	for i := range got {
-		require.NoError(t, w.Write(&got[i]))
-	}
-	require.NoError(t, w.Close())
-	return collect(t, inventory.ReadParquet(bytes.NewReader(final.Bytes()), int64(final.Len())))
+	return collect(t, readParquet(t, l.Columns(), got))
 }
 
-func unpackAll(t require.TestingT, f inventory.Format, file []byte) []inventory.Object {
-	r, err := f.Unpack(bytes.NewReader(file))
+// readParquet writes objects as Parquet and reads the file.
+func readParquet(t require.TestingT, c inventory.Columns, objects []inventory.Object) iter.Seq2[inventory.Object, error] {
+	var file bytes.Buffer
+	w := inventory.NewParquetWriter(&file, c)
+	for i := range objects {
+		require.NoError(t, w.Write(&objects[i]))
+	}
+	require.NoError(t, w.Close())
+	return inventory.ReadParquet(bytes.NewReader(file.Bytes()), int64(file.Len()))
+}
+
+func unpackAll(t require.TestingT, l inventory.Layout, file []byte) []inventory.Object {
+	r, err := l.Unpack(bytes.NewReader(file))
 	require.NoError(t, err)
 	defer r.Close()
 	rows, err := io.ReadAll(r)
 	require.NoError(t, err)
-	return collect(t, f.Read(bytes.NewReader(rows)))
+	return collect(t, l.Read(bytes.NewReader(rows)))
 }
 
 func collect(t require.TestingT, objects iter.Seq2[inventory.Object, error]) []inventory.Object {

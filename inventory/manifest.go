@@ -36,15 +36,15 @@ type File struct {
 	MD5  string `json:"MD5checksum"`
 }
 
-// NewManifest describes an inventory in the format, with no files yet.
-func NewManifest(f Format, source, destination string, created time.Time) *Manifest {
+// NewManifest describes an inventory in the layout, with no files yet.
+func NewManifest(l Layout, source, destination string, created time.Time) *Manifest {
 	return &Manifest{
 		SourceBucket:      source,
 		DestinationBucket: destination,
 		Version:           "2016-11-30",
 		CreationTimestamp: strconv.FormatInt(created.UnixMilli(), 10),
-		FileFormat:        formats[f].manifest,
-		FileSchema:        formats[f].schema,
+		FileFormat:        formats[l.format].manifest,
+		FileSchema:        l.Schema(),
 		Files:             []File{},
 	}
 }

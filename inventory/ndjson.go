@@ -10,26 +10,57 @@ import (
 	"unicode/utf8"
 )
 
-func appendNDJSON(b []byte, o *Object) []byte {
-	b = append(b, `{"bucket":`...)
-	b = appendJSON(b, o.Bucket)
-	b = append(b, `,"key":`...)
-	b = appendJSON(b, o.Key)
-	b = append(b, `,"size":`...)
-	b = strconv.AppendInt(b, o.Size, 10)
-	b = append(b, `,"lastmodifieddate":`...)
-	if o.LastModified.IsZero() {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, '"')
-		b = appendTime(b, o.LastModified)
-		b = append(b, '"')
+// members are what comes before the value of each column: its name as JSON.
+var members = func() (m [unknownColumn]string) {
+	for c, name := range lower {
+		m[c] = strconv.Quote(name) + ":"
 	}
-	b = append(b, `,"etag":`...)
-	b = appendJSON(b, o.ETag)
-	b = append(b, `,"storageclass":`...)
-	b = appendJSON(b, o.StorageClass)
+	return m
+}()
+
+func appendNDJSON(b []byte, columns Columns, o *Object) []byte {
+	for i := range len(columns.list) {
+		c := column(columns.list[i])
+		if i == 0 {
+			b = append(b, '{')
+		} else {
+			b = append(b, ',')
+		}
+		b = appendValue(append(b, members[c]...), c, o)
+	}
 	return append(b, '}', '\n')
+}
+
+func appendValue(b []byte, c column, o *Object) []byte {
+	switch c {
+	case bucketColumn:
+		return appendJSON(b, o.Bucket)
+	case keyColumn:
+		return appendJSON(b, o.Key)
+	case versionColumn:
+		return appendJSON(b, o.VersionID)
+	case latestColumn:
+		return strconv.AppendBool(b, o.IsLatest)
+	case markerColumn:
+		return strconv.AppendBool(b, o.IsDeleteMarker)
+	case sizeColumn:
+		if !o.IsDeleteMarker {
+			return strconv.AppendInt(b, o.Size, 10)
+		}
+	case modifiedColumn:
+		if !o.LastModified.IsZero() {
+			return append(appendTime(append(b, '"'), o.LastModified), '"')
+		}
+	case etagColumn:
+		return appendJSON(b, o.ETag)
+	case classColumn:
+		return appendJSON(b, o.StorageClass)
+	case multipartColumn:
+		if o.ETag != "" {
+			return strconv.AppendBool(b, multipart(o.ETag))
+		}
+	}
+	return append(b, "null"...)
 }
 
 // appendJSON appends a JSON string (RFC 8259): quotes, backslashes and control
@@ -73,13 +104,16 @@ func appendJSON(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-func readNDJSON(r io.Reader) iter.Seq2[Object, error] {
+func readNDJSON(r io.Reader, columns Columns) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		rows := json.NewDecoder(r)
 		for {
 			var row struct {
 				Bucket           string  `json:"bucket"`
 				Key              *string `json:"key"`
+				VersionID        string  `json:"versionid"`
+				IsLatest         bool    `json:"islatest"`
+				IsDeleteMarker   bool    `json:"isdeletemarker"`
 				Size             int64   `json:"size"`
 				LastModifiedDate string  `json:"lastmodifieddate"`
 				ETag             string  `json:"etag"`
@@ -89,13 +123,18 @@ func readNDJSON(r io.Reader) iter.Seq2[Object, error] {
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			o := Object{Bucket: row.Bucket, Size: row.Size, ETag: row.ETag, StorageClass: row.StorageClass}
+			o := Object{
+				Bucket: row.Bucket, VersionID: row.VersionID, IsLatest: row.IsLatest, IsDeleteMarker: row.IsDeleteMarker,
+				Size: row.Size, ETag: row.ETag, StorageClass: row.StorageClass,
+			}
 			switch {
 			case err != nil:
-			case row.Key == nil:
-				err = errors.New(`no "key"`)
-			default:
+			case row.Key != nil:
 				o.Key = *row.Key
+			case columns.has(keyColumn):
+				err = errors.New(`no "key"`)
+			}
+			if err == nil {
 				if o.LastModified, err = parseTime(row.LastModifiedDate); err != nil {
 					err = fmt.Errorf("parse date of key %q: %w", o.Key, err)
 				}

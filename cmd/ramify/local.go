@@ -14,6 +14,7 @@ import (
 	"github.com/ramify/ramify/ledger"
 	ledgerdb "github.com/ramify/ramify/ledger/embedded"
 	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor/s3crawl"
 	queuedb "github.com/ramify/ramify/queue/embedded"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
@@ -114,11 +115,11 @@ func (s *state) empty(ctx context.Context) (bool, error) {
 func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink.Sink, error) {
 	o := file.Options{Bucket: run.Options.Params["bucket"], Created: run.Created}
 	if out := run.Options.Out; out != "" && out != "-" {
-		f, err := inventory.ParseFormat(run.Options.Format)
+		l, err := inventory.ParseLayout(run.Options.Format, run.Options.Params[s3crawl.ParamColumns])
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read options of run %s: %w", s.run, err)
 		}
-		o.Dir, o.Format = out, f
+		o.Dir, o.Layout = out, l
 	}
 	inner, err := file.Open(ctx, s.store, o)
 	if err != nil {

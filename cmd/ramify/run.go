@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/internal/store"
-	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
@@ -21,16 +20,18 @@ import (
 
 // runFlags are what run and demo have in common.
 type runFlags struct {
-	Run         string `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out         string `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
-	Format      string `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Concurrency int    `help:"Things done at a time." default:"64"`
-	MaxRPS      int    `name:"max-rps" help:"LIST requests a second at most, in this process; 0: no cap." placeholder:"N"`
-	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions    bool   `help:"List all versions of objects, and delete markers."`
-	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
-	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
-	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	Run         string   `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out         string   `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
+	Format      string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns     string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter      []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	Concurrency int      `help:"Things done at a time." default:"64"`
+	MaxRPS      int      `name:"max-rps" help:"LIST requests a second at most, in this process; 0: no cap." placeholder:"N"`
+	Node        string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions    bool     `help:"List all versions of objects, and delete markers."`
+	Inline      int      `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
+	Retries     int      `help:"Failures of a node before it is given up." default:"5"`
+	JSON        bool     `name:"json" help:"End with one JSON object on standard output."`
 }
 
 type runCmd struct {
@@ -75,48 +76,19 @@ func (c *runFlags) check(kind string) error {
 	case c.Versions && kind != s3crawl.Kind:
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
 	}
-	if c.Out == "" {
-		if c.Format != "" {
-			return usagef("--format is %q, but without --out there are no results to write", c.Format)
-		}
-		return nil
+	return c.checkResults(kind)
+}
+
+// filter is that of --filter, its ages counted from now; nil if there is none.
+func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
+	if len(c.Filter) > 0 && kind != s3crawl.Kind {
+		return nil, usagef("--filter is %q, but nodes of kind %s are no objects", c.Filter[0], kind)
 	}
-	crawl := kind == s3crawl.Kind
-	if c.Format == "" {
-		switch {
-		case !crawl:
-			c.Format = inventory.NDJSON.String()
-		case c.Out == "-":
-			c.Format = inventory.Keys.String()
-		default:
-			c.Format = inventory.CSV.String()
-		}
+	f, err := filter.Parse(c.Filter, now)
+	if bad := (*filter.Error)(nil); errors.As(err, &bad) {
+		return nil, usagef("--filter is %q, want %s", bad.Expr, bad.Want)
 	}
-	f, err := inventory.ParseFormat(c.Format)
-	if err != nil {
-		return usagef("--format is %q, want keys, csv, ndjson or parquet", c.Format)
-	}
-	// The formats of objects are written by what finds objects.
-	if !crawl && f != inventory.NDJSON {
-		return usagef("--format is %s, but what nodes of kind %s write is ndjson", c.Format, kind)
-	}
-	if c.Out == "-" {
-		if f == inventory.Parquet {
-			return usagef("--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -")
-		}
-		if c.JSON {
-			return usagef("--json and --out - both write to standard output; want one of them")
-		}
-		return nil
-	}
-	// A folder of that name would be made here, and nothing there.
-	if strings.Contains(c.Out, "://") {
-		return usagef("--out is %q, want a folder, or - for standard output", c.Out)
-	}
-	if c.Out, err = filepath.Abs(c.Out); err != nil {
-		return usagef("--out is %q: %w", c.Out, err)
-	}
-	return nil
+	return f, err
 }
 
 // begin makes the run, unless something would keep it from working, and works
@@ -126,8 +98,13 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
+	now := time.Now()
+	only, err := c.filter(tgt.root.Kind, now)
+	if err != nil {
+		return err
+	}
 	if c.Run == "" {
-		c.Run = seed.Name(time.Now())
+		c.Run = seed.Name(now)
 	} else if err := schema.CheckRunName(c.Run); err != nil {
 		return usagef("--run: %w", err)
 	}
@@ -147,10 +124,10 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	defer st.close()
-	params := c.params(tgt)
+	params := c.params(tgt, only)
 	maps.Copy(params, w.params)
 	r := ledger.Run{
-		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
+		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
 			Params: params,
@@ -173,8 +150,10 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 const paramMaxRPS = "max_rps"
 
 // params are the run's options for processors.
-func (c *runFlags) params(tgt target) map[string]string {
-	p := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket}
+func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
+	p := map[string]string{
+		s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, s3crawl.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
 	}

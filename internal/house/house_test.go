@@ -129,6 +129,11 @@ var (
 			fix: "inventory knows no other room: pass it what it needs",
 		},
 		{
+			name: "filter", in: []string{"./filter/..."}, tests: true,
+			deny: []string{"./..."}, allow: []string{"./filter/...", "./inventory"},
+			fix: "filter knows the rows of a listing, nothing else: pass it what it needs",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",
@@ -387,6 +392,8 @@ func TestRulesFire(t *testing.T) {
 		{"schema test", wrongImports, "schema/a_test.go", code(module + "/queue"), `"schema"`},
 		{"schematic", wrongImports, "schematic/a.go", code(module + "/queue"), ""},
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
+		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
+		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},

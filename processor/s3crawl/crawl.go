@@ -3,10 +3,12 @@ package s3crawl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/schema"
@@ -15,8 +17,10 @@ import (
 
 // The run's options that a crawl reads (processor.Node.Params).
 const (
-	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
-	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
+	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
+	ParamFilter  = "filter"       // of the objects, as filter.Decode reads it; none: all of them
+	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
 	// ParamVersions is "true" to list all versions and delete markers. Each is a
 	// row and counts as an object.
 	ParamVersions = "versions"
@@ -55,8 +59,10 @@ type job struct {
 	args
 	out    processor.Out
 	lister Lister
-	format inventory.Format // 0: none
-	depth  int              // of totals per prefix
+	layout inventory.Layout // of rows; the zero Layout: none
+	filter *filter.Filter
+	folder int // bytes of the root's prefix up to its last '/': filters see what is below
+	depth  int // of totals per prefix
 
 	versions bool
 }
@@ -80,10 +86,14 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	}
 	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth}
 	if name := n.Params[ParamFormat]; name != "" {
-		if j.format, err = inventory.ParseFormat(name); err != nil {
-			return job{}, err
+		if j.layout, err = inventory.ParseLayout(name, n.Params[ParamColumns]); err != nil {
+			return job{}, fmt.Errorf("read options: %w", err)
 		}
 	}
+	if j.filter, err = filter.Decode(n.Params[ParamFilter]); err != nil {
+		return job{}, fmt.Errorf("read options: %w", err)
+	}
+	j.folder = strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1
 	if text := n.Params[ParamDepth]; text != "" {
 		if j.depth, err = strconv.Atoi(text); err != nil || j.depth < 0 {
 			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
@@ -131,6 +141,15 @@ func (j *job) refuse(format string, a ...any) error {
 	return explain(Query{Bucket: j.Bucket, Prefix: j.Prefix}, badPage(format, a...))
 }
 
+// matching is those of the objects that the run is about; it takes the place of
+// objects.
+func (j *job) matching(objects []inventory.Object) []inventory.Object {
+	if j.filter == nil {
+		return objects
+	}
+	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !j.filter.Match(&o, j.folder) })
+}
+
 var blocks = sync.Pool{New: func() any { return new([]byte) }}
 
 // deliver counts objects and writes their rows. It writes also where there are
@@ -142,8 +161,8 @@ func (j *job) deliver(objects []inventory.Object) error {
 	var size int64
 	for i := range objects {
 		size += objects[i].Size
-		if j.format != 0 {
-			block, rows = j.format.Append(block, &objects[i]), rows+1
+		if j.layout != (inventory.Layout{}) {
+			block, rows = j.layout.Append(block, &objects[i]), rows+1
 		}
 	}
 	*buf = block
@@ -182,11 +201,14 @@ func (j *job) onePrefix(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := j.deliver(pg.Objects); err != nil {
+		// A prefix without objects of its own is known by those below it.
+		found = found || j.filter == nil && len(pg.Objects)+len(pg.Prefixes) > 0
+		matching := j.matching(pg.Objects)
+		if err := j.deliver(matching); err != nil {
 			return err
 		}
-		for i := range pg.Objects {
-			objects, size = objects+1, size+pg.Objects[i].Size
+		for i := range matching {
+			objects, size = objects+1, size+matching[i].Size
 		}
 		for _, p := range pg.Prefixes {
 			if p <= below {
@@ -198,7 +220,6 @@ func (j *job) onePrefix(ctx context.Context) error {
 			}
 		}
 		below = strings.Clone(below) // longer than the page
-		found = found || len(pg.Objects)+len(pg.Prefixes) > 0
 		more := pg.More
 		// Going on after a key would name the common prefix before it again.
 		q.Token, q.After, q.Mark = pg.Token, pg.After, pg.Mark
@@ -210,7 +231,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}
-	if found {
+	if found || objects > 0 {
 		t.add(j.Prefix, objects, size)
 	}
 	return j.account(&t)

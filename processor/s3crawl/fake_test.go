@@ -284,7 +284,7 @@ func (w *walk) run(ctx context.Context, c *Crawl, root processor.Child) error {
 		}
 		w.nodes++
 		w.objects, w.bytes = w.objects+a.objects, w.bytes+a.bytes
-		for o, err := range inventory.Keys.Read(strings.NewReader(string(a.rows))) {
+		for o, err := range inventory.Keys.Layout().Read(strings.NewReader(string(a.rows))) {
 			if err != nil {
 				return err
 			}

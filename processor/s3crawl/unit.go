@@ -246,6 +246,7 @@ func (u *unit) mayGoOn(key, until string) bool { return key < until || u.version
 
 // record writes what a page brought.
 func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
+	objects = u.matching(objects)
 	if err := u.deliver(objects); err != nil {
 		return err
 	}

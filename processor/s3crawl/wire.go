@@ -175,7 +175,7 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 // is an error, io.ErrUnexpectedEOF.
 func readBody(b []byte, answer *smithyhttp.Response) ([]byte, error) {
 	defer answer.Body.Close()
-	promised := answer.ContentLength // -1 or 0: not said
+	promised := answer.ContentLength                              // -1 or 0: not said
 	if want := int(min(promised, maxAnswer)) + 1; cap(b) < want { // one more, to read the end with the rest
 		b = make([]byte, 0, want)
 	}

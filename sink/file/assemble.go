@@ -34,7 +34,7 @@ func (s *Sink) assemble(ctx context.Context, spooled []dataFile) ([]dataFile, er
 	}
 	a := &assembly{sink: s, buf: make([]byte, 1<<20)}
 	var err error
-	if s.options.Format == inventory.Parquet {
+	if s.options.Layout.Format() == inventory.Parquet {
 		err = a.convert(ctx, spooled)
 	} else {
 		err = a.collect(ctx, spooled)
@@ -139,7 +139,7 @@ func (a *assembly) convert(ctx context.Context, spooled []dataFile) error {
 				if a.out, err = a.sink.createOutput(); err != nil {
 					return err
 				}
-				parquet = inventory.NewParquetWriter(a.out)
+				parquet = inventory.NewParquetWriter(a.out, a.sink.options.Layout.Columns())
 			}
 			if err := parquet.Write(o); err != nil {
 				return err
@@ -176,13 +176,13 @@ func (a *assembly) eachObject(ctx context.Context, id int64, each func(*inventor
 }
 
 func (a *assembly) decode(members io.Reader, each func(*inventory.Object) error) error {
-	format := a.sink.options.Format
-	rows, err := format.Unpack(bufio.NewReaderSize(members, 256<<10))
+	layout := a.sink.options.Layout
+	rows, err := layout.Unpack(bufio.NewReaderSize(members, 256<<10))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	for o, err := range format.Read(rows) {
+	for o, err := range layout.Read(rows) {
 		if err != nil {
 			return err
 		}

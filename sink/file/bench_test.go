@@ -18,7 +18,7 @@ func openBench(b *testing.B, f inventory.Format) *Sink {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := Open(b.Context(), st, Options{Dir: dir + "/out", Format: f})
+	s, err := Open(b.Context(), st, Options{Dir: dir + "/out", Layout: f.Layout()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func openBench(b *testing.B, f inventory.Format) *Sink {
 // row, durable.
 func BenchmarkLeafCommit(b *testing.B) {
 	s := openBench(b, inventory.CSV)
-	row := inventory.CSV.Append(nil, &inventory.Object{Bucket: "b", Key: "some/key/of/usual/length", LastModified: time.Unix(1, 0)})
+	row := inventory.CSV.Layout().Append(nil, &inventory.Object{Bucket: "b", Key: "some/key/of/usual/length", LastModified: time.Unix(1, 0)})
 	var n atomic.Int64
 	b.SetParallelism(64)
 	b.RunParallel(func(pb *testing.PB) {
@@ -83,7 +83,7 @@ func BenchmarkRun(b *testing.B) {
 					for g := range pages {
 						block = block[:0]
 						for r := range page {
-							block = f.Append(block, &inventory.Object{
+							block = f.Layout().Append(block, &inventory.Object{
 								Bucket: "a-bucket-of-usual-length", Key: fmt.Sprintf("usr/share/doc/libsomething-perl/examples/%d/%d/%d.html", u, g, r),
 								Size: int64(r) * 1000, LastModified: time.Unix(1_700_000_000+int64(r), 0),
 								ETag: "d41d8cd98f00b204e9800998ecf8427e", StorageClass: "STANDARD",

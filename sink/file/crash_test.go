@@ -70,7 +70,7 @@ func TestFinishAfterCrashAtEveryStep(t *testing.T) {
 		{"converted", inventory.Parquet, 0, "\"b\",\"key-%d\",\"1\",\"\",\"\",\"\"\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			options := Options{Format: c.format, PartSize: c.part, Bucket: "b", Created: time.UnixMilli(1)}
+			options := Options{Layout: c.format.Layout(), PartSize: c.part, Bucket: "b", Created: time.UnixMilli(1)}
 			home := filepath.Join(t.TempDir(), "home")
 			s := openIn(t, home, options)
 			var kept []int
@@ -111,7 +111,7 @@ func TestFinishAfterCrashAtEveryStep(t *testing.T) {
 // What a Finish was told that did not come to its end does not count.
 func TestFinishForgetsWhatAnEarlierOneMarked(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
-	s := openIn(t, home, Options{Format: inventory.Keys})
+	s := openIn(t, home, Options{Layout: inventory.Keys.Layout()})
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	require.NoError(t, commitRow(t, s, 2, "two, longer\n"))
 	s.step = func(name string) {
@@ -121,7 +121,7 @@ func TestFinishForgetsWhatAnEarlierOneMarked(t *testing.T) {
 	}
 	_, err := s.Finish(t.Context(), leaves(1, 2))
 	require.NoError(t, err)
-	sum, err := openIn(t, home+"-marked", Options{Format: inventory.Keys}).Finish(t.Context(), leaves(1))
+	sum, err := openIn(t, home+"-marked", Options{Layout: inventory.Keys.Layout()}).Finish(t.Context(), leaves(1))
 	require.NoError(t, err)
 	assert.EqualValues(t, len("one\n"), sum.Bytes)
 }
@@ -194,7 +194,7 @@ func breakable(s *Sink) *[]*broken {
 }
 
 func TestFullDiskIsNotTransientAndLeavesNoTrace(t *testing.T) {
-	s := openIn(t, t.TempDir(), Options{Format: inventory.Keys})
+	s := openIn(t, t.TempDir(), Options{Layout: inventory.Keys.Layout()})
 	made := breakable(s)
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	disk := (*made)[0]
@@ -217,7 +217,7 @@ func TestFullDiskIsNotTransientAndLeavesNoTrace(t *testing.T) {
 }
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
-	s := openIn(t, t.TempDir(), Options{Format: inventory.Keys})
+	s := openIn(t, t.TempDir(), Options{Layout: inventory.Keys.Layout()})
 	create := s.spool.create
 	s.spool.create = func(context.Context, int64) (medium, error) { return nil, syscall.EROFS }
 	require.ErrorIs(t, commitRow(t, s, 1, "one\n"), sink.ErrFull)
@@ -228,7 +228,7 @@ func TestFolderThatCannotBeWritten(t *testing.T) {
 // After a failed fsync nothing that was not durable before can be committed,
 // whatever the next fsync says; what comes later goes to a new file.
 func TestFailedSync(t *testing.T) {
-	s := openIn(t, t.TempDir(), Options{Format: inventory.Keys})
+	s := openIn(t, t.TempDir(), Options{Layout: inventory.Keys.Layout()})
 	made := breakable(s)
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	p, err := s.Open(t.Context(), sink.Attempt{PID: pid(2)})
@@ -250,7 +250,7 @@ func TestFailedSync(t *testing.T) {
 
 // Commits that come while one fsync runs share the next.
 func TestCommitsShareSyncs(t *testing.T) {
-	s := openIn(t, t.TempDir(), Options{Format: inventory.Keys})
+	s := openIn(t, t.TempDir(), Options{Layout: inventory.Keys.Layout()})
 	made := breakable(s)
 	require.NoError(t, commitRow(t, s, 0, "first\n"))
 	disk := (*made)[0]
@@ -277,7 +277,7 @@ func TestCommitsShareSyncs(t *testing.T) {
 // An attempt that was under way when the run was finished cannot put its rows
 // into what is done.
 func TestAttemptOvertakenByFinish(t *testing.T) {
-	s := openIn(t, t.TempDir(), Options{Format: inventory.Keys})
+	s := openIn(t, t.TempDir(), Options{Layout: inventory.Keys.Layout()})
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	stale, err := s.Open(t.Context(), sink.Attempt{PID: pid(2)})
 	require.NoError(t, err)
@@ -294,7 +294,7 @@ func TestAttemptOvertakenByFinish(t *testing.T) {
 
 func TestSpoolThatWasDamaged(t *testing.T) {
 	home := t.TempDir()
-	s := openIn(t, home, Options{Format: inventory.Keys})
+	s := openIn(t, home, Options{Layout: inventory.Keys.Layout()})
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	require.NoError(t, trim(s.spoolPath(1), 2))
 	_, err := s.Finish(t.Context(), leaves(1))

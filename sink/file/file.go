@@ -28,7 +28,7 @@ import (
 // Options say where the results of a run go and in what form.
 type Options struct {
 	Dir     string           // the folder; "" keeps no rows, only the other streams
-	Format  inventory.Format // of the rows
+	Layout  inventory.Layout // of the rows
 	Bucket  string           // sourceBucket of the manifest
 	Created time.Time        // of the manifest: when the run began
 
@@ -71,7 +71,7 @@ func Open(ctx context.Context, s *store.Store, o Options) (*Sink, error) {
 }
 
 func (s *Sink) open(ctx context.Context) error {
-	state, err := loadState(ctx, s.store, s.options.Format)
+	state, err := loadState(ctx, s.store, s.options.Layout)
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,10 @@ func TestContract(t *testing.T) {
 			sinktest.Run(t, sinktest.Subject{
 				Name: "*file.Sink",
 				Open: func(t *testing.T, home string) sink.Sink {
-					return open(t, home, file.Options{Format: c.format, PartSize: c.size})
+					return open(t, home, file.Options{Layout: c.format.Layout(), PartSize: c.size})
 				},
 				Row: func(text string) []byte {
-					return c.format.Append(nil, &inventory.Object{Bucket: "b", Key: text})
+					return c.format.Layout().Append(nil, &inventory.Object{Bucket: "b", Key: text})
 				},
 				Rows:       rowsOf(c.format),
 				SmallUnits: c.small,
@@ -115,7 +115,7 @@ func objectsOf(t *testing.T, format inventory.Format, data []byte) (objects []in
 		r, err := format.Unpack(bytes.NewReader(data))
 		require.NoError(t, err)
 		defer r.Close()
-		rows = format.Read(r)
+		rows = format.Layout().Read(r)
 	}
 	for o, err := range rows {
 		require.NoError(t, err)
@@ -163,7 +163,7 @@ func unit(n int) schema.PID { return schema.PIDOf("r", schema.Place{Slot: n}) }
 
 func TestFolderAfterFinish(t *testing.T) {
 	home := t.TempDir()
-	s := open(t, home, file.Options{Format: inventory.CSV})
+	s := open(t, home, file.Options{Layout: inventory.CSV.Layout()})
 	commit(t, begin(t, s, 1, 1, `"b","k","1","","",""`))
 	assert.NoFileExists(t, filepath.Join(home, "out", "manifest.json"))
 	assert.NoDirExists(t, filepath.Join(home, "out", "data"), "what is not finished does not look like a result")
@@ -217,7 +217,7 @@ func md5Of(t *testing.T, path string) string {
 
 func TestRunWithoutRowsHasAManifestWithoutFiles(t *testing.T) {
 	home := t.TempDir()
-	s := open(t, home, file.Options{Format: inventory.NDJSON})
+	s := open(t, home, file.Options{Layout: inventory.NDJSON.Layout()})
 	commit(t, begin(t, s, 1, 1))
 	sum := finish(t, s, 1)
 	assert.Zero(t, sum.Files)
@@ -229,7 +229,7 @@ func TestWithoutFolderOnlyStreamsAreKept(t *testing.T) {
 	st, err := store.Open(filepath.Join(t.TempDir(), "run.db"), store.Options{})
 	require.NoError(t, err)
 	defer st.Close()
-	s, err := file.Open(t.Context(), st, file.Options{Format: inventory.Keys})
+	s, err := file.Open(t.Context(), st, file.Options{Layout: inventory.Keys.Layout()})
 	require.NoError(t, err)
 	defer s.Close()
 	p := begin(t, s, 1, 1, "dropped")
@@ -250,14 +250,14 @@ func TestWithoutFolderOnlyStreamsAreKept(t *testing.T) {
 
 func TestFoldersThatAreRefused(t *testing.T) {
 	home := t.TempDir()
-	s := open(t, home, file.Options{Format: inventory.Keys})
+	s := open(t, home, file.Options{Layout: inventory.Keys.Layout()})
 	commit(t, begin(t, s, 1, 1, "a"))
 	out := filepath.Join(home, "out")
 	tryOpen := func(state, dir string, f inventory.Format) error {
 		st, err := store.Open(filepath.Join(home, state), store.Options{})
 		require.NoError(t, err)
 		defer st.Close()
-		again, err := file.Open(t.Context(), st, file.Options{Dir: dir, Format: f})
+		again, err := file.Open(t.Context(), st, file.Options{Dir: dir, Layout: f.Layout()})
 		if err == nil {
 			require.NoError(t, again.Close())
 		}
@@ -284,7 +284,7 @@ func TestFoldersThatAreRefused(t *testing.T) {
 func TestLargeFilesAreNotCopied(t *testing.T) {
 	home := t.TempDir()
 	const size = 1 << 20
-	s := open(t, home, file.Options{Format: inventory.Keys, PartSize: size})
+	s := open(t, home, file.Options{Layout: inventory.Keys.Layout(), PartSize: size})
 	line := string(bytes.Repeat([]byte("x"), 99))
 	block := bytes.Repeat([]byte(line+"\n"), size/100/8)
 	var units []int
@@ -317,7 +317,7 @@ func TestLargeFilesAreNotCopied(t *testing.T) {
 // are read in their order by who follows the manifest.
 func TestOrderThroughCopiedAndTakenFiles(t *testing.T) {
 	home := t.TempDir()
-	s := open(t, home, file.Options{Format: inventory.Keys, PartSize: 1 << 20})
+	s := open(t, home, file.Options{Layout: inventory.Keys.Layout(), PartSize: 1 << 20})
 	long := begin(t, s, 1, 1)
 	filler := bytes.Repeat([]byte("-"), 200_000-8)
 	var want []string
@@ -339,7 +339,7 @@ func TestOrderThroughCopiedAndTakenFiles(t *testing.T) {
 
 func TestManyLosersAreLeftOut(t *testing.T) {
 	home := t.TempDir()
-	s := open(t, home, file.Options{Format: inventory.CSV})
+	s := open(t, home, file.Options{Layout: inventory.CSV.Layout()})
 	var units []int
 	var want []string
 	for n := range 300 {

@@ -181,7 +181,7 @@ func (s *Sink) publish(ctx context.Context) (sink.Summary, error) {
 	if err != nil {
 		return sink.Summary{}, err
 	}
-	manifest := inventory.NewManifest(s.options.Format, s.options.Bucket, "file://"+filepath.ToSlash(s.dir), s.options.Created)
+	manifest := inventory.NewManifest(s.options.Layout, s.options.Bucket, "file://"+filepath.ToSlash(s.dir), s.options.Created)
 	summary := sink.Summary{Location: filepath.Join(s.dir, inventory.ManifestName), Files: len(files)}
 	for _, f := range files {
 		if err := s.place(f); err != nil {

@@ -28,7 +28,7 @@ func (s *Sink) spoolPath(id int64) string  { return filepath.Join(s.spoolDir(), 
 func (s *Sink) dataPath(part int64) string { return filepath.Join(s.dir, dataName, s.dataName(part)) }
 
 func (s *Sink) dataName(part int64) string {
-	return fmt.Sprintf("part-%05d%s", part, s.options.Format.Ext())
+	return fmt.Sprintf("part-%05d%s", part, s.options.Layout.Format().Ext())
 }
 
 // claim makes the folder the owner's, unless it is somebody else's or holds

@@ -86,7 +86,7 @@ func (p *part) write(ctx context.Context, stream string, block []byte, rows int6
 	// Large blocks of one attempt are compressed side by side.
 	p.mu.Unlock()
 	member := memberPool.Get().(*[]byte)
-	*member = p.sink.options.Format.Pack((*member)[:0], block)
+	*member = p.sink.options.Layout.Pack((*member)[:0], block)
 	p.mu.Lock()
 	err := p.append(ctx, *member, rows)
 	memberPool.Put(member)
@@ -101,7 +101,7 @@ func (p *part) flush(ctx context.Context) error {
 		return p.err
 	}
 	member := memberPool.Get().(*[]byte)
-	*member = p.sink.options.Format.Pack((*member)[:0], p.rows)
+	*member = p.sink.options.Layout.Pack((*member)[:0], p.rows)
 	err := p.append(ctx, *member, p.n)
 	memberPool.Put(member)
 	p.rows, p.n = p.rows[:0], 0

@@ -19,7 +19,7 @@ var tables = []string{
 	`CREATE TABLE IF NOT EXISTS sink_state (
 		one        INTEGER PRIMARY KEY CHECK (one = 1),
 		owner      TEXT NOT NULL,
-		format     TEXT NOT NULL,
+		format     TEXT NOT NULL, -- its layout by name
 		generation INTEGER NOT NULL, -- how often Finish was begun
 		next_file  INTEGER NOT NULL
 	)`,
@@ -66,7 +66,7 @@ type state struct {
 }
 
 // loadState reads the sink's state, making it if there is none.
-func loadState(ctx context.Context, s *store.Store, f inventory.Format) (st state, err error) {
+func loadState(ctx context.Context, s *store.Store, l inventory.Layout) (st state, err error) {
 	var format string
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		for _, sql := range tables {
@@ -74,15 +74,15 @@ func loadState(ctx context.Context, s *store.Store, f inventory.Format) (st stat
 				return err
 			}
 		}
-		if _, err := tx.Exec("INSERT OR IGNORE INTO sink_state VALUES (1, ?, ?, 0, 1)", rand.Text(), f.String()); err != nil {
+		if _, err := tx.Exec("INSERT OR IGNORE INTO sink_state VALUES (1, ?, ?, 0, 1)", rand.Text(), l.String()); err != nil {
 			return err
 		}
 		_, err := tx.Get([]any{&st.owner, &format, &st.generation, &st.nextFile},
 			"SELECT owner, format, generation, next_file FROM sink_state")
 		return err
 	})
-	if err == nil && format != f.String() {
-		err = fmt.Errorf("the run writes %s, not %s: go on with the format it has", format, f)
+	if err == nil && format != l.String() {
+		err = fmt.Errorf("the run writes %s, not %s: go on with what it has", format, l)
 	}
 	return st, err
 }

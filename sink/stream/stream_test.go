@@ -34,7 +34,7 @@ func TestContract(t *testing.T) {
 		Open: func(t *testing.T, home string) sink.Sink {
 			st, err := store.Open(filepath.Join(home, "run.db"), store.Options{})
 			require.NoError(t, err)
-			inner, err := file.Open(t.Context(), st, file.Options{Format: inventory.Keys})
+			inner, err := file.Open(t.Context(), st, file.Options{Layout: inventory.Keys.Layout()})
 			require.NoError(t, err)
 			s := stream.New(&given, inner)
 			t.Cleanup(func() {

@@ -1,0 +1,130 @@
+package inventory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// column is one thing that a listing says of an object.
+type column uint8
+
+const (
+	bucketColumn column = iota
+	keyColumn
+	versionColumn
+	latestColumn
+	markerColumn
+	sizeColumn
+	modifiedColumn
+	etagColumn
+	classColumn
+	multipartColumn // derived from the ETag when it is written; not read
+	unknownColumn   // of others' listings: passed over
+)
+
+// names are those of S3 Inventory, in CSV and in Parquet. NDJSON and people take
+// those of CSV in lower case.
+var names = [unknownColumn]struct{ csv, parquet, parquetType string }{
+	bucketColumn:    {"Bucket", "bucket", "required binary bucket (STRING);"},
+	keyColumn:       {"Key", "key", "required binary key (STRING);"},
+	versionColumn:   {"VersionId", "version_id", "optional binary version_id (STRING);"},
+	latestColumn:    {"IsLatest", "is_latest", "optional boolean is_latest;"},
+	markerColumn:    {"IsDeleteMarker", "is_delete_marker", "optional boolean is_delete_marker;"},
+	sizeColumn:      {"Size", "size", "optional int64 size;"},
+	modifiedColumn:  {"LastModifiedDate", "last_modified_date", "optional int64 last_modified_date (TIMESTAMP(MILLIS,true));"},
+	etagColumn:      {"ETag", "e_tag", "optional binary e_tag (STRING);"},
+	classColumn:     {"StorageClass", "storage_class", "optional binary storage_class (STRING);"},
+	multipartColumn: {"IsMultipartUploaded", "is_multipart_uploaded", "optional boolean is_multipart_uploaded;"},
+}
+
+// lower are the names as people write them.
+var lower = func() (l [unknownColumn]string) {
+	for c := range unknownColumn {
+		l[c] = strings.ToLower(names[c].csv)
+	}
+	return l
+}()
+
+// findColumn finds a column by its name in any format, in any case.
+func findColumn(name string) column {
+	name = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(name), "_", ""))
+	for c, known := range lower {
+		if known == name {
+			return column(c)
+		}
+	}
+	return unknownColumn
+}
+
+// Columns are what a listing says of each object, in order. Two are equal if
+// they are the same columns in the same order; the zero Columns are none.
+type Columns struct {
+	list string // a byte a column
+}
+
+// The columns of a listing for which nobody has chosen any.
+var (
+	CurrentColumns = columnsOf(bucketColumn, keyColumn, sizeColumn, modifiedColumn, etagColumn, classColumn)
+	VersionColumns = columnsOf(bucketColumn, keyColumn, versionColumn, latestColumn, markerColumn,
+		sizeColumn, modifiedColumn, etagColumn, classColumn)
+)
+
+func columnsOf(list ...column) Columns {
+	b := make([]byte, len(list))
+	for i, c := range list {
+		b[i] = byte(c)
+	}
+	return Columns{string(b)}
+}
+
+// ParseColumns reads the names of columns, in any case and with commas between
+// them: bucket, key, versionid, islatest, isdeletemarker, size,
+// lastmodifieddate, etag, storageclass, ismultipartuploaded.
+func ParseColumns(text string) (Columns, error) {
+	var list []column
+	for name := range strings.SplitSeq(text, ",") {
+		c := findColumn(name)
+		if c == unknownColumn {
+			return Columns{}, fmt.Errorf("parse columns %q: %q is none of %s", text, strings.TrimSpace(name), strings.Join(lower[:], ", "))
+		}
+		if columnsOf(list...).has(c) {
+			return Columns{}, fmt.Errorf("parse columns %q: %s stands there twice", text, lower[c])
+		}
+		list = append(list, c)
+	}
+	return columnsOf(list...), nil
+}
+
+// ColumnNames are the names that ParseColumns knows.
+func ColumnNames() []string { return slices.Clone(lower[:]) }
+
+// String is what ParseColumns reads.
+func (c Columns) String() string { return c.join(",", func(c column) string { return lower[c] }) }
+
+// Has reports whether a column is among them, by its name in any case.
+func (c Columns) Has(name string) bool {
+	found := findColumn(name)
+	return found != unknownColumn && c.has(found)
+}
+
+func (c Columns) has(one column) bool { return strings.IndexByte(c.list, byte(one)) >= 0 }
+
+// with is the columns and one more, unless it is among them.
+func (c Columns) with(one column) Columns {
+	if c.has(one) {
+		return c
+	}
+	return Columns{c.list + string([]byte{byte(one)})}
+}
+
+func (c Columns) join(between string, name func(column) string) string {
+	var b strings.Builder
+	for i := range len(c.list) {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(name(column(c.list[i])))
+	}
+	return b.String()
+}
