@@ -3,6 +3,7 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -92,7 +93,7 @@ func strangeRows(t *testing.T, dir string) (rows map[string]strangeRow, stderr s
 	for {
 		var r strangeRow
 		err := dec.Decode(&r)
-		if err == io.EOF { //nolint:errorlint // Decode returns it bare
+		if errors.Is(err, io.EOF) {
 			return rows, stderr
 		}
 		if err != nil {

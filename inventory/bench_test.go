@@ -28,11 +28,12 @@ func BenchmarkAppend(b *testing.B) {
 	for _, f := range all {
 		b.Run(f.String(), func(b *testing.B) {
 			var block []byte
+			l := f.Layout()
 			for i := 0; b.Loop(); i++ {
 				if i%len(objects) == 0 {
 					block = block[:0]
 				}
-				block = f.Layout().Append(block, &objects[i%len(objects)])
+				block = l.Append(block, &objects[i%len(objects)])
 			}
 		})
 	}

@@ -8,10 +8,11 @@ import (
 // appendCSV appends a row, every field in quotes (RFC 4180).
 func appendCSV(b []byte, columns Columns, o *Object) []byte {
 	for i := range len(columns.list) {
-		if i > 0 {
-			b = append(b, ',')
+		if i == 0 {
+			b = append(b, '"')
+		} else {
+			b = append(b, `","`...)
 		}
-		b = append(b, '"')
 		switch column(columns.list[i]) {
 		case bucketColumn:
 			b = appendDoubled(b, o.Bucket)
@@ -40,9 +41,8 @@ func appendCSV(b []byte, columns Columns, o *Object) []byte {
 				b = strconv.AppendBool(b, multipart(o.ETag))
 			}
 		}
-		b = append(b, '"')
 	}
-	return append(b, '\n')
+	return append(b, '"', '\n')
 }
 
 // appendDoubled appends a text, its quotes doubled.

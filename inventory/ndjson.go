@@ -10,10 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// members are what comes before the value of each column: its name as JSON.
+// members are what comes before the value of each column: its name as JSON,
+// after the value of another one.
 var members = func() (m [unknownColumn]string) {
 	for c, name := range lower {
-		m[c] = strconv.Quote(name) + ":"
+		m[c] = "," + strconv.Quote(name) + ":"
 	}
 	return m
 }()
@@ -22,11 +23,11 @@ func appendNDJSON(b []byte, columns Columns, o *Object) []byte {
 	for i := range len(columns.list) {
 		c := column(columns.list[i])
 		if i == 0 {
-			b = append(b, '{')
+			b = append(append(b, '{'), members[c][1:]...)
 		} else {
-			b = append(b, ',')
+			b = append(b, members[c]...)
 		}
-		b = appendValue(append(b, members[c]...), c, o)
+		b = appendValue(b, c, o)
 	}
 	return append(b, '}', '\n')
 }

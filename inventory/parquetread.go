@@ -16,14 +16,21 @@ import (
 // dates in any unit. Others are not read. It ends with the first error.
 func ReadParquet(r io.ReaderAt, size int64) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		file, err := parquet.OpenFile(r, size)
-		if err == nil {
-			_, err = readParquet(file, yield)
-		}
-		if err != nil {
+		if _, err := readParquet(r, size, yield); err != nil {
 			yield(Object{}, fmt.Errorf("read parquet: %w", err))
 		}
 	}
+}
+
+// guarded makes an error of a panic: the library trusts what a file says of
+// itself.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the file is damaged: %v", p)
+		}
+	}()
+	return read()
 }
 
 // leaf is a column of a file that is read.
@@ -32,17 +39,34 @@ type leaf struct {
 	unit   time.Duration // of a date
 }
 
-func readParquet(file *parquet.File, yield func(Object, error) bool) (more bool, err error) {
-	schema, leaves, err := wanted(file)
+func readParquet(r io.ReaderAt, size int64, yield func(Object, error) bool) (more bool, err error) {
+	var (
+		groups []parquet.RowGroup
+		leaves []leaf
+	)
+	err = guarded(func() error {
+		file, err := parquet.OpenFile(r, size)
+		if err != nil {
+			return err
+		}
+		var schema *parquet.Schema
+		if schema, leaves, err = wanted(file); err != nil {
+			return err
+		}
+		only, err := parquet.Convert(schema, file.Schema())
+		if err != nil {
+			return err
+		}
+		for _, group := range file.RowGroups() {
+			groups = append(groups, parquet.ConvertRowGroup(group, only))
+		}
+		return nil
+	})
 	if err != nil {
 		return false, err
 	}
-	only, err := parquet.Convert(schema, file.Schema())
-	if err != nil {
-		return false, err
-	}
-	for _, group := range file.RowGroups() {
-		if more, err = readGroup(parquet.ConvertRowGroup(group, only), leaves, yield); err != nil || !more {
+	for _, group := range groups {
+		if more, err = readGroup(group, leaves, yield); err != nil || !more {
 			return more, err
 		}
 	}
@@ -113,16 +137,26 @@ func unitOf(t parquet.Type) time.Duration {
 }
 
 func readGroup(group parquet.RowGroup, leaves []leaf, yield func(Object, error) bool) (more bool, err error) {
-	rows := group.Rows()
-	defer func() { _ = rows.Close() }() // only read from
-	batch := make([]parquet.Row, parquetBatch)
+	var rows parquet.Rows
+	if err := guarded(func() error { rows = group.Rows(); return nil }); err != nil {
+		return false, err
+	}
+	defer func() { _ = guarded(rows.Close) }() // only read from
+	objects, batch := make([]Object, 0, parquetBatch), make([]parquet.Row, parquetBatch)
 	for {
-		n, err := rows.ReadRows(batch)
-		for _, row := range batch[:n] {
-			var o Object
-			for _, v := range row {
-				leaves[v.Column()].set(&o, v)
+		objects = objects[:0]
+		err := guarded(func() error {
+			n, err := rows.ReadRows(batch)
+			for _, row := range batch[:n] {
+				var o Object
+				for _, v := range row {
+					leaves[v.Column()].set(&o, v)
+				}
+				objects = append(objects, o)
 			}
+			return err
+		})
+		for _, o := range objects {
 			if !yield(o, nil) {
 				return false, nil
 			}

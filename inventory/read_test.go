@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"bytes"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -124,6 +125,28 @@ func TestReadParquetRefuses(t *testing.T) {
 	assert.EqualError(t, read(parquetOf(t, struct {
 		Key []string `parquet:"key"`
 	}{[]string{"k"}})), "read parquet: column key: want one value a row")
+}
+
+// A damaged file gives rows or an error, and never a panic.
+func TestReadParquetThatIsDamaged(t *testing.T) {
+	var file bytes.Buffer
+	w := inventory.NewParquetWriter(&file, inventory.VersionColumns)
+	for range 500 {
+		require.NoError(t, w.Write(&version))
+	}
+	require.NoError(t, w.Close())
+	for seed := range uint64(300) { // always the same: what the library makes room for is bounded by what it has seen
+		r := rand.New(rand.NewPCG(seed, 0))
+		damaged := bytes.Clone(file.Bytes())
+		for range 1 + seed%3 {
+			damaged[r.IntN(len(damaged))] = byte(r.Uint32())
+		}
+		for _, err := range inventory.ReadParquet(bytes.NewReader(damaged), int64(len(damaged))) {
+			if err != nil {
+				assert.ErrorContains(t, err, "read parquet: ")
+			}
+		}
+	}
 }
 
 // A consumer that has enough stops the reading, in every format.
