@@ -129,6 +129,11 @@ var (
 			fix: "inventory knows no other room: pass it what it needs",
 		},
 		{
+			name: "totals", in: []string{"./totals/..."},
+			deny: []string{"./..."}, allow: []string{"./totals/...", "./inventory"},
+			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",
@@ -387,6 +392,8 @@ func TestRulesFire(t *testing.T) {
 		{"schema test", wrongImports, "schema/a_test.go", code(module + "/queue"), `"schema"`},
 		{"schematic", wrongImports, "schematic/a.go", code(module + "/queue"), ""},
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
+		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
+		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},
