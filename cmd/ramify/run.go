@@ -14,6 +14,7 @@ import (
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/totals"
 )
 
 // runFlags are what run and demo have in common.
@@ -25,7 +26,9 @@ type runFlags struct {
 	Node        string `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Inline      int    `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
 	Retries     int    `help:"Failures of a node before it is given up." default:"5"`
+	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	view
 }
 
 type runCmd struct {
@@ -63,6 +66,9 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
 		return usagef("--node is %q, want range or prefix", c.Node)
+	}
+	if err := c.checkByPrefix(kind); err != nil {
+		return err
 	}
 	if c.Out == "" {
 		if c.Format != "" {
@@ -104,6 +110,30 @@ func (c *runFlags) check(kind string) error {
 	return nil
 }
 
+func (c *runFlags) checkByPrefix(kind string) error {
+	switch {
+	case c.ByPrefix == "" && (c.Sort != "" || c.Top != 0):
+		return usagef("--sort and --top are for the table of --by-prefix, which is not given")
+	case c.ByPrefix == "":
+		return nil
+	case kind != s3crawl.Kind:
+		return usagef("--by-prefix is %q, but nodes of kind %s have no prefixes", c.ByPrefix, kind)
+	}
+	if _, err := totals.ParseDepth(c.ByPrefix); err != nil {
+		return usagef("--by-prefix: %w", err)
+	}
+	return c.view.check()
+}
+
+// params are the run's options for processors and for its end.
+func (c *runFlags) params(bucket string) map[string]string {
+	p := map[string]string{s3crawl.ParamFormat: c.Format, "bucket": bucket}
+	if c.ByPrefix != "" {
+		p[s3crawl.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
+	}
+	return p
+}
+
 // begin makes the run, unless something would keep it from working, and works
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
@@ -136,7 +166,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: map[string]string{s3crawl.ParamFormat: c.Format, "bucket": tgt.bucket},
+			Params: c.params(tgt.bucket),
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.

@@ -3,24 +3,26 @@ package s3crawl
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
-	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/totals"
 )
 
 // The run's options that a crawl reads (processor.Node.Params).
 const (
 	ParamFormat = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
-	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	ParamDepth  = "prefix_depth" // levels of prefixes below the root's that get totals, as totals.ParseDepth reads it
 )
 
 const (
-	defaultDepth = 2
-	maxModels    = 4 // of bucket and prefix, kept between units
+	// DefaultDepth is the depth of totals where none is given: what the report of
+	// a run shows.
+	DefaultDepth = 2
+
+	maxModels = 4 // of bucket and prefix, kept between units
 )
 
 // Options are what a crawl needs.
@@ -72,15 +74,15 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth}
+	j := job{args: a, out: out, lister: c.lister, depth: DefaultDepth}
 	if name := n.Params[ParamFormat]; name != "" {
 		if j.format, err = inventory.ParseFormat(name); err != nil {
 			return job{}, err
 		}
 	}
 	if text := n.Params[ParamDepth]; text != "" {
-		if j.depth, err = strconv.Atoi(text); err != nil || j.depth < 0 {
-			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
+		if j.depth, err = totals.ParseDepth(text); err != nil {
+			return job{}, fmt.Errorf("read options: %s: %w", ParamDepth, err)
 		}
 	}
 	return j, nil
@@ -144,12 +146,9 @@ func (j *job) deliver(objects []inventory.Object) error {
 }
 
 // account writes what a tally holds.
-func (j *job) account(t *tally) error {
-	block := t.take()
-	if block == nil {
-		return nil
-	}
-	if err := j.out.Write(sink.Prefixes, block, 1); err != nil {
+func (j *job) account(t *totals.Tally) error {
+	err := t.Take(func(block []byte) error { return j.out.Write(sink.Prefixes, block, 1) })
+	if err != nil {
 		return fmt.Errorf("write totals: %w", err)
 	}
 	return nil
@@ -159,13 +158,11 @@ func (j *job) account(t *tally) error {
 // are children. One node is one listing: it is never handed on half done.
 func (j *job) onePrefix(ctx context.Context) error {
 	var (
-		t       = tally{base: *j.Base, depth: j.depth}
-		token   string
-		last    string
-		objects int64
-		size    int64
-		below   string // the last prefix revealed
-		found   bool
+		sums  totals.Sums // of what is directly below
+		token string
+		last  string
+		below string // the last prefix revealed
+		found bool
 	)
 	for {
 		pg, err := j.page(ctx, last, token, "/")
@@ -176,7 +173,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return err
 		}
 		for i := range pg.objects {
-			objects, size = objects+1, size+pg.objects[i].Size
+			sums.Add(&pg.objects[i])
 			last = pg.objects[i].Key
 		}
 		for _, p := range pg.prefixes {
@@ -197,8 +194,9 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}
+	t := totals.NewTally(*j.Base, j.depth)
 	if found {
-		t.add(j.Prefix, objects, size)
+		t.AddNode(j.Prefix, &sums)
 	}
-	return j.account(&t)
+	return j.account(t)
 }
