@@ -64,7 +64,7 @@ build: ## Build bin/ramify, static
 vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	go run $(GOVULNCHECK) $(if $(GOVULNDB),-db=$(GOVULNDB)) $(PKG) >"$$log" 2>&1; code=$$?; \
-	if why=$$(grep -m1 'fetching vulnerabilities' "$$log"); then \
+	if why=$$(grep -m1 -e 'fetching vulnerabilities' -e 'creating client' "$$log"); then \
 		echo "make vuln: NOT CHECKED, the vulnerability database cannot be reached (for a mirror, GOVULNDB=url): $$why" >&2; exit 75; \
 	fi; \
 	cat "$$log"; exit $$code

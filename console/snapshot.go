@@ -59,6 +59,8 @@ type Snapshot struct {
 	InFlight int     // slots of theirs in use
 	Slots    int     // slots of theirs
 	Seconds  float64 // that somebody worked on the run; the time between an interruption and its resumption is not counted
+
+	age time.Duration // of the run, whoever worked on it
 }
 
 // Take makes a snapshot of a run's record, all its workers and the time.
@@ -66,6 +68,7 @@ func Take(run ledger.Run, workers []ledger.Worker, now time.Time) Snapshot {
 	s := Snapshot{
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
 		State: stateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
+		age: now.Sub(run.Created),
 	}
 	end := now
 	if run.State.Over() && !run.Finished.IsZero() {

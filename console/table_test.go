@@ -14,6 +14,9 @@ func TestStatus(t *testing.T) {
 	r.Target = "s3://bucket/\x1b[2Jphotos/\n"
 	alive := Take(r, []ledger.Worker{aWorker()}, noon)
 	dead := Take(r, []ledger.Worker{aWorker()}, noon.Add(time.Hour))
+	if h := hints(Take(r, nil, r.Created.Add(time.Second)), ""); len(h) > 0 {
+		t.Errorf("of a run that has just begun: %q", h)
+	}
 	r.Paused, r.Epoch = true, 1
 	paused := Take(r, nil, noon)
 	paused.Failures = 1

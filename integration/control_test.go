@@ -3,10 +3,14 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/ledger"
+	ledgerdb "github.com/ramify/ramify/ledger/embedded"
 	"github.com/ramify/ramify/s3serve"
 	"github.com/ramify/ramify/s3serve/sample"
 )
@@ -289,4 +293,39 @@ func syntheticRows(t *testing.T, dir string, objects, bytes int64) (ids []string
 		}
 	}
 	return ids
+}
+
+// Paused while its last node was under way, a run ends all the same. That it was
+// paused must not stand in the way of what comes after.
+func TestPausedAtItsEnd(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	target := `{"kind":"synthetic","id":"0","args":{"poison":1,"heal":1}}`
+	u.run(t, "run", target, "--run", "r", "--retries", "0").requireCode(t, 3)
+	pauseLate(t, filepath.Join(u.state(), "r.db"))
+	u.run(t, "resume", "r").requireCode(t, 3) // makes the results again
+	r := u.run(t, "redrive", "r", "--json")
+	r.requireCode(t, 0)
+	if sum := parseSummary(t, strings.Replace(r.stdout, `"prefixes":null`, `"prefixes":0`, 1)); sum.State != "finished" || sum.Nodes != 1 {
+		t.Errorf("got %+v", sum)
+	}
+}
+
+// pauseLate leaves the record of a run that failed as a pause does that came
+// before its end.
+func pauseLate(t *testing.T, path string) {
+	t.Helper()
+	s, err := store.Open(path, store.Options{MustExist: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := ledgerdb.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes := true
+	if _, err := l.Amend(t.Context(), "r", ledger.Change{From: ledger.Failed, Paused: &yes}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -173,6 +173,8 @@ func TestStateFolder(t *testing.T) {
 	s := serve(t, sampleListing(t, 100), s3serve.Options{})
 	u := newUser(t, s.url)
 	u.run(t, "run", "s3://bucket/", "--run", "r", "--state", "flag").requireCode(t, 0)
+	again := u.run(t, "run", "s3://bucket/", "--run", "r", "--state", "flag")
+	requireText(t, again.stderr, "ramify: run r exists: go on with `ramify resume r --state \""+u.path("flag")+"\"`, or choose another name with --run\n")
 	u.env = append(u.env, "RAMIFY_STATE="+u.path("variable"))
 	u.run(t, "run", "s3://bucket/", "--run", "r").requireCode(t, 0)
 	for _, dir := range []string{"flag", "variable"} {
@@ -186,6 +188,32 @@ func TestStateFolder(t *testing.T) {
 	r := u.run(t, "status", "other")
 	r.requireCode(t, 1)
 	requireText(t, r.stderr, "ramify: no run other in "+u.path("variable")+"; another folder is named with --state\n")
+}
+
+// An empty variable is as none: no state is left in the working directory.
+func TestStateVariableEmpty(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, serve(t, sampleListing(t, 100), s3serve.Options{}).url)
+	u.env = append(u.env, "RAMIFY_STATE=")
+	u.run(t, "run", "s3://bucket/", "--run", "r").requireCode(t, 0)
+	if _, err := os.Stat(filepath.Join(u.state(), "r.db")); err != nil {
+		t.Error(err)
+	}
+}
+
+// A crawl given as a node is checked as one given as a URL is.
+func TestCrawlAsNode(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, serve(t, sampleListing(t, 100), s3serve.Options{}).url)
+	r := u.run(t, "run", `{"kind":"s3.crawl","id":"x","args":{"bucket":"none"}}`)
+	r.requireCode(t, 2)
+	if !strings.Contains(r.stderr, "NoSuchBucket") || len(u.stateFiles(t)) > 0 {
+		t.Errorf("%s, left behind %v", r.stderr, u.stateFiles(t))
+	}
+	u.run(t, "run", `{"kind":"s3.crawl","id":"x","args":{"bucket":"bucket"}}`, "--out", "out").requireCode(t, 0)
+	if m := readManifest(t, u.path("out")); m.SourceBucket != bucket {
+		t.Errorf("source bucket %q", m.SourceBucket)
+	}
 }
 
 // What is wrong on the command line is said in one line that names the flag and
@@ -208,6 +236,7 @@ func TestUsageErrors(t *testing.T) {
 		{run("--format", "csv"), `--format is "csv", but without --out there are no results to write`},
 		{run("--out", "-", "--format", "parquet"), "--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -"},
 		{run("--out", "-", "--json"), "--json and --out - both write to standard output; want one of them"},
+		{run("--out", "s3://elsewhere/inventory"), `--out is "s3://elsewhere/inventory", want a folder, or - for standard output`},
 		{run("--run", "a b"), `"a b"`},
 		{run("--run", "../x"), `"../x"`},
 		{run("--nonsense"), "unknown flag --nonsense"},
@@ -225,6 +254,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", `{"id":"x"}`}, "kind"},
 		{[]string{"run", `{"kind":"synthetic","id":"0","arg":{}}`}, `unknown field "arg"`},
 		{[]string{"run", `{"kind":"synthetic"`}, "target is not a node"},
+		{[]string{"run", `{"kind":"synthetic","id":"0"} more`}, "something follows it"},
 		{[]string{"status"}, "<run>"},
 		{[]string{"status", "none"}, "no run none in"},
 		{[]string{"resume", "none"}, "no run none in"},
@@ -331,5 +361,21 @@ func TestDemo(t *testing.T) {
 	r.requireCode(t, 0)
 	if sum := parseSummary(t, r.stdout); sum.Totals.Objects != sample.Count || *sum.Totals.Prefixes != 2761 {
 		t.Errorf("got %+v", sum)
+	}
+}
+
+// A demonstration that was interrupted goes on with a server of its own again,
+// and asks nobody else for a bucket of that name.
+func TestDemoResumed(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	p := u.start(t, "demo", "--latency", "300ms", "--concurrency", "1", "--run", "shown", "--out", "out")
+	p.stderr.await(t, "run shown\n")
+	p.signal(t, os.Interrupt)
+	p.wait(t).requireCode(t, 130)
+	r := u.run(t, "resume", "shown", "--json", "--concurrency", "64")
+	r.requireCode(t, 0)
+	if sum := parseSummary(t, r.stdout); sum.Totals.Objects != sample.Count || !strings.Contains(r.stderr, "serving 20000 files") {
+		t.Errorf("got %+v, %s", sum, r.stderr)
 	}
 }

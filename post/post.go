@@ -16,6 +16,10 @@ import (
 type Poster struct {
 	Queue queue.Queue
 	Keys  *schema.Keyring // nil: unsigned
+
+	// Trouble, if set, is told each time that entries must be sent again: a
+	// sender that only waits would hide a medium that is gone for good.
+	Trouble func(error)
 }
 
 // Letter is a message and how long it stays invisible at first.
@@ -54,6 +58,9 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		}
 		if len(again) == 0 {
 			return nil
+		}
+		if p.Trouble != nil {
+			p.Trouble(last)
 		}
 		if err := wait(ctx, pause); err != nil {
 			return fmt.Errorf("post node %s: %w", again[0].Message.ID, errors.Join(last, err))

@@ -103,7 +103,8 @@ func TestChildrenAreSignedAndShareTheirParentsPart(t *testing.T) {
 	parent := post.Parent{
 		Run: "run", Kind: "wide", Epoch: 0, Share: schema.Whole,
 		Plan: &ledger.Plan{PID: schema.PID{1}, Depth: 3, Kids: []ledger.Kid{
-			{Kind: "k", ID: "child", Deeper: 1}, {Kind: "k", ID: "rest", Weight: 2},
+			{Kind: "k", ID: "child", Deeper: 1},
+			{Kind: "k", ID: "rest", Weight: 2},
 			{ID: "0", Group: &group, Count: 9, Deeper: 1},
 		}},
 		Header: schema.Header{Required: 3},

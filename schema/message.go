@@ -36,8 +36,8 @@ const (
 // the ledger is asked before work is done.
 const (
 	PostOriginal = 0 // by the attempt that won its plan, once
-	PostAgain    = 1 // may duplicate another post
-	PostAdopt    = 2 // by a sweep or a redrive: may follow a plan whose owner is gone
+	PostAgain    = 1 // may duplicate another post, or follow one of an earlier epoch
+	PostAdopt    = 2 // by a sweep: may follow a plan whose owner is gone
 )
 
 // Header is what a child knows of its parent's plan, copied from the stored
@@ -103,11 +103,22 @@ func (m *Message) Encode() ([]byte, error) {
 	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("encode node %s: %w", m.ID, err)
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	body := escapeNonCharacters(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	if len(body) > MaxMessage {
 		return nil, fmt.Errorf("encode node %s: %w", m.ID, &FieldError{Field: "message", Value: strconv.Itoa(len(body)) + " bytes", Want: "at most 1048576 bytes"})
 	}
 	return body, nil
+}
+
+// escapeNonCharacters writes U+FFFE and U+FFFF, which can only stand in strings, as
+// JSON may: Amazon SQS takes the characters of XML 1.0 and would refuse the message
+// for ever (API Reference, "SendMessage"). All others it refuses JSON escapes anyway.
+func escapeNonCharacters(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\xef\xbf")) {
+		return text
+	}
+	text = bytes.ReplaceAll(text, []byte("\ufffe"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(text, []byte("\uffff"), []byte(`\uffff`))
 }
 
 // Parse reads and validates a message. Unknown fields, nulls and fields given

@@ -249,3 +249,38 @@ func BenchmarkEncode(b *testing.B) {
 		}
 	}
 }
+
+// Amazon SQS takes the characters of XML 1.0 and refuses a message with any
+// other: what JSON need not escape must be escaped all the same.
+func TestEncodedMessagesAreOfCharactersThatQueuesTake(t *testing.T) {
+	odd := "\x00\x1f\x7f\u0085\ud7ff\ue000\ufffd\ufffe\uffff\U00010000\U0001ffff\U0010ffff"
+	args, err := json.Marshal(map[string]string{odd: odd})
+	require.NoError(t, err)
+	m := schema.Message{V: schema.Version, Run: "r", Op: schema.OpNode, Kind: "k", ID: odd, Args: args}
+	body, err := m.Encode()
+	require.NoError(t, err)
+	for _, r := range string(body) {
+		assert.True(t, r >= ' ' && r != 0xfffe && r != 0xffff, "%U", r)
+	}
+	got, err := schema.Parse(body)
+	require.NoError(t, err)
+	assert.Equal(t, odd, got.ID)
+	var back map[string]string
+	require.NoError(t, json.Unmarshal(got.Args, &back))
+	assert.Equal(t, odd, back[odd])
+}
+
+// What a node may reveal, its message can say: nested as deep as JSON is read.
+func TestDeepArgs(t *testing.T) {
+	for _, depth := range []int{9_998, 9_999, 10_000} {
+		args := schema.Args(`{"a":` + strings.Repeat("[", depth-1) + strings.Repeat("]", depth-1) + `}`)
+		m := schema.Message{V: schema.Version, Run: "r", Op: schema.OpNode, Kind: "k", Args: args}
+		if m.Validate() != nil {
+			continue
+		}
+		body, err := m.Encode()
+		require.NoError(t, err)
+		_, err = schema.Parse(body)
+		require.NoError(t, err, "args %d levels deep", depth)
+	}
+}

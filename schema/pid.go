@@ -54,6 +54,15 @@ func ReducePID(node PID) PID {
 	return sum(append([]byte("reduce\x00"), node[:]...))
 }
 
+// StepPID is the identity of the step of a redrive through a node, one an epoch.
+func StepPID(node PID, epoch int) PID {
+	buf := make([]byte, 0, 32)
+	buf = append(buf, "step\x00"...)
+	buf = append(buf, node[:]...)
+	buf = binary.BigEndian.AppendUint32(buf, uint32(epoch))
+	return sum(buf)
+}
+
 func sum(b []byte) (p PID) {
 	h := sha256.Sum256(b)
 	copy(p[:], h[:])

@@ -87,7 +87,7 @@ func (m *Message) Validate() error {
 		return bad("hdr.k", num(m.Hdr.Required), "1 to 256")
 	case m.Hdr != nil && !m.Hdr.Up.valid():
 		return bad("hdr.up.slot", num(m.Hdr.Up.Slot), "0 to 255, and 0 at the root")
-	case len(m.Args) > 0 && !isObject(m.Args):
+	case len(m.Args) > 0 && !IsObject(m.Args):
 		return bad("args", string(m.Args), "a JSON object")
 	}
 	return nil
@@ -98,8 +98,17 @@ func (p Place) valid() bool {
 	return p.Slot >= 0 && p.Slot < MaxSlots && (p.Slot == 0 || !p.IsRoot())
 }
 
-// isObject reports whether the text is one JSON object in UTF-8: what Encode
-// can send and Parse will take.
-func isObject(text []byte) bool {
-	return bytes.HasPrefix(skipSpace(text), []byte("{")) && json.Valid(text) && utf8.Valid(text)
+// IsObject reports whether the text is one JSON object in UTF-8 that can be the
+// args of a message: what Encode can send and Parse will take.
+func IsObject(text []byte) bool {
+	return bytes.HasPrefix(skipSpace(text), []byte("{")) && validWithin(text) && utf8.Valid(text)
+}
+
+// validWithin reports whether the text is valid JSON also within a message, which
+// is one level more: encoding/json reads 10,000.
+func validWithin(text []byte) bool {
+	if bytes.Count(text, []byte("{"))+bytes.Count(text, []byte("[")) < 10_000 {
+		return json.Valid(text)
+	}
+	return json.Valid(text) && json.Valid(append(append([]byte("["), text...), ']'))
 }

@@ -52,12 +52,13 @@ func Redrive(ctx context.Context, l ledger.Ledger, p *post.Poster, run string) (
 	if err != nil {
 		return ledger.Run{}, err
 	}
-	r, err = l.Amend(ctx, run, ledger.Change{From: ledger.Failed, Epoch: r.Epoch, State: ledger.Running, NextEpoch: true})
+	no := false // a pause that came too late to hold the epoch before must not hold this one
+	r, err = l.Amend(ctx, run, ledger.Change{From: ledger.Failed, Epoch: r.Epoch, State: ledger.Running, NextEpoch: true, Paused: &no})
 	if err != nil {
 		return r, fmt.Errorf("redrive run %s: %w", run, err)
 	}
 	m := root(r)
-	m.Re = schema.PostAdopt
+	m.Re = schema.PostAgain
 	return r, p.Send(ctx, post.Letter{Message: m})
 }
 

@@ -55,12 +55,16 @@ func TestRedriveOnlyWhatFinishedWithFailures(t *testing.T) {
 	require.NoError(t, seed.Run(t.Context(), l, p, ledger.Run{ID: "x", Root: ledger.Kid{Kind: "k", ID: "0"}}))
 	_, err := seed.Redrive(t.Context(), l, p, "x")
 	require.ErrorIs(t, err, ledger.ErrConflict)
+	yes := true // paused while its last node was under way
+	_, err = l.Amend(t.Context(), "x", ledger.Change{From: ledger.Running, Paused: &yes})
+	require.NoError(t, err)
 	_, _, err = l.Settle(t.Context(), ledger.Settlement{Run: "x", Failed: true, Account: schema.Account{Failures: 1}})
 	require.NoError(t, err)
 	r, err := seed.Redrive(t.Context(), l, p, "x")
 	require.NoError(t, err)
 	assert.Equal(t, 1, r.Epoch)
 	assert.Equal(t, ledger.Running, r.State)
+	assert.False(t, r.Paused)
 	_, err = seed.Redrive(t.Context(), l, p, "none")
 	require.ErrorIs(t, err, ledger.ErrNoRun)
 }

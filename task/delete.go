@@ -21,22 +21,23 @@ func newDeleter(t *Task) *deleter { return &deleter{t: t, todo: make(chan *held,
 // add hands over a message that nothing remains to be done for.
 func (d *deleter) add(m *held) { d.todo <- m }
 
+// patience is how long a request of deletes may take, and all that are left when
+// the task stops. Those not made by then cost a redelivery each.
+const patience = 5 * time.Second
+
 // run deletes until ctx ends, and then what is left.
 func (d *deleter) run(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case m := <-d.todo:
 			d.batch(context.WithoutCancel(ctx), m)
 		case <-ctx.Done():
-			for {
-				select {
-				case m := <-d.todo:
-					d.batch(context.WithoutCancel(ctx), m)
-				default:
-					return
-				}
-			}
 		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	for len(d.todo) > 0 { // nobody adds or takes any more
+		d.batch(ctx, <-d.todo)
 	}
 }
 
@@ -53,7 +54,7 @@ func (d *deleter) batch(ctx context.Context, first *held) {
 		}
 		break
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for i, err := range d.t.cfg.Queue.Delete(ctx, receipts) {
 		if err != nil && !errors.Is(err, queue.ErrLeaseLost) {

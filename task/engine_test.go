@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,10 @@ import (
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/queue"
 	queuehostile "github.com/ramify/ramify/queue/hostile"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/task"
 )
 
@@ -194,12 +198,15 @@ func TestConcurrencyIsKeptAndCanChange(t *testing.T) {
 		time.Sleep(time.Minute)
 		mu.Lock()
 		assert.Equal(t, 20, most)
-		most = 0
 		mu.Unlock()
 		engine.SetConcurrency(1)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // what was begun ends
 		mu.Lock()
-		assert.Equal(t, 1, now)
+		most = 0
+		mu.Unlock()
+		time.Sleep(time.Minute) // not now: one may just have ended
+		mu.Lock()
+		assert.Equal(t, 1, most)
 		mu.Unlock()
 		w.wait(0)
 	})
@@ -269,5 +276,219 @@ func TestBorrowedSlotsAreGivenBackToUnits(t *testing.T) {
 		assert.Equal(t, ledger.Finished, r.State)
 		assert.Positive(t, borrowed.Load())
 		assert.Less(t, borrowed.Load(), int64(4), "a unit keeps its own")
+	})
+}
+
+// sick is a queue whose medium fails for some calls from some moment on.
+type sick struct {
+	*queuehostile.Queue
+	send, receive atomic.Bool
+}
+
+var errSick = errors.New("the disk is gone")
+
+func (q *sick) Send(ctx context.Context, entries []queue.Entry) []error {
+	if !q.send.Load() {
+		return q.Queue.Send(ctx, entries)
+	}
+	errs := make([]error, len(entries))
+	for i := range errs {
+		errs[i] = errSick
+	}
+	return errs
+}
+
+func (q *sick) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
+	if q.receive.Load() {
+		return nil, errSick
+	}
+	return q.Queue.Receive(ctx, r)
+}
+
+// Whoever runs the task decides what waiting does not mend; so it must hear of a
+// queue that takes or gives nothing any more, though each call is repeated.
+func TestTroubleIsToldOfTheQueue(t *testing.T) {
+	for _, what := range []string{"send", "receive"} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var told atomic.Int64
+				w := newWorld(t, 1, processor.Set{"k": &forest{depth: 2, fanout: 3, chain: true}})
+				w.seed("k")
+				q := &sick{Queue: w.main}
+				q.send.Store(what == "send")
+				q.receive.Store(what == "receive")
+				w.task(func(c *task.Config) {
+					c.Queue = q
+					c.Trouble = func(err error) {
+						if errors.Is(err, errSick) {
+							told.Add(1)
+						}
+					}
+				})
+				time.Sleep(time.Minute)
+				assert.Positive(t, told.Load())
+				q.send.Store(false)
+				q.receive.Store(false)
+				assert.Equal(t, ledger.Finished, w.wait(0).State)
+			})
+		})
+	}
+}
+
+// More slots are of use at once, not when a unit that may take hours has ended.
+func TestMoreConcurrencyWhileAllSlotsAreTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now atomic.Int64
+		w := newWorld(t, 1, processor.Set{"k": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth == 0 {
+				return errors.Join(out.Child(processor.Child{ID: "a"}), out.Child(processor.Child{ID: "b"}), out.Child(processor.Child{ID: "c"}))
+			}
+			now.Add(1)
+			select {
+			case <-time.After(time.Hour):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})})
+		w.seed("k")
+		engine := w.task(func(c *task.Config) { c.Concurrency = 1 })
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 1, now.Load())
+		engine.SetConcurrency(3)
+		time.Sleep(time.Minute)
+		assert.EqualValues(t, 3, now.Load())
+	})
+}
+
+// forgetful is a sink that cannot open an attempt's results at first.
+type forgetful struct {
+	*memory
+	pid      schema.PID
+	refusals atomic.Int64 // left
+}
+
+func (f *forgetful) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
+	if a.PID == f.pid && f.refusals.Add(-1) >= 0 {
+		return nil, errors.New("the disk is busy")
+	}
+	return f.memory.Open(ctx, a)
+}
+
+// careless is a processor that reads no error of what it writes, or, frank,
+// reports one without wrapping it.
+type careless struct{ frank bool }
+
+func (c careless) Process(_ context.Context, _ *processor.Node, out processor.Out) error {
+	return c.write(out, "node\n")
+}
+
+func (c careless) write(out processor.Out, row string) error {
+	if err := out.Write(sink.Rows, []byte(row), 1); err != nil && c.frank {
+		return processor.Permanent(fmt.Errorf("no luck: %v", err))
+	}
+	return nil
+}
+
+type carelessReducer struct{ careless }
+
+func (c carelessReducer) Process(_ context.Context, n *processor.Node, out processor.Out) error {
+	if n.Depth > 0 {
+		return nil
+	}
+	return out.Child(processor.Child{ID: "child", Kind: "child"})
+}
+
+func (c carelessReducer) Reduce(_ context.Context, _ *processor.Node, _ schema.Account, out processor.Out) error {
+	return c.write(out, "reduce\n")
+}
+
+// Where results are not taken the attempt does not count, and the node is not to
+// blame, whatever its processor makes of the error.
+func TestResultsThatAreNotTaken(t *testing.T) {
+	for _, frank := range []bool{false, true} {
+		for what, p := range map[string]processor.Processor{
+			"node":   careless{frank},
+			"reduce": carelessReducer{careless{frank}},
+		} {
+			t.Run(fmt.Sprintf("%s/frank=%v", what, frank), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 1, processor.Set{"k": p, "child": process(func(context.Context, *processor.Node, processor.Out) error { return nil })})
+					w.options.Retries = 0
+					s := &forgetful{memory: w.sink, pid: schema.PIDOf("run", schema.Place{})}
+					if what == "reduce" {
+						s.pid = schema.ReducePID(s.pid)
+					}
+					s.refusals.Store(1)
+					w.seed("k")
+					w.task(func(c *task.Config) {
+						c.Sink = func(context.Context, ledger.Run) (sink.Sink, error) { return s, nil }
+					})
+					r := w.wait(0)
+					w.stop()
+					assert.Equal(t, ledger.Finished, r.State)
+					rows := 0
+					for u, err := range ledger.Units(t.Context(), w.ledger, r) {
+						require.NoError(t, err)
+						rows += len(w.sink.rows(u.PID, u.Attempt, u.Leaf))
+					}
+					assert.Equal(t, 1, rows)
+				})
+			})
+		}
+	}
+}
+
+// silent is a queue that stops to answer deletes and extensions.
+type silent struct {
+	*queuehostile.Queue
+	now atomic.Bool
+}
+
+func (q *silent) Delete(ctx context.Context, receipts []queue.Receipt) []error {
+	if !q.now.Load() {
+		return q.Queue.Delete(ctx, receipts)
+	}
+	<-ctx.Done()
+	return slices.Repeat([]error{ctx.Err()}, len(receipts))
+}
+
+func (q *silent) Extend(ctx context.Context, leases []queue.Lease) []error {
+	if !q.now.Load() {
+		return q.Queue.Extend(ctx, leases)
+	}
+	<-ctx.Done()
+	return slices.Repeat([]error{ctx.Err()}, len(leases))
+}
+
+// A task that is told to stop has seconds, however much it holds and however
+// little the queue answers: after that it is killed.
+func TestStopWhileTheQueueIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil)
+		q := &silent{Queue: w.main}
+		var done atomic.Int64
+		w.set = processor.Set{"k": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth == 0 {
+				for i := range 256 {
+					if err := out.Child(processor.Child{ID: fmt.Sprint(i)}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			if done.Add(1) <= 60 {
+				q.now.Store(done.Load() > 20) // some deletes wait for an answer
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})}
+		w.seed("k")
+		engine := w.task(func(c *task.Config) { c.Queue, c.Concurrency, c.Grace = q, 50, 10*time.Second })
+		time.Sleep(10 * time.Second)
+		began := time.Now()
+		engine.Stop(t.Context())
+		assert.Less(t, time.Since(began), 36*time.Second)
 	})
 }

@@ -78,6 +78,7 @@ func (in *inbox) receive(ctx, work context.Context) {
 			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
 				return
 			}
+			in.t.cfg.Trouble(err)
 			in.t.cfg.Log.Warn("receive messages", "error", err)
 			sleep(ctx, pause+rand.N(pause))
 			pause = min(2*pause, 20*time.Second)
@@ -89,15 +90,17 @@ func (in *inbox) receive(ctx, work context.Context) {
 			asked = time.Now().Add(-min(time.Since(asked), time.Second))
 			in.last.Store(time.Now().UnixNano())
 		}
+		var late []*held
 		for _, d := range got {
 			m := in.t.holder.add(work, d, asked)
 			select {
 			case in.ready <- m:
 			case <-ctx.Done():
-				in.t.giveBack(context.WithoutCancel(ctx), m)
+				late = append(late, m)
 				in.room.release()
 			}
 		}
+		in.t.giveBack(context.WithoutCancel(ctx), late...)
 	}
 }
 
@@ -154,15 +157,12 @@ func (in *inbox) note(d time.Duration) {
 
 // giveBack returns what was received and not begun.
 func (in *inbox) giveBack(ctx context.Context) {
-	for {
-		select {
-		case m := <-in.ready:
-			in.t.giveBack(ctx, m)
-			in.room.release()
-		default:
-			return
-		}
+	var waiting []*held
+	for len(in.ready) > 0 { // nobody else takes or adds any more
+		waiting = append(waiting, <-in.ready)
+		in.room.release()
 	}
+	in.t.giveBack(ctx, waiting...)
 }
 
 // hungry reports whether slots stand idle here while the queue has nothing:

@@ -72,12 +72,20 @@ func (o *output) key() schema.PID {
 }
 
 func (o *output) run(p processor.Processor) error {
-	if err := guard(func() error { return p.Process(o.ctx, &o.node, o) }); err != nil {
-		return err
-	}
+	return o.guard(func() error { return p.Process(o.ctx, &o.node, o) })
+}
+
+// guard runs a step of a processor. What it did not manage to hand over decides
+// before what it says: an error that it read over, or one of the medium's that it
+// took for its own.
+func (o *output) guard(step func() error) error {
+	err := guard(step)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.failed
+	if err == nil || errors.As(o.failed, &trouble{}) {
+		return o.failed
+	}
+	return err
 }
 
 // Child implements processor.Out.

@@ -37,9 +37,10 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 			return u.fail(ctx, err)
 		}
 	}
-	if len(res.kids) == 0 && u.run.Options.Inline > 0 {
-		// Another attempt may inline a child that writes: the sink must know of
-		// this one too, so that the rows it keeps and the account agree.
+	if len(res.kids) == 0 {
+		// Another attempt may write where this one did not: what it found has
+		// changed, or it inlined a child that writes. The sink must know of this
+		// one too, so that the rows it keeps and the account agree.
 		if err := u.write(ctx, sink.Rows, nil, 0); err != nil {
 			return 0, err
 		}
@@ -161,8 +162,7 @@ func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Ac
 	out := u.newOutput(ctx, nil)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries = u.m.Depth, u.m.Tries
-	err := guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
-	return out, err
+	return out, out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
 }
 
 // abort forgets what the attempt has written.

@@ -276,8 +276,9 @@ func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account
 		return schema.Account{}, err
 	}
 	did := schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes}
-	if u.part == nil {
-		return did, nil
+	// Also where it wrote nothing: another attempt may, as of a leaf.
+	if err := u.write(ctx, sink.Rows, nil, 0); err != nil {
+		return schema.Account{}, err
 	}
 	if did, err = u.part.Commit(ctx, true, did); err != nil {
 		return did, trouble{fmt.Errorf("commit results of the reduce of node %s: %w", u.m.ID, err)}

@@ -37,9 +37,10 @@ type Config struct {
 	// Over is called, perhaps more than once, when this task has seen a run end.
 	Over func(run string)
 
-	// Trouble is told of every error of the ledger and of every other error that
-	// keeps a unit from finishing. Calls are repeated, and the unit's message is
-	// received again; whoever knows that waiting will not help can stop the task.
+	// Trouble is told of every error of the ledger, of posts and receives that
+	// fail, and of every other error that keeps a unit from finishing. Calls are
+	// repeated, and the unit's message is received again; whoever knows that
+	// waiting will not help can stop the task.
 	Trouble func(error)
 
 	Concurrency int           // slots: nodes worked on at a time; default 16
@@ -129,7 +130,7 @@ func New(c Config) (*Task, error) {
 	t.holder = newHolder(c.Queue, c.Visibility, c.Log)
 	t.control = newControl(c.Ledger, c.Sink, c.Control)
 	t.figures = newFigures(c.ID, t.slots)
-	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys}
+	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Trouble: c.Trouble}
 	t.inbox = newInbox(t)
 	t.deletes = newDeleter(t)
 	return t, nil
@@ -188,7 +189,10 @@ func (t *Task) Stop(ctx context.Context) {
 }
 
 // SetConcurrency changes the number of slots, n at least 1, while the task works.
-func (t *Task) SetConcurrency(n int) { t.slots.resize(max(n, 1)) }
+func (t *Task) SetConcurrency(n int) {
+	t.slots.resize(max(n, 1))
+	t.inbox.allow() // receivers that wait for room would do so only when a unit ends
+}
 
 // Figures are this process's counters, one a run, as of now.
 func (t *Task) Figures() []ledger.Worker { return t.figures.snapshot() }

@@ -179,6 +179,10 @@ func (u *unit) claim(ctx context.Context) (v verdict, claimed bool, err error) {
 // redrive is the step of a new epoch through a plan of an earlier one: post again
 // what failed there, and only that.
 func (u *unit) redrive(ctx context.Context, p *ledger.Plan) (verdict, error) {
+	mine, err := u.takeStep(ctx, p)
+	if err != nil || !mine {
+		return done, err
+	}
 	failed, tally, err := u.failedBefore(ctx, p)
 	if err != nil {
 		return 0, err
@@ -195,7 +199,23 @@ func (u *unit) redrive(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		}
 	}
 	h := u.header(p, failed.Len())
-	return done, u.postKids(ctx, p, h, p.Share, missing, schema.PostAdopt)
+	return done, u.postKids(ctx, p, h, p.Share, missing, max(schema.PostAgain, u.m.Re))
+}
+
+// takeStep reports whether the message is the one that takes a redrive through
+// this node. The plan of an earlier epoch names no owner in this one: without a
+// record of its own every duplicate would walk on, and be duplicated in turn,
+// once more at each level. A sweep's message goes on whoever owns the step: the
+// owner may be gone.
+func (u *unit) takeStep(ctx context.Context, p *ledger.Plan) (bool, error) {
+	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
+		PID: schema.StepPID(p.PID, u.m.Epoch), Run: u.m.Run, Type: ledger.Live, Epoch: u.m.Epoch,
+		Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
+	})
+	if err != nil {
+		return false, fmt.Errorf("take redrive step of node %s: %w", u.m.ID, err)
+	}
+	return step.MID == u.m.MID || u.m.Re == schema.PostAdopt, nil
 }
 
 // failedBefore is the slots of a plan that failed in the epoch before this one,

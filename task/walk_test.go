@@ -2,9 +2,11 @@ package task_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -262,6 +264,36 @@ func TestRedriveProcessesOnlyWhatFailed(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Duplicates of a redrive's messages end where they meet the first: they would
+// double again at each level, and a deep failure would never be reached.
+func TestDuplicatesOfARedriveDoNotMultiply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const depth = 80
+		var healed atomic.Bool
+		w := newWorld(t, 1, processor.Set{"k": process(func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth < depth {
+				return out.Child(processor.Child{ID: fmt.Sprint(n.Depth + 1)})
+			}
+			if !healed.Load() {
+				return processor.Permanent(errors.New("broken at the bottom"))
+			}
+			return nil
+		})})
+		w.seed("k")
+		w.task()
+		require.Equal(t, ledger.Failed, w.wait(0).State)
+		healed.Store(true)
+		w.main.Set(queuehostile.Faults{Twin: 0.1})
+		before := w.main.Calls().Send.Entries
+		_, err := seed.Redrive(t.Context(), w.ledger, w.poster(), "run")
+		require.NoError(t, err)
+		r := w.wait(1)
+		assert.Equal(t, ledger.Finished, r.State)
+		assert.Equal(t, schema.Account{Nodes: depth + 1}, r.Totals)
+		assert.Less(t, w.main.Calls().Send.Entries-before, 2*depth, "messages of the redrive")
+	})
 }
 
 // reducing is a forest whose nodes reduce, and say so.

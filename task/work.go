@@ -64,7 +64,7 @@ func (t *Task) work(m *held) {
 	case return_:
 		t.giveBack(context.WithoutCancel(ctx), m)
 	case later:
-		t.putBack(context.WithoutCancel(ctx), m, t.cfg.Control+rand.N(t.cfg.Control))
+		t.putBack(context.WithoutCancel(ctx), t.cfg.Control+rand.N(t.cfg.Control), m)
 	}
 }
 
@@ -75,17 +75,25 @@ func (t *Task) open(m *held) (*schema.Message, error) {
 	return schema.Parse(m.Body)
 }
 
-// giveBack makes a message visible again at once.
-func (t *Task) giveBack(ctx context.Context, m *held) { t.putBack(ctx, m, 0) }
+// giveBack makes messages visible again at once.
+func (t *Task) giveBack(ctx context.Context, ms ...*held) { t.putBack(ctx, 0, ms...) }
 
-func (t *Task) putBack(ctx context.Context, m *held, delay time.Duration) {
-	if !t.holder.drop(m) {
+// putBack makes messages visible again after a delay, all in the time of one
+// call: a task that stops has no more.
+func (t *Task) putBack(ctx context.Context, delay time.Duration, ms ...*held) {
+	var leases []queue.Lease
+	for _, m := range ms {
+		if t.holder.drop(m) {
+			leases = append(leases, queue.Lease{Receipt: m.Receipt, Visibility: delay})
+		}
+	}
+	if len(leases) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	// If this fails the lease runs out by itself.
-	t.cfg.Queue.Extend(ctx, []queue.Lease{{Receipt: m.Receipt, Visibility: delay}})
+	// If this fails the leases run out by themselves.
+	t.cfg.Queue.Extend(ctx, leases)
 }
 
 // reject moves a message that cannot be executed to the dead-letter queue.
@@ -93,7 +101,7 @@ func (t *Task) reject(m *held, why error) {
 	t.cfg.Log.Error("message rejected", "error", why, "bytes", len(m.Body))
 	if err := t.deadLetter(m.ctx, m, why.Error()); err != nil {
 		t.cfg.Log.Warn("message not moved to the dead-letter queue; it will be received again", "error", err)
-		t.putBack(context.WithoutCancel(m.ctx), m, t.cfg.Backoff)
+		t.putBack(context.WithoutCancel(m.ctx), t.cfg.Backoff, m)
 		return
 	}
 	t.deletes.add(m)

@@ -25,33 +25,58 @@ const demoBucket = "demo"
 
 // Run implements the command.
 func (c *demoCmd) Run(ctx context.Context, g *cli, std streams) error {
-	listing, what, err := c.listing()
-	if err != nil {
-		return err
-	}
-	server, err := s3serve.Start(s3serve.New(s3serve.Options{
-		Buckets: map[string]*s3serve.Listing{demoBucket: listing}, Latency: c.Latency,
-	}))
-	if err != nil {
-		return err
-	}
-	defer server.Close() //nolint:errcheck // it served only us
-	fmt.Fprintf(std.err, "serving %d files of %s as s3://%s/ on %s\n", listing.Len(), what, demoBucket, server.URL())
 	tgt, err := parseTarget("s3://"+demoBucket+"/", c.Node)
 	if err != nil {
 		return err
 	}
 	w := newWork(g, std, c.JSON)
-	w.client = s3crawl.FromConfig(aws.Config{
-		Region: s3serve.DefaultRegion, BaseEndpoint: aws.String(server.URL()), Credentials: anyone{},
-	}, c.Concurrency)
+	w.params = map[string]string{demoParam: c.Dir, demoLatency: c.Latency.String()}
+	stop, err := w.serveDemo(w.params, c.Concurrency)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	return c.begin(ctx, w, tgt)
 }
 
-func (c *demoCmd) listing() (*s3serve.Listing, string, error) {
-	if c.Dir != "" {
-		l, err := s3serve.Tree(c.Dir)
-		return l, filepath.Clean(c.Dir), err
+// What is kept with a run that is a demonstration: whoever goes on with it
+// starts its server again, and does not ask AWS for a bucket of that name.
+const (
+	demoParam   = "demo" // the folder; empty: the sample
+	demoLatency = "latency"
+)
+
+// serveDemo starts the server of a demonstration, if the parameters are of one.
+func (w *work) serveDemo(params map[string]string, concurrency int) (stop func(), err error) {
+	dir, is := params[demoParam]
+	if !is {
+		return func() {}, nil
+	}
+	latency, err := time.ParseDuration(params[demoLatency])
+	if err != nil {
+		return nil, fmt.Errorf("read latency of the demonstration: %w", err)
+	}
+	listing, what, err := demoListing(dir)
+	if err != nil {
+		return nil, err
+	}
+	server, err := s3serve.Start(s3serve.New(s3serve.Options{
+		Buckets: map[string]*s3serve.Listing{demoBucket: listing}, Latency: latency,
+	}))
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(w.std.err, "serving %d files of %s as s3://%s/ on %s\n", listing.Len(), what, demoBucket, server.URL())
+	w.client = s3crawl.FromConfig(aws.Config{
+		Region: s3serve.DefaultRegion, BaseEndpoint: aws.String(server.URL()), Credentials: anyone{},
+	}, concurrency)
+	return func() { _ = server.Close() }, nil // it served only us
+}
+
+func demoListing(dir string) (*s3serve.Listing, string, error) {
+	if dir != "" {
+		l, err := s3serve.Tree(dir)
+		return l, filepath.Clean(dir), err
 	}
 	keys, err := sample.Keys()
 	if err != nil {

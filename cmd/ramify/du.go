@@ -135,7 +135,7 @@ func (c *duCmd) Run(ctx context.Context, g *cli, std streams) error {
 	case r.Root.Kind != s3crawl.Kind:
 		return usagef("run %s has no totals per prefix: its nodes are of kind %s, not %s", c.Name, r.Root.Kind, s3crawl.Kind)
 	case !r.State.Over():
-		return usagef("run %s is %s: totals per prefix are made when it is over, see `ramify watch %s`", c.Name, r.State, c.Name)
+		return usagef("run %s is %s: totals per prefix are made when it is over, see `%s`", c.Name, r.State, g.command("watch", c.Name))
 	case r.State == ledger.Cancelled:
 		return usagef("run %s was cancelled: it has no totals per prefix", c.Name)
 	}
@@ -144,7 +144,7 @@ func (c *duCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	if !found || kept.epoch != int64(r.Epoch) {
-		return usagef("run %s has no totals per prefix yet: `ramify resume %s` makes them", c.Name, c.Name)
+		return usagef("run %s has no totals per prefix yet: `%s` makes them", c.Name, g.command("resume", c.Name))
 	}
 	b, err := st.openBook(ctx)
 	if err != nil {

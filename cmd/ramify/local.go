@@ -40,23 +40,24 @@ func exists(dir, run string) bool {
 	return err == nil && info.Size() > 0
 }
 
-func errExists(run string) error {
-	return usagef("run %s exists: go on with `ramify resume %s`, or choose another name with --run", run, run)
+func errExists(g *cli, run string) error {
+	return usagef("run %s exists: go on with `%s`, or choose another name with --run", run, g.command("resume", run))
 }
 
 // openState opens a run's file; errors name the run and the way out.
-func openState(ctx context.Context, dir, run string, o store.Options) (*state, error) {
+func openState(ctx context.Context, g *cli, run string, o store.Options) (*state, error) {
+	dir := g.State
 	if err := schema.CheckRunName(run); err != nil {
 		return nil, usageError{err}
 	}
 	s, err := store.Open(statePath(dir, run), o)
 	switch {
 	case errors.Is(err, store.ErrExists):
-		return nil, errExists(run)
+		return nil, errExists(g, run)
 	case errors.Is(err, store.ErrMissing), errors.Is(err, store.ErrUnbegun):
 		return nil, usagef("no run %s in %s; another folder is named with --state", run, dir)
 	case errors.Is(err, store.ErrLocked):
-		return nil, fmt.Errorf("another process works on run %s, see `ramify watch %s`: %w", run, run, err)
+		return nil, fmt.Errorf("another process works on run %s, see `%s`: %w", run, g.command("watch", run), err)
 	case err != nil:
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 
 // glance opens a run to look at it, whoever works on it.
 func glance(ctx context.Context, g *cli, run string) (*state, ledger.Run, error) {
-	st, err := openState(ctx, g.State, run, store.Options{MustExist: true})
+	st, err := openState(ctx, g, run, store.Options{MustExist: true})
 	if err != nil {
 		return nil, ledger.Run{}, err
 	}
@@ -146,7 +146,7 @@ func amend(ctx context.Context, g *cli, std streams, run string, change func(led
 	}
 	now := string(r.State)
 	if r.Paused && r.State == ledger.Running {
-		now = "paused: `ramify resume " + run + "` lets it go on"
+		now = "paused: `" + g.command("resume", run) + "` lets it go on"
 	}
 	_, err = fmt.Fprintf(std.out, "run %s is %s\n", run, now)
 	return err

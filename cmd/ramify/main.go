@@ -42,7 +42,7 @@ type streams struct {
 }
 
 type cli struct {
-	State   string `help:"Folder that keeps the state of runs (default: the user's state folder)." placeholder:"DIR" type:"path"`
+	State   string `help:"Folder that keeps the state of runs (default: the user's state folder)." placeholder:"DIR"`
 	Verbose bool   `short:"v" help:"Log what the engine does."`
 
 	Run     runCmd     `cmd:"" help:"Walk a tree on this machine."`
@@ -96,9 +96,11 @@ func realMain(args []string, std streams) int {
 		fmt.Fprintf(std.err, "ramify: %v; see ramify --help\n", err)
 		return exitUsage
 	}
+	// RAMIFY_STATE that is empty names no folder; as a path it would be this one.
 	if c.State == "" {
 		c.State = defaultState()
 	}
+	c.State = kong.ExpandPath(c.State)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err = kctx.Run(&c, std)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/internal/store"
@@ -104,6 +106,10 @@ func (c *runFlags) check(kind string) error {
 		}
 		return nil
 	}
+	// A folder of that name would be made here, and nothing there.
+	if strings.Contains(c.Out, "://") {
+		return usagef("--out is %q, want a folder, or - for standard output", c.Out)
+	}
 	if c.Out, err = filepath.Abs(c.Out); err != nil {
 		return usagef("--out is %q: %w", c.Out, err)
 	}
@@ -147,7 +153,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return usagef("--run: %w", err)
 	}
 	if exists(g.State, c.Run) {
-		return errExists(c.Run)
+		return errExists(g, c.Run)
 	}
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency); err != nil {
 		return err
@@ -157,16 +163,18 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 			return err
 		}
 	}
-	st, err := openState(ctx, g.State, c.Run, store.Options{Create: true, Owner: true})
+	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err
 	}
 	defer st.close()
+	params := c.params(tgt.bucket)
+	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: time.Now(),
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency,
-			Params: c.params(tgt.bucket),
+			Params: params,
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.
@@ -193,7 +201,7 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more.
 		return amend(ctx, g, std, c.Name, unpause)
@@ -211,7 +219,7 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	case r.State == ledger.Cancelled:
 		return usagef("run %s was cancelled: it cannot go on", c.Name)
 	}
-	if r.Paused {
+	if r.Paused && r.State == ledger.Running { // one that ended while it was paused keeps the mark
 		if r, err = st.ledger.Amend(ctx, c.Name, unpause(r)); err != nil {
 			return err
 		}
@@ -232,6 +240,13 @@ func (c *resumeCmd) goOn(ctx context.Context, g *cli, std streams, st *state, r 
 		r.Options.Concurrency = c.Concurrency
 	}
 	w := newWork(g, std, c.JSON)
+	if !r.State.Over() {
+		stop, err := w.serveDemo(r.Options.Params, r.Options.Concurrency)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency); err != nil {
 		return err
 	}
@@ -255,7 +270,7 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := on.check(); err != nil {
 		return err
 	}
-	st, err := openState(ctx, g.State, c.Name, store.Options{MustExist: true, Owner: true})
+	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
 	if errors.Is(err, store.ErrLocked) {
 		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
 	}
@@ -271,6 +286,11 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	return on.goOn(ctx, g, std, st, r)
+}
+
+// command is how to give a command about a run, as printed.
+func (g *cli) command(name, run string) string {
+	return strings.TrimSpace("ramify " + name + " " + run + " " + g.options())
 }
 
 // options is what printed commands need to find the run.

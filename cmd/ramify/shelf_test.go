@@ -21,7 +21,7 @@ import (
 
 func openTest(t testing.TB) *state {
 	t.Helper()
-	st, err := openState(t.Context(), t.TempDir(), "r", store.Options{Create: true, Owner: true})
+	st, err := openState(t.Context(), &cli{State: t.TempDir()}, "r", store.Options{Create: true, Owner: true})
 	if err != nil {
 		t.Fatal(err)
 	}

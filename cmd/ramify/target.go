@@ -50,8 +50,19 @@ func jsonTarget(s string) (target, error) {
 	if err := dec.Decode(&n); err != nil {
 		return target{}, usagef("target is not a node: %w; want {\"kind\": …, \"id\": …, \"args\": {…}}", err)
 	}
+	if dec.More() {
+		return target{}, usagef("target is not one node: something follows it; want {\"kind\": …, \"id\": …, \"args\": {…}}")
+	}
 	if err := schema.CheckKind(n.Kind); err != nil {
 		return target{}, usagef("target: %w", err)
 	}
-	return target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}, nil
+	t := target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}
+	if n.Kind == s3crawl.Kind {
+		// As from a URL: its bucket is checked before there is a run, and stands in the manifest.
+		var args struct{ Bucket, Prefix string }
+		if json.Unmarshal(n.Args, &args) == nil { // what is wrong with them, the crawl says best
+			t.bucket, t.prefix = args.Bucket, args.Prefix
+		}
+	}
+	return t, nil
 }

@@ -32,6 +32,7 @@ type work struct {
 	term        *console.Terminal
 	log         *slog.Logger
 	client      *s3crawl.Client
+	params      map[string]string // kept with a run that is made
 	set         processor.Set
 }
 
@@ -108,7 +109,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 				left.Store(true)
 			}
 			// Waiting does not mend these; what is committed stays.
-			for _, end := range []error{store.ErrFull, store.ErrCorrupt, sink.ErrFull} {
+			for _, end := range []error{store.ErrFull, store.ErrBroken, store.ErrCorrupt, sink.ErrFull} {
 				if errors.Is(err, end) {
 					select {
 					case hopeless <- err:
@@ -142,7 +143,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			if errors.Is(err, stream.ErrClosed) {
 				return console.Interrupted, nil
 			}
-			return "", fmt.Errorf("%w; when that is mended, `ramify resume %s` goes on", err, st.run)
+			return "", fmt.Errorf("%w; when that is mended, `%s` goes on", err, w.g.command("resume", st.run))
 		case <-over:
 		case <-look.C:
 		}
@@ -209,7 +210,7 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	if r.State == ledger.Finished || r.State == ledger.Failed {
 		made, err := out.Finish(ctx, committed(ctx, st.ledger, r))
 		if err != nil {
-			return fmt.Errorf("make results of run %s: %w; `ramify resume %s` tries again", st.run, err, st.run)
+			return fmt.Errorf("make results of run %s: %w; `%s` tries again", st.run, err, w.g.command("resume", st.run))
 		}
 		sum.Out = made.Location
 		if r.Options.Out == "-" {

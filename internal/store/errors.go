@@ -21,6 +21,7 @@ var (
 	ErrCorrupt = errors.New("the file is damaged: restore a copy, or remove it and run again")
 	ErrFull    = errors.New("it cannot be written: make room on the disk and allow writing to the folder")
 	ErrBusy    = errors.New("another process keeps it locked: try again")
+	ErrBroken  = errors.New("a write to it failed in a way that no later one can be trusted: stop and go on from the file")
 )
 
 // SQLite's result codes, the only ones told apart here. Source: "Result and

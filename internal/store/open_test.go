@@ -229,6 +229,7 @@ func TestDamageFoundLater(t *testing.T) {
 		require.ErrorIs(t, err, ErrCorrupt)
 		require.ErrorContains(t, err, path)
 	}
+	require.ErrorIs(t, err, ErrBroken, "whoever works on the file must stop")
 }
 
 func TestFull(t *testing.T) {

@@ -158,7 +158,7 @@ func (w *writer) transact(group []*call) error {
 		fn(err)
 	}
 	if lasting(err) {
-		w.failed = fmt.Errorf("%w; stop and go on from the file", err)
+		w.failed = fmt.Errorf("%w (%w)", ErrBroken, err)
 	}
 	return err
 }

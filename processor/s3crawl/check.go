@@ -15,6 +15,9 @@ import (
 // nil where the bucket can be listed, also if no key begins with prefix.
 func (c *Client) Check(ctx context.Context, bucket, prefix string) error {
 	q := query{bucket: bucket, prefix: prefix}
+	// An endpoint that hangs is not waited for once per attempt.
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
 	if err := c.checkCredentials(ctx); err != nil {
 		return explain(q, err)
 	}

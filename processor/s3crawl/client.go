@@ -17,7 +17,6 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -50,6 +49,10 @@ var _ Lister = (*Client)(nil)
 func Connect(ctx context.Context, concurrency int) (*Client, error) {
 	// What goes wrong is returned: the SDK need not log it as well.
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	var profile config.SharedConfigProfileNotExistError
+	if errors.As(err, &profile) {
+		return nil, fmt.Errorf("read AWS configuration: %w; check AWS_PROFILE", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read AWS configuration: %w", err)
 	}
@@ -72,10 +75,10 @@ func newClient(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *C
 	}
 	// LoadDefaultConfig has made one where AWS_CA_BUNDLE names certificates.
 	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
-		cfg.HTTPClient = b.WithTimeout(attemptTime).WithTransportOptions(func(t *http.Transport) {
+		cfg.HTTPClient = bounded(b.WithTimeout(attemptTime).WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns = max(t.MaxIdleConns, concurrency+16)
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
-		})
+		}))
 	}
 	return &Client{s3: s3.NewFromConfig(cfg, func(o *s3.Options) {
 		o.UsePathStyle = o.BaseEndpoint != nil
@@ -92,8 +95,7 @@ func newClient(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *C
 }
 
 func unreadable(err error) aws.Ternary {
-	var d *smithy.DeserializationError
-	if errors.As(err, &d) {
+	if unread(err) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary

@@ -2,9 +2,12 @@ package s3crawl
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -92,6 +95,7 @@ func outside(err error) (why string, permanent bool) {
 		dns         *net.DNSError
 		op          *net.OpError
 		bad         *pageError
+		certificate *tls.CertificateVerificationError
 	)
 	switch text := err.Error(); {
 	case errors.As(err, &credentials):
@@ -106,8 +110,18 @@ func outside(err error) (why string, permanent bool) {
 		return "nobody answers at the endpoint (" + innermost(err) + "): check AWS_ENDPOINT_URL", false
 	case errors.As(err, &bad):
 		return bad.Error(), false
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the endpoint speaks HTTP, not HTTPS: check AWS_ENDPOINT_URL", false
+	case errors.As(err, &certificate):
+		return innermost(err) + ": check AWS_ENDPOINT_URL, or name the endpoint's certificates in AWS_CA_BUNDLE", false
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Sprintf("no whole answer within %v: check AWS_ENDPOINT_URL", attemptTime), false
 	case unread(err):
-		return fmt.Sprintf("HTTP %d, but not an answer of S3 or cut off: check AWS_ENDPOINT_URL (%s)", statusOf(err), innermost(err)), false
+		status := ""
+		if n := statusOf(err); n != 0 {
+			status = fmt.Sprintf("HTTP %d, but ", n)
+		}
+		return status + "not an answer of S3 or cut off: check AWS_ENDPOINT_URL (" + innermost(err) + ")", false
 	default:
 		return innermost(err), false
 	}
@@ -128,9 +142,14 @@ type credentialsError struct{ err error }
 func (e *credentialsError) Error() string { return "get credentials: " + e.err.Error() }
 func (e *credentialsError) Unwrap() error { return e.err }
 
+// unread reports whether an answer could not be read. Some that are not XML at
+// all the SDK passes on as the parser's error, without saying whose answer it was.
 func unread(err error) bool {
-	var d *smithy.DeserializationError
-	return errors.As(err, &d)
+	var (
+		d      *smithy.DeserializationError
+		syntax *xml.SyntaxError
+	)
+	return errors.As(err, &d) || errors.As(err, &syntax)
 }
 
 func statusOf(err error) int {

@@ -37,6 +37,7 @@ func TestBadPagesAreErrors(t *testing.T) {
 		"not below the prefix": func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("A") },
 		"not URL-encoded":      func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ZZ") },
 		"not UTF-8":            func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ff") },
+		"a size below nothing": func(o *s3.ListObjectsV2Output) { o.Contents[0].Size = aws.Int64(-1) },
 		"more, but nothing to go on from": func(o *s3.ListObjectsV2Output) {
 			o.Contents, o.KeyCount, o.IsTruncated, o.NextContinuationToken = nil, aws.Int32(0), aws.Bool(true), nil
 		},
@@ -68,6 +69,23 @@ func TestBadPagesAreErrors(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// An endpoint that always sends on to the page just asked for is not walked for ever.
+func TestPageThatLeadsToItself(t *testing.T) {
+	b := newBucket(numbered(10)...)
+	b.spoil = func(n int, out *s3.ListObjectsV2Output) {
+		if n > 10 {
+			return // or a failure would never end
+		}
+		out.Contents, out.KeyCount = nil, aws.Int32(0)
+		out.IsTruncated, out.NextContinuationToken = aws.Bool(true), aws.String("kp")
+	}
+	root := Root("b", "p", Range)
+	err := New(Options{Lister: b}).Process(t.Context(), &processor.Node{Args: root.Args}, &attempt{slots: make(chan struct{})})
+	if len(b.calls) > 2 || err != nil && !strings.Contains(err.Error(), "its token for the next page is its own") {
+		t.Errorf("%d calls, %v", len(b.calls), err)
 	}
 }
 

@@ -109,6 +109,9 @@ func decode(out *s3.ListObjectsV2Output, q query) (page, error) {
 		if q.delimiter != "" && strings.Contains(key[len(q.prefix):], q.delimiter) {
 			return page{}, badPage("key %q is not directly below the prefix", key)
 		}
+		if aws.ToInt64(c.Size) < 0 {
+			return page{}, badPage("key %q has a size of %d", key, *c.Size)
+		}
 		before = key
 		o := &pg.objects[i]
 		*o = inventory.Object{
@@ -133,6 +136,9 @@ func decode(out *s3.ListObjectsV2Output, q query) (page, error) {
 	}
 	if pg.more && len(pg.objects) == 0 && pg.token == "" {
 		return page{}, badPage("there is more, but no key and no token to go on from")
+	}
+	if pg.more && pg.token != "" && pg.token == q.token { // asked with it again, it would answer so for ever
+		return page{}, badPage("its token for the next page is its own")
 	}
 	return pg, nil
 }

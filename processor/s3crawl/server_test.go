@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,10 @@ func TestCheck(t *testing.T) {
 	}
 	closed := httptest.NewServer(nil)
 	closed.Close()
+	unknown := httptest.NewUnstartedServer(answer(200, ""))
+	unknown.Config.ErrorLog = log.New(io.Discard, "", 0)
+	unknown.StartTLS()
+	t.Cleanup(unknown.Close)
 	empty := `<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>`
 	for name, test := range map[string]struct {
 		handler   http.Handler
@@ -162,6 +167,10 @@ func TestCheck(t *testing.T) {
 		"throttled":          {handler: refusal(503, "SlowDown"), want: []string{"SlowDown", "3 attempts"}},
 		"not S3":             {handler: answer(200, "<html><body>Welcome"), want: []string{"AWS_ENDPOINT_URL"}},
 		"not S3 at all":      {handler: answer(200, "hello"), want: []string{"AWS_ENDPOINT_URL"}},
+		"not XML":            {handler: answer(200, "\x00\xff"), want: []string{"AWS_ENDPOINT_URL"}},
+		"not text":           {handler: answer(403, "<Error><Code>AccessDenied</Code><Message>\x1b[31m</Message></Error>"), want: []string{"HTTP 403", "AWS_ENDPOINT_URL"}},
+		"HTTP, not HTTPS":    {url: "https" + strings.TrimPrefix(server(t, answer(200, empty)), "http"), want: []string{"speaks HTTP, not HTTPS", "AWS_ENDPOINT_URL"}},
+		"unknown authority":  {url: unknown.URL, want: []string{"certificate", "AWS_CA_BUNDLE"}},
 		"not found page":     {handler: answer(404, "<html>no such page</html>"), want: []string{"NotFound", "AWS_ENDPOINT_URL"}, permanent: true},
 		"nobody there":       {url: closed.URL, want: []string{"nobody answers", "AWS_ENDPOINT_URL"}},
 		"no such host":       {url: "http://s3.invalid", want: []string{"s3.invalid", "AWS_ENDPOINT_URL"}},
@@ -200,6 +209,62 @@ func TestCheck(t *testing.T) {
 			t.Log(text)
 		})
 	}
+}
+
+// What answers without end, or sends on in a circle, costs neither the memory
+// nor minutes.
+func TestAnswersWithoutEnd(t *testing.T) {
+	var sent, asked atomic.Int64
+	url := server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1); r.URL.Path == "/circle" {
+			http.Redirect(w, r, r.URL.String(), http.StatusTemporaryRedirect)
+			return
+		}
+		_, _ = io.WriteString(w, "<ListBucketResult><Name>")
+		for chunk := make([]byte, 1<<20); sent.Load() < 1<<30; sent.Add(int64(len(chunk))) {
+			for i := range chunk {
+				chunk[i] = 'a'
+			}
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	c := clientOf(t, url, func(cfg *aws.Config) { cfg.HTTPClient = nil })
+	if err := c.Check(t.Context(), "endless", ""); err == nil || !strings.Contains(err.Error(), "longer than any page of S3") {
+		t.Errorf("got %v", err)
+	}
+	if n := sent.Load(); n > 2*checkAttempts*maxAnswer {
+		t.Errorf("%d bytes were read", n)
+	}
+	asked.Store(0)
+	if err := c.Check(t.Context(), "circle", ""); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect") {
+		t.Errorf("got %v", err)
+	}
+	if n := asked.Load(); n > checkAttempts*(maxRedirects+1) {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// An endpoint that never answers is waited for once, not once an attempt.
+func TestEndpointThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := clientOf(t, "http://127.0.0.1:1", func(cfg *aws.Config) {
+			cfg.HTTPClient = &http.Client{Timeout: attemptTime, Transport: hanging{}}
+		})
+		begin := time.Now()
+		err := c.Check(t.Context(), "the-bucket", "p/")
+		if !strings.Contains(fmt.Sprint(err), "no whole answer within 1m0s: check AWS_ENDPOINT_URL") || time.Since(begin) > attemptTime {
+			t.Errorf("%v after %v", err, time.Since(begin))
+		}
+	})
+}
+
+type hanging struct{}
+
+func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }
 
 // A bucket in another region is asked for there, once S3 has named it.

@@ -42,7 +42,11 @@ func (s *Sink) assemble(ctx context.Context, spooled []dataFile) ([]dataFile, er
 	if err := errors.Join(err, a.end()); err != nil {
 		return nil, err
 	}
-	return a.made, nil
+	if len(a.made) == 0 {
+		return nil, nil
+	}
+	// Their names too, before the records know no other files of these rows.
+	return a.made, syncDir(s.spoolDir())
 }
 
 // collect takes large files as they are and copies what is kept of the others

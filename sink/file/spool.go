@@ -212,7 +212,13 @@ func (s *Sink) createSpoolFile(ctx context.Context, id int64) (medium, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(syncDir(s.spoolDir()), insertSpoolFile(ctx, s.store, id)); err != nil {
+	// Not a record of a name that may not last: the number is used again, and the
+	// second record would fail the transactions of everybody.
+	err = syncDir(s.spoolDir())
+	if err == nil {
+		err = insertSpoolFile(ctx, s.store, id)
+	}
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
