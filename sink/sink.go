@@ -37,8 +37,10 @@ type Sink interface {
 	Finish(ctx context.Context, committed iter.Seq2[Committed, error]) (Summary, error)
 
 	// Read yields the blocks of a stream that were committed, after Finish, in
-	// no order of units and in the order of writing within a unit. Streams that
-	// the sink does not keep readable yield nothing.
+	// the order of their bytes, of whichever units: sorted outside of memory,
+	// since there may be more of them than it holds. A block is the reader's to
+	// keep. Equal blocks come as often as they were written. Streams that the
+	// sink does not keep readable yield nothing.
 	Read(ctx context.Context, stream string) iter.Seq2[[]byte, error]
 
 	// Close releases the sink; parts that were not committed are forgotten.

@@ -53,6 +53,7 @@ type cli struct {
 	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
 	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
 	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
+	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 

@@ -16,6 +16,7 @@ import (
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/totals"
 )
 
 // runFlags are what run and demo have in common.
@@ -31,7 +32,9 @@ type runFlags struct {
 	Versions    bool     `help:"List all versions of objects, and delete markers."`
 	Inline      int      `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
 	Retries     int      `help:"Failures of a node before it is given up." default:"5"`
+	ByPrefix    string   `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	JSON        bool     `name:"json" help:"End with one JSON object on standard output."`
+	view
 }
 
 type runCmd struct {
@@ -76,6 +79,9 @@ func (c *runFlags) check(kind string) error {
 	case c.Versions && kind != s3crawl.Kind:
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
 	}
+	if err := c.checkByPrefix(kind); err != nil {
+		return err
+	}
 	return c.checkResults(kind)
 }
 
@@ -89,6 +95,21 @@ func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
 		return nil, usagef("--filter is %q, want %s", bad.Expr, bad.Want)
 	}
 	return f, err
+}
+
+func (c *runFlags) checkByPrefix(kind string) error {
+	switch {
+	case c.ByPrefix == "" && (c.Sort != "" || c.Top != 0):
+		return usagef("--sort and --top are for the table of --by-prefix, which is not given")
+	case c.ByPrefix == "":
+		return nil
+	case kind != s3crawl.Kind:
+		return usagef("--by-prefix is %q, but nodes of kind %s have no prefixes", c.ByPrefix, kind)
+	}
+	if _, err := totals.ParseDepth(c.ByPrefix); err != nil {
+		return usagef("--by-prefix: %w", err)
+	}
+	return c.view.check()
 }
 
 // begin makes the run, unless something would keep it from working, and works
@@ -149,7 +170,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 // paramMaxRPS keeps --max-rps for a run that is resumed.
 const paramMaxRPS = "max_rps"
 
-// params are the run's options for processors.
+// params are the run's options for processors and for its end.
 func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := map[string]string{
 		s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, s3crawl.ParamFilter: only.Encode(), "bucket": tgt.bucket,
@@ -159,6 +180,9 @@ func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	}
 	if c.Versions {
 		p[s3crawl.ParamVersions] = "true"
+	}
+	if c.ByPrefix != "" {
+		p[s3crawl.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}
 	return p
 }

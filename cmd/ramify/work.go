@@ -19,6 +19,7 @@ import (
 	"github.com/ramify/ramify/sink/stream"
 	"github.com/ramify/ramify/sweep"
 	"github.com/ramify/ramify/task"
+	"github.com/ramify/ramify/totals"
 )
 
 // work is one process's work on one run: the engine, what people see of it, and
@@ -217,11 +218,14 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 		if r.Options.Out == "-" {
 			sum.Out = "-"
 		}
-		if err := prefixes(ctx, r, out, &sum); err != nil {
+		if err := prefixes(ctx, st, r, out, &sum); err != nil {
 			return err
 		}
 		if err := st.saveSummary(ctx, r.Epoch, sum); err != nil {
 			return err
+		}
+		if err := w.byPrefix(ctx, st, r); err != nil {
+			return fmt.Errorf("print totals per prefix: %w", err)
 		}
 	}
 	if w.json {
@@ -253,26 +257,30 @@ func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sin
 	}
 }
 
-// prefixes adds what a crawl found of prefixes.
-func prefixes(ctx context.Context, r ledger.Run, out sink.Sink, sum *console.Summary) error {
+// prefixes makes the totals per prefix of a crawl and adds them to the summary:
+// their number, and the biggest of the deepest level that a run has by default.
+func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *console.Summary) error {
 	if r.Root.Kind != s3crawl.Kind {
 		return nil
 	}
-	totals := s3crawl.NewTotals(biggest)
-	for block, err := range out.Read(ctx, sink.Prefixes) {
+	n, err := st.makeBook(ctx, r.Epoch, out.Read(ctx, sink.Prefixes))
+	if err != nil {
+		return err
+	}
+	sum.Totals.Prefixes = &n
+	b, err := st.openBook(ctx)
+	if err != nil || b == nil || b.Deepest() == 0 {
+		return err
+	}
+	top := totals.NewTop(biggest, totals.Bytes)
+	for l, err := range b.Level(ctx, "", min(b.Deepest(), s3crawl.DefaultDepth)) {
 		if err != nil {
-			return fmt.Errorf("read totals per prefix: %w", err)
-		}
-		if err := totals.Add(block); err != nil {
 			return err
 		}
+		top.Add(l)
 	}
-	sums := totals.Sum()
-	sum.Totals.Prefixes = &sums.Prefixes
-	if len(sums.Levels) > 0 {
-		for _, p := range sums.Levels[len(sums.Levels)-1].ByBytes {
-			sum.Biggest = append(sum.Biggest, console.Prefix(p))
-		}
+	for _, l := range top.Lines() {
+		sum.Biggest = append(sum.Biggest, console.Prefix{Prefix: l.Prefix, Objects: l.Objects, Bytes: l.Bytes})
 	}
 	return nil
 }

@@ -134,6 +134,11 @@ var (
 			fix: "filter knows the rows of a listing, nothing else: pass it what it needs",
 		},
 		{
+			name: "totals", in: []string{"./totals/..."},
+			deny: []string{"./..."}, allow: []string{"./totals/...", "./inventory"},
+			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",
@@ -394,6 +399,8 @@ func TestRulesFire(t *testing.T) {
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
 		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
+		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
+		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},

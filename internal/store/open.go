@@ -158,7 +158,9 @@ func openReader(path string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.set("query_only = ON", "cache_size = -4096", "temp_store = MEMORY"); err != nil {
+	// What is sorted for a reader may be larger than memory: beyond the size of the
+	// cache it goes to temporary files ("Temporary Files Used By SQLite", 2.8).
+	if err := c.set("query_only = ON", "cache_size = -4096", "temp_store = FILE"); err != nil {
 		_ = c.close()
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/totals"
 )
 
 // The run's options that a crawl reads (processor.Node.Params).
@@ -20,15 +21,18 @@ const (
 	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
 	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
 	ParamFilter  = "filter"       // of the objects, as filter.Decode reads it; none: all of them
-	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals; 0: none
+	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals, as totals.ParseDepth reads it
 	// ParamVersions is "true" to list all versions and delete markers. Each is a
 	// row and counts as an object.
 	ParamVersions = "versions"
 )
 
 const (
-	defaultDepth = 2
-	maxModels    = 4 // of bucket and prefix, kept between units
+	// DefaultDepth is the depth of totals where none is given: what the report of
+	// a run shows.
+	DefaultDepth = 2
+
+	maxModels = 4 // of bucket and prefix, kept between units
 )
 
 // Options are what a crawl needs.
@@ -84,7 +88,7 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j := job{args: a, out: out, lister: c.lister, depth: defaultDepth}
+	j := job{args: a, out: out, lister: c.lister, depth: DefaultDepth}
 	if name := n.Params[ParamFormat]; name != "" {
 		if j.layout, err = inventory.ParseLayout(name, n.Params[ParamColumns]); err != nil {
 			return job{}, fmt.Errorf("read options: %w", err)
@@ -95,8 +99,8 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	}
 	j.folder = strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1
 	if text := n.Params[ParamDepth]; text != "" {
-		if j.depth, err = strconv.Atoi(text); err != nil || j.depth < 0 {
-			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamDepth, Value: text, Want: "a number of levels, 0 or more"})
+		if j.depth, err = totals.ParseDepth(text); err != nil {
+			return job{}, fmt.Errorf("read options: %s: %w", ParamDepth, err)
 		}
 	}
 	if text := n.Params[ParamVersions]; text != "" {
@@ -174,12 +178,9 @@ func (j *job) deliver(objects []inventory.Object) error {
 }
 
 // account writes what a tally holds.
-func (j *job) account(t *tally) error {
-	block := t.take()
-	if block == nil {
-		return nil
-	}
-	if err := j.out.Write(sink.Prefixes, block, 1); err != nil {
+func (j *job) account(t *totals.Tally) error {
+	err := t.Take(func(block []byte) error { return j.out.Write(sink.Prefixes, block, 1) })
+	if err != nil {
 		return fmt.Errorf("write totals: %w", err)
 	}
 	return nil
@@ -189,12 +190,10 @@ func (j *job) account(t *tally) error {
 // are children. One node is one listing: it is never handed on half done.
 func (j *job) onePrefix(ctx context.Context) error {
 	var (
-		t       = tally{base: *j.Base, depth: j.depth}
-		q       = Query{Delimiter: "/"}
-		objects int64
-		size    int64
-		below   string // the last prefix revealed
-		found   bool
+		q     = Query{Delimiter: "/"}
+		sums  totals.Sums // of what is directly below
+		below string      // the last prefix revealed
+		found bool
 	)
 	for {
 		pg, err := j.page(ctx, q)
@@ -208,7 +207,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return err
 		}
 		for i := range matching {
-			objects, size = objects+1, size+matching[i].Size
+			sums.Add(&matching[i])
 		}
 		for _, p := range pg.Prefixes {
 			if p <= below {
@@ -231,8 +230,9 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return j.refuse("there is more, but no token to go on from")
 		}
 	}
-	if found || objects > 0 {
-		t.add(j.Prefix, objects, size)
+	t := totals.NewTally(*j.Base, j.depth)
+	if found || sums.Objects > 0 {
+		t.AddNode(j.Prefix, &sums)
 	}
-	return j.account(&t)
+	return j.account(t)
 }

@@ -24,7 +24,7 @@ func (u *unit) handOn() error {
 	var rest, failed []*piece
 	left := 1.0 // not nothing: there is a range
 	for _, p := range u.pieces {
-		if err := u.account(&p.tally); err != nil {
+		if err := u.account(p.tally); err != nil {
 			return err
 		}
 		left += p.guess.left

@@ -1,78 +1,116 @@
 package s3crawl
 
 import (
-	"math/rand/v2"
+	"bytes"
+	"iter"
 	"slices"
-	"strings"
 	"testing"
+	"time"
 
-	"pgregory.net/rapid"
+	"github.com/ramify/ramify/processor/s3crawl/listxml"
+	"github.com/ramify/ramify/totals"
 )
 
-// However the keys are cut into stretches, and in whatever order these come, the
-// totals are those of the whole.
-func TestTotalsOfStretchesAreThoseOfTheWhole(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		keys := drawKeys(t, 60)
-		depth := rapid.IntRange(0, 4).Draw(t, "depth")
-		cuts := rapid.SliceOfN(rapid.Bool(), len(keys), len(keys)).Draw(t, "cuts")
-		b := newBucket(keys...)
-		tl := tally{depth: depth}
-		var blocks [][]byte
-		w := &walk{topTotals: 1000, totals: NewTotals(1000)}
-		for i, k := range keys {
-			tl.add(k, 1, b.size(k))
-			w.keys, w.objects = append(w.keys, k), w.objects+1
-			if cuts[i] || i == len(keys)-1 {
-				blocks = append(blocks, tl.take())
+const defaultDepth = DefaultDepth
+
+// PrefixTotal, Totals, Sums and Level are how the tests of this package look at
+// what package totals makes of a walk's blocks.
+type PrefixTotal struct {
+	Prefix         string
+	Objects, Bytes int64
+}
+
+type Totals struct {
+	top    int
+	blocks [][]byte
+}
+
+type Sums struct {
+	Prefixes int64
+	Levels   []Level // the first is that just below the root's prefix
+}
+
+type Level struct{ ByBytes, ByObjects []PrefixTotal }
+
+func NewTotals(top int) *Totals { return &Totals{top: top} }
+
+func (t *Totals) Add(block []byte) error {
+	t.blocks = append(t.blocks, block)
+	return nil
+}
+
+func (t *Totals) lines() (*totals.Merger, iter.Seq2[totals.Line, error]) {
+	m := totals.Merge(func(yield func([]byte, error) bool) {
+		for _, b := range slices.SortedFunc(slices.Values(t.blocks), bytes.Compare) {
+			if !yield(b, nil) {
+				return
 			}
 		}
-		if tl.take() != nil {
-			t.Fatalf("a tally without keys made a record")
-		}
-		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
-		r.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
-		for _, block := range blocks {
-			if err := w.totals.Add(block); err != nil {
-				t.Fatalf("add: %v", err)
-			}
-		}
-		truthOf(b, "", depth).check(t, w, "")
-		w.totals.Sum() // asking changes nothing
-		truthOf(b, "", depth).check(t, w, "")
 	})
+	lines := m.Lines()
+	return m, lines
 }
 
-// A stretch with many prefixes is written in parts, and only the biggest stay.
-func TestTotalsKeepTheBiggest(t *testing.T) {
-	var keys []string
-	for i := range 3000 {
-		dir := strings.Repeat("x", 60) + string(rune('a'+i%26)) + string(rune('0'+i/26%10)) + string(rune('A'+i/260)) + "/"
-		for j := range 1 + i%7 {
-			keys = append(keys, dir+string(rune('a'+j)))
+func (t *Totals) Sum() (sums Sums) {
+	m, lines := t.lines()
+	var byBytes, byObjects []*totals.Top
+	for l, err := range lines {
+		if err != nil {
+			panic(err)
 		}
+		if l.Depth == 0 {
+			continue
+		}
+		if len(byBytes) < l.Depth {
+			byBytes = append(byBytes, totals.NewTop(t.top, totals.Bytes))
+			byObjects = append(byObjects, totals.NewTop(t.top, totals.Objects))
+		}
+		byBytes[l.Depth-1].Add(l)
+		byObjects[l.Depth-1].Add(l)
 	}
-	b := newBucket(keys...)
-	b.size = func(string) int64 { return 1 }
-	w := &walk{slots: 1, topTotals: 3}
-	mustWalkWith(t, w, New(Options{Lister: b}), Root("b", "", Range))
-	if len(w.totals.edges) < 2 {
-		t.Errorf("%d records, want several", len(w.totals.edges))
+	plain := func(top *totals.Top) (all []PrefixTotal) {
+		for _, l := range top.Lines() {
+			all = append(all, PrefixTotal{l.Prefix, l.Objects, l.Bytes})
+		}
+		return all
 	}
-	truthOf(b, "", defaultDepth).check(t, w, "")
-	got := w.totals.Sum().Levels[0]
-	if len(got.ByBytes) != 3 || len(got.ByObjects) != 3 || !slices.Equal(got.ByBytes, got.ByObjects) || got.ByBytes[2].Objects != 7 {
-		t.Errorf("got %+v", got)
+	for i := range byBytes {
+		sums.Levels = append(sums.Levels, Level{ByBytes: plain(byBytes[i]), ByObjects: plain(byObjects[i])})
 	}
+	sums.Prefixes = m.Prefixes()
+	return sums
 }
 
-func TestTotalsRefuseWhatTheyDidNotWrite(t *testing.T) {
-	for _, block := range []string{"x", `{"base":3,"first":"a","last":"a"}`, `{"base":-1}`} {
-		if err := NewTotals(1).Add([]byte(block)); err == nil {
-			t.Errorf("%s was taken", block)
+// Dates and classes reach the totals, in both modes.
+func TestTotalsKnowDatesAndClasses(t *testing.T) {
+	for _, mode := range []Mode{Range, Prefix} {
+		b := newBucket("a/1", "a/b/2", "a/b/3", "c/4")
+		b.spoil = func(_ int, pg *listxml.Page) {
+			for i := range pg.Objects {
+				o := &pg.Objects[i]
+				if o.StorageClass = "STANDARD"; o.Key == "a/b/3" {
+					o.StorageClass = "GLACIER"
+				}
+				o.LastModified = time.Unix(int64(o.Key[len(o.Key)-1]), 500e6)
+			}
 		}
-	}
-	if sums := NewTotals(1).Sum(); sums.Prefixes != 0 || len(sums.Levels) != 0 {
-		t.Errorf("nothing sums to %+v", sums)
+		w := &walk{slots: 1, params: map[string]string{ParamDepth: "all"}}
+		mustWalkWith(t, w, New(Options{Lister: b}), Root("b", "", mode))
+		_, lines := w.totals.lines()
+		var got []totals.Line
+		for l, err := range lines {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, l)
+		}
+		if len(got) != 4 {
+			t.Fatalf("%s: %+v", mode, got)
+		}
+		ab := got[3]
+		want := []totals.Class{{Name: "GLACIER", Objects: 1, Bytes: 5}, {Name: "STANDARD", Objects: 1, Bytes: 5}}
+		if ab.Prefix != "a/b/" || !ab.Newest().Equal(time.Unix('3', 500e6)) || !slices.Equal(ab.Classes, want) || !got[0].Newest().Equal(time.Unix('4', 500e6)) {
+			t.Errorf("%s: %+v of %v, all of %v", mode, ab, ab.Newest(), got[0].Newest())
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/totals"
 )
 
 // patience is how long the end of a unit waits for pages under way. A page that
@@ -24,10 +25,10 @@ type piece struct {
 	after, until string
 	mark         string // of versions: the rest of key after, behind this version, belongs to it too
 	held         bool
-	token        string // of a page that had no key to go on from
-	failed       error  // it could not be listed now, in spite of retries
-	tally        tally  // of what was listed up to after
-	guess        guess  // the policy's
+	token        string        // of a page that had no key to go on from
+	failed       error         // it could not be listed now, in spite of retries
+	tally        *totals.Tally // of what was listed up to after
+	guess        guess         // the policy's
 }
 
 // unit lists the ranges of one node in one attempt.
@@ -59,7 +60,7 @@ func newUnit(j job, s policy) *unit {
 	return u
 }
 
-func (u *unit) newTally() tally { return tally{base: *u.Base, depth: u.depth} }
+func (u *unit) newTally() *totals.Tally { return totals.NewTally(*u.Base, u.depth) }
 
 // run lists on the unit's own slot and on borrowed ones, until all is listed or
 // the unit must end.
@@ -251,18 +252,17 @@ func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
 		return err
 	}
 	for i := range objects {
-		if p.tally.full() {
-			if err := u.account(&p.tally); err != nil {
+		if p.tally.Full() {
+			if err := u.account(p.tally); err != nil {
 				return err
 			}
 		}
-		p.tally.add(objects[i].Key, 1, objects[i].Size)
+		p.tally.Add(&objects[i])
 	}
 	if more {
-		p.tally.keep()
 		return nil
 	}
-	return u.account(&p.tally)
+	return u.account(p.tally)
 }
 
 // askDue asks whether the unit should end, and lets pages under way come in.

@@ -34,7 +34,7 @@ var tables = []string{
 		extents  BLOB,
 		kept     INTEGER NOT NULL DEFAULT 0 -- the generation that last found it committed
 	) WITHOUT ROWID`,
-	// Blocks of streams other than rows, in the order of writing.
+	// Blocks of streams other than rows.
 	`CREATE TABLE IF NOT EXISTS sink_blob (
 		id     INTEGER PRIMARY KEY,
 		unit   BLOB NOT NULL,
@@ -127,10 +127,12 @@ func (s *Sink) insertPart(ctx context.Context, p *part, unit []byte, own schema.
 	return account, err
 }
 
+// committedBlobs yields blocks in the order of their bytes. SQLite sorts beyond a
+// few megabytes in temporary files.
 func committedBlobs(tx *store.Tx, stream string) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for row, err := range tx.Query(`SELECT b.block FROM sink_blob b JOIN sink_part p ON p.unit = b.unit
-			WHERE b.stream = ? AND p.kept > 0 AND p.kept = (SELECT generation FROM sink_state) ORDER BY b.id`, stream) {
+			WHERE b.stream = ? AND p.kept > 0 AND p.kept = (SELECT generation FROM sink_state) ORDER BY b.block`, stream) {
 			var block []byte
 			if err == nil {
 				err = row.Scan(&block)

@@ -64,6 +64,7 @@ func Run(t *testing.T, s Subject) {
 		{"rows keep their order within a unit", orderWithinUnit},
 		{"units written by many goroutines", manyWriters},
 		{"other streams are read back as written", streamsReadBack},
+		{"other streams are read in the order of bytes", streamsReadInOrder},
 		{"after a crash the run goes on", crash},
 		{"Finish may be repeated", finishRepeated},
 		{"Finish after more units were committed", finishAgainWithMore},
