@@ -116,7 +116,7 @@ func same(got, want keys.Digest) error {
 	case got == want:
 		return nil
 	case got.Count != want.Count:
-		return fmt.Errorf("wrong output: %d keys, want %d", got.Count, want.Count)
+		return fmt.Errorf("wrong output: %d keys or lines, want %d", got.Count, want.Count)
 	}
-	return fmt.Errorf("wrong output: as many keys as there are, %d, but not the same", got.Count)
+	return fmt.Errorf("wrong output: as many as there are, %d, but not the same", got.Count)
 }

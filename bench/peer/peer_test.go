@@ -38,3 +38,10 @@ func TestKeysAreReadAsPrinted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, " a\\", string(key))
 }
+
+func TestWhatIsKnownToFailHoldsForAllSettings(t *testing.T) {
+	walk, err := Find("rclone-64")
+	require.NoError(t, err)
+	require.True(t, walk.Fails("awkward"))
+	require.False(t, walk.Fails("debian"))
+}
