@@ -5,15 +5,23 @@ GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# What the listing benchmarks race against: programs, built where they do not touch go.mod.
+S3LS   := 1.3.5
+S5CMD  := v2.3.0
+RCLONE := v1.76.0
+
 PKG   ?= ./...
 FLAGS ?=
 BENCH ?= .
 COUNT ?= 1
+PEERS ?= s3ls s5cmd rclone
+KEYS  ?=
+TABLES ?= out/bench.md
 OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race lint bench fmt fmt-check verify build vuln clean
+.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,10 +47,38 @@ test-race: ## Run all tests under the race detector, in random order (needs a C 
 lint: ## Run golangci-lint, the import rules included
 	go run $(GOLANGCI) run $(PKG)
 
-bench: ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
-	@pkgs=$$(find . -name '*_test.go' -exec grep -l '^func Benchmark' {} + | xargs -r -n1 dirname | sort -u); \
+# Of the listing benchmarks: RUNS and, of peers that need more than 20 s, SLOW_RUNS; LISTS="debian flat chain awkward";
+# PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. They add their tables to TABLES.
+RACE := $(foreach v,RUNS SLOW_RUNS LISTS PEERS LATENCY,RAMIFY_BENCH_$(v)='$($(v))') \
+	RAMIFY_BENCH_KEYS='$(abspath $(KEYS))' RAMIFY_BENCH_TABLES='$(abspath $(TABLES))'
+
+bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH))),peers) ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
+	@pkgs=$$(find . -name '.?*' -prune -o -name '*_test.go' -exec grep -l '^func Benchmark' {} + | xargs -r -n1 dirname | sort -u); \
 	[ -n "$$pkgs" ] || { echo "make bench: no benchmarks yet"; exit 0; }; \
-	set -x; go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=60m $(FLAGS) $$pkgs
+	set -x; $(RACE) go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=6h $(FLAGS) $$pkgs
+
+peers: $(foreach p,$(filter-out none,$(PEERS)),.cache/peers/$(firstword $(subst -, ,$(p)))) ## Build the tools that listing is compared with (PEERS="s3ls s5cmd rclone")
+
+.cache/peers/s3ls: .cache/peers/s3ls-$(S3LS)
+.cache/peers/s5cmd: .cache/peers/s5cmd-$(S5CMD)
+.cache/peers/rclone: .cache/peers/rclone-$(RCLONE)
+.cache/peers/s3ls .cache/peers/s5cmd .cache/peers/rclone:
+	ln -sf $(notdir $<) $@
+
+PEERLESS = { echo "make peers: $(notdir $@) cannot be built: PEERS=\"...\" without it leaves it out of the race" >&2; exit 1; }
+
+.cache/peers/s3ls-$(S3LS):
+	cargo install s3ls-rs --version $(S3LS) --locked --root .cache/peers/cargo || $(PEERLESS)
+	cp .cache/peers/cargo/bin/s3ls $@
+
+# Not `go install`: it asks for lists of versions that not every registry gives.
+.cache/peers/s5cmd-$(S5CMD): MODULE := github.com/peak/s5cmd/v2@$(S5CMD)
+.cache/peers/rclone-$(RCLONE): MODULE := github.com/rclone/rclone@$(RCLONE)
+.cache/peers/s5cmd-$(S5CMD) .cache/peers/rclone-$(RCLONE):
+	@src=$$(mktemp -d); trap 'rm -rf "$$src"' EXIT; mkdir -p $(@D); \
+	dir=$$(go mod download -json $(MODULE) | sed -n 's/^\t"Dir": "\(.*\)",*$$/\1/p'); \
+	[ -n "$$dir" ] && cp -R "$$dir/." "$$src" && chmod -R u+w "$$src" && \
+	(set -x; cd "$$src" && GOWORK=off go build -mod=mod -trimpath -o "$(abspath $@)" .) || $(PEERLESS)
 
 fmt: ## Format all Go files with gofumpt
 	go run $(GOFUMPT) -l -w .

@@ -167,3 +167,12 @@ func (a *arena) addObject(o Object, file bool) (ref, error) {
 	a.scratch = appendRecord(a.scratch[:0], o, file)
 	return a.add(a.scratch, len(o.Key))
 }
+
+// addKey stores an object of which only the key is given.
+func (a *arena) addKey(key string) (ref, error) {
+	if err := validateKey(key); err != nil {
+		return 0, err
+	}
+	a.scratch = appendKeyRecord(a.scratch[:0], key)
+	return a.add(a.scratch, len(key))
+}

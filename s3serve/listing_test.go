@@ -123,6 +123,23 @@ func TestKeysAreReadInAnyOrderAndDerivedTheSame(t *testing.T) {
 	}
 }
 
+func TestKeysMayHoldLineFeeds(t *testing.T) {
+	l, err := FromKeys(slices.Values([]string{"b", "a\nb", "b"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for o := range l.All() {
+		got = append(got, o.Key)
+	}
+	if !slices.Equal(got, []string{"a\nb", "b"}) {
+		t.Errorf("got %q", got)
+	}
+	if _, err := FromKeys(slices.Values([]string{"\xff"})); err == nil {
+		t.Error("an invalid key was listed")
+	}
+}
+
 // TestPagesStayConsistentWhileTheBucketChanges moves a pair of objects around
 // as one: a page that showed none or two would have seen a change half made.
 func TestPagesStayConsistentWhileTheBucketChanges(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,15 +37,10 @@ func Keys(r io.Reader) (*Listing, error) {
 	var refs []ref
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
-		key := lines.Bytes()
-		if len(key) == 0 {
+		if len(lines.Bytes()) == 0 {
 			continue
 		}
-		if err := validateKey(string(key)); err != nil {
-			return nil, fmt.Errorf("read keys: line %d: %w", n, err)
-		}
-		l.store.scratch = appendKeyRecord(l.store.scratch[:0], key)
-		ref, err := l.store.add(l.store.scratch, len(key))
+		ref, err := l.store.addKey(lines.Text())
 		if err != nil {
 			return nil, fmt.Errorf("read keys: line %d: %w", n, err)
 		}
@@ -52,6 +48,20 @@ func Keys(r io.Reader) (*Listing, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
+	}
+	return l.publish(slices.Clip(refs), ""), nil
+}
+
+// FromKeys is [Keys] for keys that may hold line feeds.
+func FromKeys(keys iter.Seq[string]) (*Listing, error) {
+	l := &Listing{}
+	var refs []ref
+	for key := range keys {
+		ref, err := l.store.addKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("list keys: %w", err)
+		}
+		refs = append(refs, ref)
 	}
 	return l.publish(slices.Clip(refs), ""), nil
 }

@@ -26,7 +26,8 @@ type Merger struct {
 	scratch *scratch
 	base    []byte
 	based   bool   // base is known
-	last    []byte // key of the last stretch
+	first   []byte // key of the last stretch
+	last    []byte // and its last, or that of one before
 	loose   bool
 	counted int64 // prefixes, by stretches
 	lines   int64 // besides that of the base
@@ -129,12 +130,24 @@ func (m *Merger) count(c *cursor, first []byte) error {
 	}
 	m.counted += s.prefixes
 	if m.last != nil {
-		if bytes.Compare(first, m.last) <= 0 {
+		// Versions of one key may be in several stretches, which then meet in it, or
+		// are all of it: neighbours in no order.
+		both := first
+		again := false
+		if bytes.Equal(first, m.first) {
+			again = !bytes.Equal(first, s.last) && !bytes.Equal(first, m.last)
+		} else {
+			both = first[:common(m.last, first)] // two neighbours have the prefixes therein in common
+			again = bytes.Compare(first, m.last) < 0
+		}
+		if again {
 			return fmt.Errorf("keys up to %q were counted, and again from %q: %w", m.last, first, ErrBlock)
 		}
-		both := first[:common(m.last, first)] // two neighbours have the prefixes therein in common
 		m.counted -= int64(bytes.Count(both[min(len(both), len(m.base)):], []byte{'/'}))
 	}
-	m.last = append(m.last[:0], s.last...)
+	m.first = append(m.first[:0], first...)
+	if bytes.Compare(s.last, m.last) > 0 || m.last == nil {
+		m.last = append(m.last[:0], s.last...)
+	}
 	return nil
 }

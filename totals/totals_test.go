@@ -283,8 +283,8 @@ func TestMergeRefuses(t *testing.T) {
 		"half a block":       {ab[0][:len(ab[0])-1]},
 		"a head alone":       {appendHead(nil, 1, "a/")},
 		"two bases":          append(stretch(1, "a/b"), stretch(0, "c/d")...),
+		"a stretch twice":    append(stretch(0, "a", "c"), stretch(0, "a", "c")...),
 		"keys counted twice": append(stretch(0, "a", "c"), stretch(0, "b", "d")...),
-		"a key of two":       append(stretch(0, "a", "b"), stretch(0, "b", "c")...),
 	} {
 		var err error
 		for _, err = range Merge(blocks.sorted()).Lines() {
