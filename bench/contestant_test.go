@@ -60,7 +60,7 @@ func digestInventory(name string, got *keys.Digest) error {
 		return err
 	}
 	defer f.Close()
-	for o, err := range inventory.Keys.Read(f) {
+	for o, err := range inventory.Keys.Layout().Read(f) {
 		if err != nil {
 			return err
 		}
