@@ -57,7 +57,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 			w.client = client
 		}
 		w.client.Limit(maxRPS)
-		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client})
+		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency})
 	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s or %s", kind, s3crawl.Kind, synthetic.Kind)

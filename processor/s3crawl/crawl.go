@@ -1,6 +1,7 @@
 package s3crawl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,12 +33,17 @@ const (
 	// a run shows.
 	DefaultDepth = 2
 
-	maxModels = 4 // of bucket and prefix, kept between units
+	defaultSlots = 16
+	maxModels    = 4 // of bucket and prefix, kept between units
 )
 
 // Options are what a crawl needs.
 type Options struct {
 	Lister Lister
+
+	// Slots is how many slots the task has, about: requests that may be spent on
+	// finding keys for all of them. 0 is 16.
+	Slots int
 }
 
 // Crawl processes nodes of Kind. Units of one run share what they learn of where
@@ -55,7 +61,7 @@ var _ processor.Processor = (*Crawl)(nil)
 
 // New makes the processor.
 func New(o Options) *Crawl {
-	return &Crawl{lister: o.Lister, models: map[string]policy{}, policy: func(base int) policy { return newSplitter(base) }}
+	return &Crawl{lister: o.Lister, models: map[string]policy{}, policy: func(base int) policy { return newSplitter(base, cmp.Or(o.Slots, defaultSlots)) }}
 }
 
 // job is what both modes need to know of a node.

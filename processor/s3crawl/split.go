@@ -18,6 +18,7 @@ type policy interface {
 	// the node of how many keys it has, 0 if there is none.
 	open(p *piece, left float64)
 	// page is called when a page has come in, trimmed, and p.after was moved on.
+	// It keeps no string of the objects.
 	page(p *piece, objects []inventory.Object, more bool)
 	// cut says which piece is best cut where; not ok if none is worth it.
 	cut(pieces []*piece) (near *piece, at string, ok bool)
@@ -25,38 +26,28 @@ type policy interface {
 	divide(near, far *piece)
 }
 
-// splitter guesses where keys are, from all pages seen under one prefix.
-//
-// It keeps how many keys were listed below each string that many keys begin
-// with, and which bytes follow it. At every page the piece's forecast is made
-// anew: at each level of the last key, the bytes that may still follow are taken
-// to hold as many keys as those that did, on average.
+// splitter guesses where keys are from all pages seen under one prefix, and
+// spends at most so many requests on wrong guesses as the goal allows: a fifth of
+// the pages and one for each slot.
 type splitter struct {
-	base int // bytes that all keys have in common
+	slots float64 // that list at a time, at most
 
-	mu    sync.Mutex
-	nodes map[string]*node
-	least int // keys that are worth a node
-	alpha map[position]alphabet
-	trust [kinds]float64 // how full the first pages of cuts were, lately
-	pages float64
-	cuts  float64
-	width float64 // most pieces held at a time
+	mu     sync.Mutex
+	trie   trie
+	trust  [kinds]float64 // how full the first pages of cuts were, lately
+	tried  [kinds]float64 // cuts
+	pages  float64        // that came in
+	useful float64        // of them, by their keys
 }
 
 var _ policy = (*splitter)(nil)
-
-type node struct {
-	keys float64
-	next set
-}
 
 // guess is what the splitter keeps with a piece.
 type guess struct {
 	left   float64 // keys, the page under way included
 	steps  []step  // what is beyond after, in order
-	run    float64 // keys listed
-	virgin bool    // no page has come yet
+	from   string  // up to where all is known
+	virgin bool    // it was cut off, and no page has come yet
 	kind   kind    // of the step it was cut at
 }
 
@@ -67,163 +58,97 @@ type step struct {
 	kind kind
 }
 
-// kind is how a step was guessed.
-type kind int
-
+// kind is how a step was guessed: by a view of habits, or else
 const (
-	branch kind = iota // other bytes were seen to follow here
-	series             // the keys further right are numbers; so may these be
-	blind              // nothing speaks for it, but something must be tried
+	blind kind = views + iota // nothing speaks for it, but something must be tried
 	kinds
 )
 
+type kind int
+
 const (
-	worthNode   = 60     // keys
-	mostNodes   = 20_000 // then the smallest half goes
-	worthWord   = 16     // keys that tell whether bytes vary at a position
-	worthStep   = 40     // keys; less is added to the step before
-	worthCut    = 3 * pageKeys
-	cutsPerPage = 0.25 // beyond those that give every lister work
-	blindShare  = 0.6
-	sampled     = 31 // every 31st key teaches the alphabets
+	extra       = 0.2 // requests beyond the pages that may be spent, a page,
+	extraSlot   = 0.9 // and a slot
+	partial     = 0.5 // of a request goes with the last page of a piece, on average
+	worthCut    = pageKeys / 2
+	dearCut     = 3 * pageKeys // more, when all is spent that may be
+	farPart     = 0.6          // of what is left goes to the far piece
+	leastFar    = pageKeys / 4
+	tries       = 8    // pieces that are looked at for a cut
+	enough      = 100  // pages that all teach habits; later
+	sampled     = 8    // every 8th does
+	leastTrust  = 0.05 // so that what once failed is tried again
+	recentTrust = 0.05 // what a cut weighs in the trust
 )
 
-func newSplitter(base int) *splitter {
-	s := &splitter{base: base, nodes: map[string]*node{}, least: worthNode, alpha: map[position]alphabet{}}
+func newSplitter(base, slots int) *splitter {
+	s := &splitter{slots: float64(slots), trie: newTrie(base)}
 	for i := range s.trust {
 		s.trust[i] = 1
 	}
 	return s
 }
 
-// open makes a first guess of a piece; left is a hint, 0 if there is none.
+// open makes a first guess of a piece.
 func (s *splitter) open(p *piece, left float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.guess.virgin = true
+	p.guess.from = p.after
 	s.forecast(p)
-	if p.guess.left == pageKeys { // no step: only the page to come
+	if len(p.guess.steps) == 0 { // nothing speaks against the hint
 		p.guess.left = max(left, pageKeys)
 	}
 }
 
-// page learns from a page of p, whose after has been moved on.
+// page learns from a page of p.
 func (s *splitter) page(p *piece, objects []inventory.Object, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := &p.guess
 	s.pages++
+	s.useful += float64(len(objects)) / pageKeys
 	if g.virgin {
+		g.virgin = false
+		s.tried[g.kind]++
 		full := min(1, float64(len(objects))/(pageKeys/2))
-		s.trust[g.kind] = max(0.1, s.trust[g.kind]+0.07*(full-s.trust[g.kind]))
+		s.trust[g.kind] += max(recentTrust, 1/(s.tried[g.kind]+1)) * (full - s.trust[g.kind])
+		s.trust[g.kind] = max(leastTrust, s.trust[g.kind])
 	}
-	g.virgin = false
-	g.run += float64(len(objects))
-	if len(objects) > 0 {
-		s.grow(objects, s.base, positionOf(objects[0].Key[:s.base]), !more)
-		for i := 0; i < len(objects); i += sampled {
-			s.spell(objects[i].Key)
-		}
-	}
-	if len(s.nodes) > mostNodes {
-		s.least *= 2
-		for k, n := range s.nodes {
-			if n.keys < float64(s.least) {
-				delete(s.nodes, k)
-			}
-		}
-	}
+	to, end := p.until, !more && p.until == ""
 	if more {
+		if len(objects) == 0 {
+			return
+		}
+		to = objects[len(objects)-1].Key
+	}
+	s.trie.page(objects, g.from, to, end, s.pages < enough || int(s.pages)%sampled == 0)
+	if more {
+		g.from = strings.Clone(to)
 		s.forecast(p)
-	}
-}
-
-// grow counts objects, whose keys share their first i bytes; whole if these are
-// all there are.
-func (s *splitter) grow(objects []inventory.Object, i int, at position, whole bool) {
-	q := objects[0].Key[:i]
-	n := s.nodes[q]
-	if n == nil {
-		n = &node{}
-		s.nodes[strings.Clone(q)] = n // longer than the page
-	}
-	n.keys += float64(len(objects))
-	var here set
-	for len(objects) > 0 {
-		if len(objects[0].Key) == i {
-			objects = objects[1:]
-			continue
-		}
-		b := objects[0].Key[i]
-		end := sort.Search(len(objects), func(j int) bool { return objects[j].Key[i] > b })
-		here.add(b)
-		ended := whole || end < len(objects)
-		if ended && end >= worthWord {
-			s.end(objects[:end], i+1, at.after(b))
-		}
-		if end >= s.least {
-			s.grow(objects[:end], i+1, at.after(b), ended)
-		}
-		objects = objects[end:]
-	}
-	n.next = n.next.or(here)
-	seen := s.alpha[at]
-	seen.set = seen.or(here)
-	s.alpha[at] = seen
-}
-
-// end learns from objects that are all there are with their first i bytes.
-func (s *splitter) end(objects []inventory.Object, i int, at position) {
-	first, last := objects[0].Key, objects[len(objects)-1].Key
-	if len(first) <= i {
-		return
-	}
-	seen := s.alpha[at]
-	if first[i] == last[i] {
-		seen.same++
-	} else {
-		seen.differ++
-	}
-	s.alpha[at] = seen
-}
-
-// spell learns which bytes stand where in a key.
-func (s *splitter) spell(key string) {
-	at := position{}
-	for i := range len(key) {
-		if i >= s.base {
-			seen := s.alpha[at]
-			seen.add(key[i])
-			s.alpha[at] = seen
-		}
-		at = at.after(key[i])
 	}
 }
 
 // faith is how far a kind of guess is to be believed.
 func (s *splitter) faith(k kind) float64 { return min(1, s.trust[k]/0.7) }
 
-// cut finds the piece with the most left, and where to cut it: beyond the page
-// that is under way, and so that the far part has somewhat more than half.
+// cut finds the piece with the most left, and where to cut it. The more requests
+// were spent, the more must be beyond the cut.
 func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held := 0.0
+	spent := s.spent(pieces)
+	if spent > 1 {
+		return nil, "", false
+	}
+	worth := worthCut + dearCut*spent*spent
 	var able []*piece
 	for _, p := range pieces {
-		if p.held {
-			held++
-		}
-		if p.failed == nil && len(p.guess.steps) > 0 && p.guess.left-pageKeys >= worthCut {
+		if p.failed == nil && len(p.guess.steps) > 0 && p.guess.left-pageKeys >= worth {
 			able = append(able, p)
 		}
 	}
-	s.width = max(s.width, held)
-	if s.cuts > 2*s.width+8+cutsPerPage*s.pages {
-		return nil, "", false
-	}
 	sort.Slice(able, func(i, j int) bool { return able[i].guess.left > able[j].guess.left })
-	for _, p := range able[:min(8, len(able))] {
+	for _, p := range able[:min(tries, len(able))] {
 		if at, ok := s.divideAt(p); ok {
 			return p, at, true
 		}
@@ -231,22 +156,34 @@ func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 	return nil, "", false
 }
 
-// divideAt is the best boundary of a piece.
+// spent is the part of the requests that may be spent beyond the pages that is
+// spent, or will be on the pieces there are.
+func (s *splitter) spent(pieces []*piece) float64 {
+	owed := s.pages - s.useful
+	for _, p := range pieces {
+		owed += partial
+		if p.guess.virgin {
+			owed += 1 - s.trust[p.guess.kind]
+		}
+	}
+	return owed / (extraSlot*s.slots + extra*s.useful)
+}
+
+// divideAt is where to cut a piece: beyond the page that is under way, so that
+// the far part has somewhat more than half of the rest.
 func (s *splitter) divideAt(p *piece) (string, bool) {
 	g := &p.guess
 	rest := g.left - pageKeys
-	goal := pageKeys + 0.4*rest
+	goal := pageKeys + (1-farPart)*rest
 	for range 3 {
-		if i, keys := g.heaviest(); keys > 0.5*rest && s.refine(g, i) {
-			continue
+		if i, keys := g.heaviest(); keys <= rest/2 || !s.refine(g, i, p.until) {
+			break
 		}
-		break
 	}
 	best, bestOff, before := "", math.Inf(1), float64(pageKeys)
 	for _, st := range g.steps {
 		off := math.Abs(before - goal)
-		if off < bestOff && g.left-before >= pageKeys && st.at > p.after && (p.until == "" || st.at < p.until) &&
-			(!g.virgin || st.kind != blind) && len(st.at) <= maxBound {
+		if off < bestOff && g.left-before >= leastFar && st.at > p.after && (p.until == "" || st.at < p.until) && len(st.at) <= maxBound {
 			best, bestOff = st.at, off
 		}
 		before += st.keys
@@ -254,14 +191,23 @@ func (s *splitter) divideAt(p *piece) (string, bool) {
 	return best, best != ""
 }
 
+// heaviest is the step that promises the most.
+func (g *guess) heaviest() (at int, keys float64) {
+	for i, st := range g.steps {
+		if st.keys > keys {
+			at, keys = i, st.keys
+		}
+	}
+	return at, keys
+}
+
 // divide hands the steps beyond the cut to the far piece.
 func (s *splitter) divide(near, far *piece) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cuts++
 	g := &near.guess
 	i := sort.Search(len(g.steps), func(i int) bool { return g.steps[i].at >= far.after })
-	far.guess = guess{virgin: true, kind: g.steps[i].kind, steps: append([]step(nil), g.steps[i:]...)}
+	far.guess = guess{virgin: true, from: far.after, kind: g.steps[i].kind, steps: append([]step(nil), g.steps[i:]...)}
 	for _, st := range far.guess.steps {
 		far.guess.left += st.keys
 	}
