@@ -17,7 +17,7 @@ func (discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkList measures pages a second: answered by the handler alone, and
 // over a real connection with the client's reading on the same cores.
-func BenchmarkList(b *testing.B) {
+func BenchmarkServe(b *testing.B) {
 	l, err := Keys(strings.NewReader(strings.Join(sampleKeys(b), "\n")))
 	if err != nil {
 		b.Fatal(err)

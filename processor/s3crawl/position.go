@@ -44,6 +44,23 @@ type set [4]uint64
 func (s *set) add(b byte)      { s[b>>6] |= 1 << (b & 63) }
 func (s *set) has(b byte) bool { return s[b>>6]&(1<<(b&63)) != 0 }
 
+func (s *set) join(t *set) {
+	for i := range s {
+		s[i] |= t[i]
+	}
+}
+
+// between is the bytes above lo and below hi.
+func between(lo, hi int) (s set) {
+	for i := range s {
+		from, to := min(max(lo+1-i<<6, 0), 64), min(max(hi-i<<6, 0), 64)
+		if from < to {
+			s[i] = ^uint64(0) << from & (^uint64(0) >> (64 - to))
+		}
+	}
+	return s
+}
+
 func (s *set) len() (n int) {
 	for _, w := range s {
 		n += bits.OnesCount64(w)

@@ -162,12 +162,17 @@ func (t *trie) know(n *node, at position, bytes []byte, lo, hi int) {
 
 // lacks notes that nothing follows a node by a byte between lo and hi.
 func (t *trie) lacks(n *node, at position, lo, hi int) {
-	for b := lo + 1; b < hi; b++ {
-		if c := byte(b); !n.none.has(c) && !n.next.has(c) {
-			n.none.add(c)
-			if p := t.place(at); p != nil {
-				p.absent[c]++
-			}
+	news := between(lo, hi)
+	for i := range news {
+		news[i] &^= n.none[i] | n.next[i]
+	}
+	if news == (set{}) {
+		return
+	}
+	n.none.join(&news)
+	if p := t.place(at); p != nil {
+		for b := range news.all() {
+			p.absent[b]++
 		}
 	}
 }
