@@ -38,6 +38,7 @@ func TestBadPagesAreErrors(t *testing.T) {
 		"not URL-encoded":      func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ZZ") },
 		"not UTF-8":            func(o *s3.ListObjectsV2Output) { o.Contents[0].Key = aws.String("p%ff") },
 		"a size below nothing": func(o *s3.ListObjectsV2Output) { o.Contents[0].Size = aws.Int64(-1) },
+		"a size of no object":  func(o *s3.ListObjectsV2Output) { o.Contents[0].Size = aws.Int64(maxSize + 1) },
 		"more, but nothing to go on from": func(o *s3.ListObjectsV2Output) {
 			o.Contents, o.KeyCount, o.IsTruncated, o.NextContinuationToken = nil, aws.Int32(0), aws.Bool(true), nil
 		},

@@ -109,7 +109,7 @@ func decode(out *s3.ListObjectsV2Output, q query) (page, error) {
 		if q.delimiter != "" && strings.Contains(key[len(q.prefix):], q.delimiter) {
 			return page{}, badPage("key %q is not directly below the prefix", key)
 		}
-		if aws.ToInt64(c.Size) < 0 {
+		if size := aws.ToInt64(c.Size); size < 0 || size > maxSize {
 			return page{}, badPage("key %q has a size of %d", key, *c.Size)
 		}
 		before = key
