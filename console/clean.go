@@ -10,14 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// clean is text from outside, made harmless: whatever is not printable (control
+// Clean is text from outside, made harmless: whatever is not printable (control
 // characters, also those of 8 bits, line and paragraph separators, marks that
 // turn the direction of writing, bytes that are no UTF-8) is written as Go
 // escapes it. A key can then neither end a line nor command the terminal.
 //
 // Source: ECMA-48, "Control functions for coded character sets"; Unicode
 // Technical Report 36, "Unicode Security Considerations".
-func clean(s string) string {
+func Clean(s string) string {
 	ok := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !ok(r) }) < 0 {
 		return s

@@ -16,6 +16,7 @@ import (
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/sink/file"
 )
 
 // runFlags are what run and demo have in common.
@@ -151,6 +152,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	out, err := st.openSink(ctx, r, std)
 	if err != nil {
 		st.discard()
+		if errors.Is(err, file.ErrFolder) {
+			return usagef("--out is %q: %w", c.Out, err)
+		}
 		return err
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
