@@ -131,7 +131,7 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	}
 	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
-		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: firstLine(why),
+		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: reason(why.Error()),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
@@ -250,7 +250,7 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		u.abort()
 		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
 		// First: after the settlement nothing would tell a later delivery why.
-		if err := u.mourn(ctx, firstLine(err)); err != nil {
+		if err := u.mourn(ctx, reason(err.Error())); err != nil {
 			return 0, err
 		}
 		s.Failed = true
@@ -284,12 +284,4 @@ func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account
 		return did, trouble{fmt.Errorf("commit results of the reduce of node %s: %w", u.m.ID, err)}
 	}
 	return did, nil
-}
-
-func firstLine(err error) string {
-	s := printable(err.Error())
-	if len(s) > 1000 {
-		s = s[:1000]
-	}
-	return s
 }
