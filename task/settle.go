@@ -25,6 +25,8 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 		return u.yield(ctx)
 	case ledger.Won:
 		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+	default:
+		u.behind = true
 	}
 	if s.At.IsRoot() {
 		return u.over(ctx)
@@ -70,10 +72,11 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 			Run: u.m.Run, At: h.Up, Epoch: u.m.Epoch,
 			Account: tally.Sum.Add(h.Own), Failed: failed, Via: true,
 		}
-		next, _, err := u.t.cfg.Ledger.Settle(ctx, s)
+		next, outcome, err := u.t.cfg.Ledger.Settle(ctx, s)
 		if err != nil {
 			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
 		}
+		u.behind = u.behind || outcome != ledger.Won
 		if h.Up.IsRoot() {
 			return u.over(ctx)
 		}
@@ -156,6 +159,8 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 	}
 	if outcome == ledger.Won {
 		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+	} else {
+		u.behind = true
 	}
 	if u.m.Up.IsRoot() {
 		return u.over(ctx)
@@ -171,11 +176,21 @@ func (u *unit) mourn(ctx context.Context, why string) error {
 	return nil
 }
 
-// postReduce posts the reduce of the node at a place; its plan may be known.
+// postReduce posts the reduce of the node at a place; its plan may be known. Only
+// who made the very settlement that completed the node, and is no suspect, posts
+// the original.
 func (u *unit) postReduce(ctx context.Context, at schema.Place, p *ledger.Plan) (verdict, error) {
 	m := schema.Message{
 		V: schema.Version, Run: u.m.Run, Op: schema.OpReduce, Up: at,
 		MID: schema.NewMID(), Epoch: u.m.Epoch,
+	}
+	switch {
+	case u.m.Re == schema.PostAdopt && u.m.Op != schema.OpReduce:
+		// What a sweep looked for may have been posted, and lost with its owner. Not
+		// so one level up: nothing there was complete when it looked.
+		m.Re = schema.PostAdopt
+	case u.suspect || u.behind:
+		m.Re = schema.PostAgain
 	}
 	if p != nil && at == u.m.Up {
 		m.Kind, m.ID, m.Args, m.Depth = u.m.Kind, u.m.ID, u.m.Args, u.m.Depth

@@ -296,6 +296,53 @@ func TestDuplicatesOfARedriveDoNotMultiply(t *testing.T) {
 	})
 }
 
+// chain is a chain of nodes that reduce.
+type chain struct{ depth int }
+
+func (c chain) Process(_ context.Context, n *processor.Node, out processor.Out) error {
+	if n.Depth == c.depth {
+		return nil
+	}
+	return out.Child(processor.Child{ID: fmt.Sprint(n.Depth + 1)})
+}
+
+func (chain) Reduce(context.Context, *processor.Node, schema.Account, processor.Out) error {
+	return nil
+}
+
+// Duplicates of a reduce end where they meet the first, as those of a redrive do.
+func TestDuplicatesOfReducesDoNotMultiply(t *testing.T) {
+	for n := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			const depth = 80
+			w := newWorld(t, n, processor.Set{"k": chain{depth}})
+			w.main.Set(queuehostile.Faults{Twin: 0.1})
+			w.seed("k")
+			w.task()
+			r := w.wait(0)
+			assert.Equal(t, ledger.Finished, r.State)
+			assert.Equal(t, schema.Account{Nodes: depth + 1, Reduces: depth + 1}, r.Totals)
+			// A node, its reduce, and for what came twice one more of each.
+			assert.Less(t, w.main.Calls().Send.Entries, 4*depth, "messages of the run")
+		})
+	}
+}
+
+// Without duplicates a reduce costs no write but its own settlement.
+func TestAReduceCostsNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const depth = 20
+		w := newWorld(t, 1, processor.Set{"k": chain{depth}})
+		w.seed("k")
+		w.task()
+		assert.Equal(t, ledger.Finished, w.wait(0).State)
+		w.stop()
+		// Each interior node is planned, each node settles.
+		assert.Equal(t, depth+depth+1, w.ledger.Calls().Writes())
+		assert.Equal(t, depth+1+depth, w.main.Calls().Send.Entries)
+	})
+}
+
 // reducing is a forest whose nodes reduce, and say so.
 type reducing struct {
 	forest
