@@ -139,8 +139,7 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	if err != nil {
 		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
 	}
-	v, _, err := u.follow(ctx, &stored)
-	return v, err
+	return u.concede(ctx, &stored)
 }
 
 // bury copies the message to the dead letters and settles a tomb of this epoch.

@@ -296,6 +296,37 @@ func TestDuplicatesOfARedriveDoNotMultiply(t *testing.T) {
 	})
 }
 
+// A sweep that meets a node under way, which then has children, does not walk
+// them a second time.
+func TestASweepEndsWhereTheNodeWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int64
+		w := newWorld(t, 1, processor.Set{"k": process(func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth > 0 {
+				time.Sleep(5 * time.Minute)
+				return nil
+			}
+			time.Sleep(time.Duration(attempts.Add(1)) * 10 * time.Second)
+			for i := range 3 {
+				if err := out.Child(processor.Child{ID: fmt.Sprint(i)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})})
+		w.seed("k")
+		w.task(func(c *task.Config) { c.Concurrency = 20 })
+		time.Sleep(time.Second)
+		n, err := sweep.Run(t.Context(), w.ledger, w.poster(), "run")
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		r := w.wait(0)
+		assert.EqualValues(t, 4, r.Totals.Nodes)
+		assert.EqualValues(t, 2, attempts.Load(), "the sweep's message was processed, too")
+		assert.Equal(t, 1+1+3, w.main.Calls().Send.Entries, "messages")
+	})
+}
+
 // chain is a chain of nodes that reduce.
 type chain struct{ depth int }
 
