@@ -123,6 +123,8 @@ func hints(s Snapshot, options string) []string {
 		lines = append(lines, "It is paused. To go on:", command("resume"))
 	case s.State == Interrupted:
 		lines = append(lines, "It was interrupted, and nothing is lost. To go on:", command("resume"))
+	case s.State == Running && s.idle:
+		lines = append(lines, "Nobody works on it. To go on:", command("resume"))
 	case s.State == Running && s.Workers == 0 && s.age > Fresh: // a run just begun has none yet
 		lines = append(lines, fmt.Sprintf("No worker has reported in the last %s. To go on:", span(Fresh)), command("resume"))
 	}

@@ -60,13 +60,40 @@ func TestOneOwner(t *testing.T) {
 	assert.True(t, s.Owner())
 	_, err = Open(path, Options{Owner: true})
 	require.ErrorIs(t, err, ErrLocked)
+	look := open(t, path, Options{MustExist: true})
+	assert.True(t, s.Owned())
+	assert.True(t, look.Owned())
 	require.NoError(t, s.Close())
+	assert.False(t, look.Owned())
+	require.NoError(t, look.Close())
 	require.NoFileExists(t, path+".lock")
 	require.NoFileExists(t, path+"-wal")
 
 	// A lock file that a killed owner left locks nothing.
 	require.NoError(t, os.WriteFile(path+".lock", nil, 0o600))
-	open(t, path, Options{Owner: true, MustExist: true})
+	look = open(t, path, Options{MustExist: true})
+	assert.False(t, look.Owned())
+	// Nor do those who look whether there is an owner keep one out.
+	stop := make(chan struct{})
+	var lookers sync.WaitGroup
+	lookers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				look.Owned()
+			}
+		}
+	})
+	for range 20 {
+		s, err := Open(path, Options{Owner: true, MustExist: true})
+		require.NoError(t, err)
+		assert.True(t, look.Owned())
+		require.NoError(t, s.Close())
+	}
+	close(stop)
+	lookers.Wait()
 }
 
 func TestOwnersExcludeEachOther(t *testing.T) {
