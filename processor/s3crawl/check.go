@@ -3,8 +3,10 @@ package s3crawl
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -28,6 +30,11 @@ func (c *Client) Check(ctx context.Context, bucket, prefix string) error {
 		_, err = decode(out, q)
 	}
 	return explain(q, err)
+}
+
+// Endpoint is where buckets are asked for; "" is AWS itself.
+func (c *Client) Endpoint() string {
+	return strings.TrimRight(aws.ToString(c.s3.Options().BaseEndpoint), "/")
 }
 
 // checkCredentials looks for credentials, but not for as long as the SDK waits
