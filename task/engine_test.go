@@ -386,7 +386,7 @@ func (c careless) Process(_ context.Context, _ *processor.Node, out processor.Ou
 
 func (c careless) write(out processor.Out, row string) error {
 	if err := out.Write(sink.Rows, []byte(row), 1); err != nil && c.frank {
-		return processor.Permanent(fmt.Errorf("no luck: %v", err))
+		return processor.Permanent(fmt.Errorf("no luck: %v", err)) //nolint:errorlint // it is careless: that is what is tested
 	}
 	return nil
 }

@@ -170,7 +170,8 @@ func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Ac
 	out := u.newOutput(ctx, nil)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries = u.m.Depth, u.m.Tries
-	return out, out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
+	err := out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
+	return out, err
 }
 
 // abort forgets what the attempt has written.

@@ -25,10 +25,11 @@ func TestNewNamesOfAFolder(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", test.dir, got, want)
 		}
 	}
-	if err := makeFolders(filepath.Join(top, "a/b/c")); err != nil {
+	deep := filepath.Join(top, "a", "b", "c")
+	if err := makeFolders(deep); err != nil {
 		t.Fatal(err)
 	}
-	if got := missingBelow(filepath.Join(top, "a/b/c")); got != nil {
+	if got := missingBelow(deep); got != nil {
 		t.Errorf("made, and yet %v", got)
 	}
 }
