@@ -4,20 +4,23 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/term"
 )
 
-// clean is text from outside, made harmless: whatever is not printable (control
+// Clean is text from outside, made harmless: whatever is not printable (control
 // characters, also those of 8 bits, line and paragraph separators, marks that
 // turn the direction of writing, bytes that are no UTF-8) is written as Go
 // escapes it. A key can then neither end a line nor command the terminal.
 //
 // Source: ECMA-48, "Control functions for coded character sets"; Unicode
 // Technical Report 36, "Unicode Security Considerations".
-func clean(s string) string {
+func Clean(s string) string {
 	ok := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !ok(r) }) < 0 {
 		return s
@@ -70,6 +73,38 @@ func (j jsonWriter) Write(p []byte) (int, error) {
 		}
 	}
 	if _, err := j.w.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Screen is a file for rows that hold what comes from outside: where it is a
+// terminal, whatever in them is not printable is written as escapes, in JSON as
+// JSON has them. Elsewhere it is the file itself: who reads a pipe wants bytes.
+func Screen(f *os.File, json bool) io.Writer {
+	switch {
+	case !term.IsTerminal(int(f.Fd())):
+		return f
+	case json:
+		return jsonWriter{f}
+	default:
+		return lineWriter{f}
+	}
+}
+
+// lineWriter writes whole lines, each cleaned.
+type lineWriter struct{ w io.Writer }
+
+func (l lineWriter) Write(p []byte) (int, error) {
+	var b strings.Builder
+	for line := range strings.Lines(string(p)) {
+		text, ended := strings.CutSuffix(line, "\n")
+		b.WriteString(Clean(text))
+		if ended {
+			b.WriteByte('\n')
+		}
+	}
+	if _, err := io.WriteString(l.w, b.String()); err != nil {
 		return 0, err
 	}
 	return len(p), nil

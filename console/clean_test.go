@@ -16,12 +16,12 @@ const hostile = "a\nb\r\x1b[2J\x1b]0;t\a\u009b31m\u202egpj.\u2028x\x7f\xff\U000e
 
 func TestCleanIsHarmlessAndStillReadable(t *testing.T) {
 	want := `a\nb\r\x1b[2J\x1b]0;t\x07\u009b31m\u202egpj.\u2028x\x7f\xff\U000e0041\u200b\t日本é`
-	if got := clean(hostile); got != want {
+	if got := Clean(hostile); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, s := range []string{"", "photos/2026/a b+c%20.jpg", "日本/é🎉"} {
-		if clean(s) != s {
-			t.Errorf("%q was changed to %q", s, clean(s))
+		if Clean(s) != s {
+			t.Errorf("%q was changed to %q", s, Clean(s))
 		}
 	}
 }
@@ -29,9 +29,9 @@ func TestCleanIsHarmlessAndStillReadable(t *testing.T) {
 func TestCleanLeavesOnlyWhatPrints(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) + rapid.String().Draw(t, "text")
-		for _, r := range clean(s) {
+		for _, r := range Clean(s) {
 			if !unicode.IsPrint(r) || r == utf8.RuneError {
-				t.Fatalf("%q became %q, which has %U", s, clean(s), r)
+				t.Fatalf("%q became %q, which has %U", s, Clean(s), r)
 			}
 		}
 	})

@@ -51,7 +51,7 @@ func WriteFailures(w io.Writer, failures iter.Seq2[ledger.Failure, error]) (int,
 			}
 			return t.written, err
 		}
-		t.rows = append(t.rows, [4]string{exact(int64(f.Depth)), clean(f.Kind), clean(f.ID), clean(f.Reason)})
+		t.rows = append(t.rows, [4]string{exact(int64(f.Depth)), Clean(f.Kind), Clean(f.ID), Clean(f.Reason)})
 		if len(t.rows) == page {
 			if err := t.flush(); err != nil {
 				return t.written, err

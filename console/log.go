@@ -57,7 +57,7 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	case r.Level < slog.LevelInfo:
 		b.WriteString(h.terminal.paint(name, dim) + " ")
 	}
-	b.WriteString(clean(r.Message))
+	b.WriteString(Clean(r.Message))
 	attrs := h.given
 	r.Attrs(func(a slog.Attr) bool {
 		attrs += h.attr(h.prefix, a)
@@ -89,11 +89,11 @@ func (h *lineHandler) attr(prefix string, a slog.Attr) string {
 	if a.Equal(slog.Attr{}) {
 		return ""
 	}
-	text := clean(v.String())
+	text := Clean(v.String())
 	if text == "" || strings.ContainsAny(text, " =\"") {
 		text = `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` // not %q, which would escape what is clean again
 	}
-	return " " + h.terminal.paint(clean(prefix+a.Key)+"=", dim) + text
+	return " " + h.terminal.paint(Clean(prefix+a.Key)+"=", dim) + text
 }
 
 func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

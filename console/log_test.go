@@ -51,7 +51,7 @@ func TestNothingForgesALineOrCommandsATerminal(t *testing.T) {
 		log := Logger(&b, tty, false).With("with"+hostile, hostile).WithGroup(hostile)
 		log.Info("m"+hostile, "key"+hostile, hostile, "error", errors.New(hostile), slog.Group("g"+hostile, hostile, []string{hostile}), "bytes", []byte(hostile))
 		line, ended := strings.CutSuffix(b.String(), "\n")
-		if !ended || clean(strings.ReplaceAll(line, "\ufffd", "")) != strings.ReplaceAll(line, "\ufffd", "") {
+		if !ended || Clean(strings.ReplaceAll(line, "\ufffd", "")) != strings.ReplaceAll(line, "\ufffd", "") {
 			t.Errorf("terminal %v: %q", tty, b.String())
 		}
 		if !tty && !json.Valid([]byte(line)) {

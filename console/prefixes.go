@@ -32,7 +32,7 @@ func WritePrefixes(w io.Writer, name string, all totals.Line, lines iter.Seq2[to
 		if l.Depth == 0 {
 			prefix = name
 		}
-		row(exact(l.Objects), size(float64(l.Bytes)), date, clean(prefix))
+		row(exact(l.Objects), size(float64(l.Bytes)), date, Clean(prefix))
 	}
 	return out.Flush()
 }

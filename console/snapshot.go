@@ -60,15 +60,23 @@ type Snapshot struct {
 	Slots    int     // slots of theirs
 	Seconds  float64 // that somebody worked on the run; the time between an interruption and its resumption is not counted
 
-	age time.Duration // of the run, whoever worked on it
+	age  time.Duration // of the run, whoever worked on it
+	idle bool          // nobody works on it, known otherwise than by the age of reports
 }
 
 // Take makes a snapshot of a run's record, all its workers and the time.
 func Take(run ledger.Run, workers []ledger.Worker, now time.Time) Snapshot {
+	return take(run, workers, now, Fresh)
+}
+
+// noneFresh is how old the report of a living worker may be where there is none.
+const noneFresh = -1
+
+func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Duration) Snapshot {
 	s := Snapshot{
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
 		State: stateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
-		age: now.Sub(run.Created),
+		age: now.Sub(run.Created), idle: fresh == noneFresh,
 	}
 	end := now
 	if run.State.Over() && !run.Finished.IsZero() {
@@ -83,7 +91,7 @@ func Take(run ledger.Run, workers []ledger.Worker, now time.Time) Snapshot {
 		for name, n := range w.Requests {
 			s.Requests[name] += n
 		}
-		if now.Sub(w.At) <= Fresh {
+		if now.Sub(w.At) <= fresh {
 			s.Workers++
 			s.InFlight += w.InFlight
 			s.Slots += w.Slots
@@ -96,7 +104,7 @@ func Take(run ledger.Run, workers []ledger.Worker, now time.Time) Snapshot {
 		s.InFlight = 0 // what a worker said last was before the end
 	}
 	s.Nodes, s.Objects, s.Bytes, s.Failures = done.Nodes, done.Objects, done.Bytes, done.Failures
-	s.Seconds = worked(run.Created, end, workers).Seconds()
+	s.Seconds = worked(run.Created, end, workers, fresh).Seconds()
 	return s
 }
 
@@ -114,7 +122,7 @@ func stateOf(r ledger.Run) State {
 // worked is how much of the time from begin to end somebody worked: what the
 // times from each worker's start to its last report cover together. Who was
 // alive at the end worked until the end.
-func worked(begin, end time.Time, workers []ledger.Worker) time.Duration {
+func worked(begin, end time.Time, workers []ledger.Worker, fresh time.Duration) time.Duration {
 	type span struct{ from, to time.Time }
 	spans := []span{{begin, begin}} // so that a run counts from its beginning, before its first report
 	for _, w := range workers {
@@ -124,7 +132,7 @@ func worked(begin, end time.Time, workers []ledger.Worker) time.Duration {
 	var total time.Duration
 	covered := begin
 	for _, s := range spans {
-		if end.Sub(s.to) <= Fresh {
+		if end.Sub(s.to) <= fresh {
 			s.to = end
 		}
 		if s.from.Before(covered) {
@@ -145,6 +153,17 @@ type Source func(ctx context.Context) (Snapshot, error)
 // this very process, fresher than what it last reported to the board; nil if it
 // does not work on the run. Errors are those of the ledger.
 func Read(l ledger.Ledger, b ledger.Board, run string, own func() []ledger.Worker) Source {
+	return read(l, b, run, own, func() bool { return true })
+}
+
+// Look is a source for somebody who does not work on the run and can ask whether
+// anybody does: then the last report of a worker that was killed does not pass
+// for a sign of life.
+func Look(l ledger.Ledger, b ledger.Board, run string, anybody func() bool) Source {
+	return read(l, b, run, nil, anybody)
+}
+
+func read(l ledger.Ledger, b ledger.Board, run string, own func() []ledger.Worker, anybody func() bool) Source {
 	return func(ctx context.Context) (Snapshot, error) {
 		// The workers first: a run that ends in between has its totals then.
 		workers, err := b.Workers(ctx, run)
@@ -164,6 +183,10 @@ func Read(l ledger.Ledger, b ledger.Board, run string, own func() []ledger.Worke
 				workers = append(workers, w)
 			}
 		}
-		return Take(r, workers, time.Now()), nil
+		fresh := Fresh
+		if !r.State.Over() && !anybody() {
+			fresh = noneFresh
+		}
+		return take(r, workers, time.Now(), fresh), nil
 	}
 }

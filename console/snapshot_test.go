@@ -150,3 +150,18 @@ func TestReadPrefersTheFiguresOfThisProcess(t *testing.T) {
 		}
 	})
 }
+
+// Where it is known that nobody works on a run, what its last worker said a
+// moment ago is no sign of life.
+func TestNobodyWorks(t *testing.T) {
+	s := take(aRun(), []ledger.Worker{aWorker()}, noon, noneFresh)
+	if s.Workers != 0 || s.Slots != 0 || s.InFlight != 0 {
+		t.Errorf("got %+v", s)
+	}
+	if h := hints(s, ""); len(h) == 0 || h[len(h)-2] != "Nobody works on it. To go on:" {
+		t.Errorf("hints %q", h)
+	}
+	if s := Take(aRun(), []ledger.Worker{aWorker()}, noon); s.Workers != 1 {
+		t.Errorf("got %+v", s)
+	}
+}

@@ -97,13 +97,13 @@ func (s Summary) WriteText(w io.Writer) error {
 		[3]string{"failed", exact(s.Failed)})
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "Run %s of %s %s %s.\n\n", clean(s.Run), clean(s.Target), outcome(s.State), elapsed(s.Seconds))
+	fmt.Fprintf(&b, "Run %s of %s %s %s.\n\n", Clean(s.Run), Clean(s.Target), outcome(s.State), elapsed(s.Seconds))
 	for _, line := range new(Terminal).align(rows) {
 		b.WriteString("  " + line + "\n")
 	}
 	s.writeBiggest(&b, snap.noun())
 	if s.Out != "" && s.Out != "-" {
-		fmt.Fprintf(&b, "\n%s\n  %s\n", results(s.State), clean(s.Out))
+		fmt.Fprintf(&b, "\n%s\n  %s\n", results(s.State), Clean(s.Out))
 	}
 	if h := hints(snap, s.Options); len(h) > 0 {
 		b.WriteString("\n" + strings.Join(h, "\n") + "\n")
@@ -129,7 +129,7 @@ func (s Summary) writeBiggest(b *strings.Builder, noun string) {
 	}
 	row(noun+"s", "bytes", "prefix")
 	for _, p := range s.Biggest {
-		row(exact(p.Objects), size(float64(p.Bytes)), clean(p.Prefix))
+		row(exact(p.Objects), size(float64(p.Bytes)), Clean(p.Prefix))
 	}
 }
 

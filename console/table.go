@@ -44,8 +44,8 @@ func (t *Terminal) rows(s Snapshot, speed Rates, eta string) []string {
 		failed = t.paint(failed, red)
 	}
 	rows := [][3]string{
-		{"run", clean(s.Run)},
-		{"target", clean(s.Target)},
+		{"run", Clean(s.Run)},
+		{"target", Clean(s.Target)},
 		{"state", state, attempts(s.Epoch)},
 		{"done", percent(s.Fraction, 1), strings.TrimSpace(t.paint(bar(s.Fraction, 20), cyan) + " " + eta)},
 		{"elapsed", elapsed(s.Seconds)},
@@ -91,7 +91,7 @@ func byName(requests map[string]int64) string {
 		return cmp.Or(cmp.Compare(requests[b], requests[a]), cmp.Compare(a, b))
 	})
 	for i, name := range names {
-		names[i] = exact(requests[name]) + " " + clean(name)
+		names[i] = exact(requests[name]) + " " + Clean(name)
 	}
 	return strings.Join(names, ", ")
 }
@@ -106,7 +106,7 @@ func attempts(epoch int) string {
 // hints say how to go on from a run as it is.
 func hints(s Snapshot, options string) []string {
 	command := func(name string) string {
-		return "  " + strings.TrimSpace("ramify "+name+" "+clean(s.Run)+" "+options)
+		return "  " + strings.TrimSpace("ramify "+name+" "+Clean(s.Run)+" "+options)
 	}
 	var lines []string
 	if s.Failures > 0 {
@@ -123,6 +123,8 @@ func hints(s Snapshot, options string) []string {
 		lines = append(lines, "It is paused. To go on:", command("resume"))
 	case s.State == Interrupted:
 		lines = append(lines, "It was interrupted, and nothing is lost. To go on:", command("resume"))
+	case s.State == Running && s.idle:
+		lines = append(lines, "Nobody works on it. To go on:", command("resume"))
 	case s.State == Running && s.Workers == 0 && s.age > Fresh: // a run just begun has none yet
 		lines = append(lines, fmt.Sprintf("No worker has reported in the last %s. To go on:", span(Fresh)), command("resume"))
 	}

@@ -241,7 +241,12 @@ func TestStatusOfAKilledRun(t *testing.T) {
 	p.signal(t, kill)
 	p.wait(t)
 	sum := u.awaitStatus(t, "r", "running", func(s summary) bool { return s.State == "running" })
-	r := u.run(t, "redrive", "r")
+	// At once: its last report is seconds old, but its lock is free.
+	r := u.run(t, "status", "r")
+	if !strings.Contains(r.stdout, "of 0 slots, 0 workers") || !strings.HasSuffix(r.stdout, "\nNobody works on it. To go on:\n  ramify resume r\n") {
+		t.Errorf("status %s", r.stdout)
+	}
+	r = u.run(t, "redrive", "r")
 	r.requireCode(t, 1)
 	requireText(t, r.stderr, "ramify: run r is running: only a run that finished with failures can be redriven\n")
 	if again := parseSummary(t, u.run(t, "status", "r", "--json").stdout); again.Totals != sum.Totals {

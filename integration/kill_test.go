@@ -148,7 +148,11 @@ func TestKill(t *testing.T) {
 				before := k.kills
 				r := v.toTheEnd(t, k, killsPerCase())
 				r.requireCode(t, 0)
-				tr.requireSummary(t, parseSummary(t, r.stdout))
+				sum := parseSummary(t, r.stdout)
+				tr.requireSummary(t, sum)
+				if n := sum.Requests["list"]; test.node == "prefix" && n <= tr.prefixes {
+					t.Errorf("%d requests, though each of %d prefixes and the root was listed", n, tr.prefixes)
+				}
 				requireInventory(t, u.path(v.out), format[i%len(format)], tr)
 				t.Logf("%s as %s: killed %d times, exact", v.name, format[i%len(format)], k.kills-before)
 			}

@@ -249,7 +249,13 @@ func TestUsageErrors(t *testing.T) {
 		{run("--out", "s3://elsewhere/inventory"), `--out is "s3://elsewhere/inventory", want a folder, or - for standard output`},
 		{run("--run", "a b"), `"a b"`},
 		{run("--run", "../x"), `"../x"`},
+		{run("--run", ""), "--run is empty; give it a value, or leave it out"},
+		{run("--out", ""), "--out is empty; give it a value, or leave it out"},
+		{run("--out="), "--out is empty"},
+		{run("--state", ""), "--state is empty"},
 		{run("--nonsense"), "unknown flag --nonsense"},
+		{run("--\x1b]0;title\a"), `unknown flag --\x1b]0;title\x07`},
+		{run("--concurrency", "\x1b[31m"), `\x1b[31m`},
 		{run("more"), "unexpected argument more"},
 		{[]string{"run"}, "<target>"},
 		{[]string{"walk"}, "unexpected argument walk"},
@@ -308,17 +314,24 @@ func TestOutNotEmpty(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := u.run(t, "run", "s3://bucket/", "--out", "full")
-	if r.code != 1 && r.code != 2 || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "folder "+u.path("full")+` is not empty (it has "letter.txt"): choose an empty or new folder`) {
+	if r.code != 1 || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "folder "+u.path("full")+` is not empty (it has "letter.txt"): choose an empty or new folder`) {
 		t.Errorf("code %d, %s", r.code, r.stderr)
 	}
 	if files := u.stateFiles(t); len(files) > 0 {
 		t.Errorf("left behind: %v", files)
 	}
+	// Nor can a folder be made in a file.
+	r = u.run(t, "run", "s3://bucket/", "--out", "full/letter.txt/out")
+	r.requireCode(t, 1)
+	if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, `ramify: --out is "`+u.path("full/letter.txt/out")+`": open results: make folder: `) {
+		t.Errorf("%s", r.stderr)
+	}
 	// A run's own folder is not another run's either.
 	u.run(t, "run", "s3://bucket/", "--out", "mine").requireCode(t, 0)
 	r = u.run(t, "run", "s3://bucket/", "--out", "mine")
-	if r.code == 0 || !strings.Contains(r.stderr, "holds the results of another run: choose an empty or new folder") {
-		t.Errorf("code %d, %s", r.code, r.stderr)
+	r.requireCode(t, 1)
+	if !strings.Contains(r.stderr, "holds the results of another run: choose an empty or new folder") {
+		t.Errorf("%s", r.stderr)
 	}
 }
 

@@ -1,5 +1,7 @@
 package schema
 
+import "math"
+
 // Account is what has been done: the sums that climb the tree. Values may be
 // negative in the account of a redrive, which holds only differences.
 type Account struct {
@@ -10,14 +12,28 @@ type Account struct {
 	Reduces  int64 `json:"r,omitempty"` // reduces run
 }
 
-// Add is the sum of two accounts.
+// Add is the sum of two accounts, each value as Sum makes it.
 func (a Account) Add(b Account) Account {
 	return Account{
-		Nodes:    a.Nodes + b.Nodes,
-		Objects:  a.Objects + b.Objects,
-		Bytes:    a.Bytes + b.Bytes,
-		Failures: a.Failures + b.Failures,
-		Reduces:  a.Reduces + b.Reduces,
+		Nodes:    Sum(a.Nodes, b.Nodes),
+		Objects:  Sum(a.Objects, b.Objects),
+		Bytes:    Sum(a.Bytes, b.Bytes),
+		Failures: Sum(a.Failures, b.Failures),
+		Reduces:  Sum(a.Reduces, b.Reduces),
+	}
+}
+
+// Sum is a + b, or where that is beyond an int64 the nearest one: processors
+// count what others tell them, and a total that turns negative says nothing,
+// while the largest says "so much or more".
+func Sum(a, b int64) int64 {
+	switch s := a + b; {
+	case a > 0 && b > 0 && s < 0:
+		return math.MaxInt64
+	case a < 0 && b < 0 && s >= 0:
+		return math.MinInt64
+	default:
+		return s
 	}
 }
 

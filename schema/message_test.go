@@ -227,6 +227,8 @@ func TestAccountsAdd(t *testing.T) {
 	assert.Equal(t, a, a.Add(schema.Account{}))
 	assert.Equal(t, a.Add(b), b.Add(a))
 	assert.Equal(t, int64(math.MaxInt64), schema.Account{Bytes: math.MaxInt64 - 3}.Add(a).Bytes)
+	assert.Equal(t, int64(math.MaxInt64), schema.Account{Bytes: math.MaxInt64 - 2}.Add(a).Bytes, "more than there are numbers")
+	assert.Equal(t, int64(math.MinInt64), schema.Account{Failures: math.MinInt64 + 3}.Add(b).Failures)
 }
 
 func BenchmarkParse(b *testing.B) {

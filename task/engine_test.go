@@ -1,6 +1,7 @@
 package task_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -385,7 +386,7 @@ func (c careless) Process(_ context.Context, _ *processor.Node, out processor.Ou
 
 func (c careless) write(out processor.Out, row string) error {
 	if err := out.Write(sink.Rows, []byte(row), 1); err != nil && c.frank {
-		return processor.Permanent(fmt.Errorf("no luck: %v", err))
+		return processor.Permanent(fmt.Errorf("no luck: %v", err)) //nolint:errorlint // it is careless: that is what is tested
 	}
 	return nil
 }
@@ -490,5 +491,27 @@ func TestStopWhileTheQueueIsSilent(t *testing.T) {
 		began := time.Now()
 		engine.Stop(t.Context())
 		assert.Less(t, time.Since(began), 36*time.Second)
+	})
+}
+
+// What is as large as a message can be has no room for a reason. It must leave
+// the queue all the same, and not be received for ever.
+func TestTheLargestMessageThatCannotBeReadIsRejectedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1, processor.Set{"k": process(func(context.Context, *processor.Node, processor.Out) error { return nil })})
+		body := bytes.Repeat([]byte("x"), w.main.Limits().Body)
+		require.NoError(t, w.main.Send(t.Context(), []queue.Entry{{Body: body}})[0])
+		w.task()
+		time.Sleep(time.Minute)
+		w.stop()
+		depth, err := w.main.Depth(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, depth.Total())
+		got, err := w.dead.Receive(t.Context(), queue.Request{Max: 10, Visibility: time.Minute})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		assert.NotEmpty(t, got[0].Attrs[task.AttrReason])
+		assert.Contains(t, got[0].Attrs[task.AttrCut], "of 1048576 bytes")
+		assert.True(t, bytes.HasPrefix(body, got[0].Body))
 	})
 }

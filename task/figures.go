@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ type figures struct {
 	mu      sync.Mutex
 	runs    map[string]*ledger.Worker
 	changed map[string]bool // since the last report
+	pruned  int             // how often runs were forgotten
 }
 
 func newFigures(id string, s *slots) *figures {
@@ -31,11 +33,29 @@ func (f *figures) change(run string, fn func(*ledger.Worker)) {
 	defer f.mu.Unlock()
 	w := f.runs[run]
 	if w == nil {
+		if len(f.runs) >= maxRuns {
+			f.prune()
+		}
 		w = &ledger.Worker{Run: run, ID: f.id, Started: f.started, Requests: map[string]int64{}}
+		if f.pruned > 0 {
+			// It may have been here before: what was reported then must stay.
+			w.ID, w.Started = fmt.Sprintf("%s-%d", f.id, f.pruned), time.Now()
+		}
 		f.runs[run] = w
 	}
 	fn(w)
 	f.changed[run] = true
+}
+
+// prune forgets the runs of which the board knows all. What this process does for
+// one of them later it does as another worker.
+func (f *figures) prune() {
+	for run := range f.runs {
+		if !f.changed[run] {
+			delete(f.runs, run)
+		}
+	}
+	f.pruned++
 }
 
 // settled counts what was committed. In a redrive the shares had settled before.
@@ -55,31 +75,53 @@ func (f *figures) snapshot() []ledger.Worker {
 	defer f.mu.Unlock()
 	out := make([]ledger.Worker, 0, len(f.runs))
 	for _, w := range f.runs {
-		c := *w
-		c.Requests = maps.Clone(w.Requests)
-		c.InFlight, c.Slots, c.At = taken, capacity, time.Now()
-		out = append(out, c)
+		out = append(out, copyOf(w, taken, capacity))
 	}
 	return out
 }
 
+// news is the counters of the runs that were worked on since the last call, or
+// still are, and by their presence in the second result which have changed.
+func (f *figures) news() ([]ledger.Worker, map[string]bool) {
+	taken, capacity := f.slots.use()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	changed := f.changed
+	f.changed = map[string]bool{}
+	var out []ledger.Worker
+	for run, w := range f.runs {
+		if changed[run] || taken > 0 {
+			out = append(out, copyOf(w, taken, capacity))
+		}
+	}
+	return out, changed
+}
+
+func copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
+	c := *w
+	c.Requests = maps.Clone(w.Requests)
+	c.InFlight, c.Slots, c.At = taken, capacity, time.Now()
+	return c
+}
+
 // report writes the counters that have changed to the board; it is called every
-// cfg.Report and at the end.
+// cfg.Report and at the end. What a board does not take is news again.
 func (f *figures) report(ctx context.Context, b ledger.Board) error {
+	news, changed := f.news()
 	if b == nil {
 		return nil
 	}
-	for _, w := range f.snapshot() {
-		f.mu.Lock()
-		changed := f.changed[w.Run]
-		delete(f.changed, w.Run)
-		f.mu.Unlock()
-		if !changed && w.InFlight == 0 {
-			continue
-		}
+	for i, w := range news {
 		if err := b.Report(ctx, w); err != nil {
 			f.mu.Lock()
-			f.changed[w.Run] = true
+			for _, w := range news[i:] {
+				if f.runs[w.Run] == nil { // forgotten meanwhile
+					f.runs[w.Run] = &w
+				}
+				if changed[w.Run] {
+					f.changed[w.Run] = true
+				}
+			}
 			f.mu.Unlock()
 			return err
 		}

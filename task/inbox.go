@@ -42,14 +42,13 @@ func (in *inbox) receivers() int {
 
 // allow sets how many messages may be held: those in slots, and as many ahead as
 // will start before half their visibility timeout has passed.
-func (in *inbox) allow() int {
+func (in *inbox) allow() {
 	_, capacity := in.t.slots.use()
 	prefetch := 0
 	if mean := in.unitNow.Load(); mean > 0 {
 		prefetch = int(min(int64(in.t.cfg.Visibility/2)*int64(capacity)/mean, int64(capacity), ahead))
 	}
 	in.room.resize(capacity + prefetch)
-	return capacity + prefetch
 }
 
 // receive is one receiver; its messages' units live in work.

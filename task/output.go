@@ -163,8 +163,8 @@ func (u *unit) write(ctx context.Context, stream string, data []byte, rows int) 
 // Count implements processor.Out.
 func (o *output) Count(objects, bytes int64) {
 	o.mu.Lock()
-	o.objects += objects
-	o.bytes += bytes
+	o.objects = schema.Sum(o.objects, objects)
+	o.bytes = schema.Sum(o.bytes, bytes)
 	o.mu.Unlock()
 }
 

@@ -73,7 +73,19 @@ func (u *unit) commitLeaf(ctx context.Context, res result) (verdict, error) {
 	if err != nil {
 		return 0, fmt.Errorf("plan node %s: %w", u.m.ID, err)
 	}
-	v, decided, err := u.follow(ctx, &stored)
+	return u.concede(ctx, &stored)
+}
+
+// concede goes on with the plan that is stored after the unit tried to put its
+// own. Where another message has won with children, that message is about: the
+// unit asked before, and there was none. So also a sweep's message ends here,
+// instead of walking the subtree a second time; if the queue lost the winner in
+// the meantime, the next sweep finds it.
+func (u *unit) concede(ctx context.Context, stored *ledger.Plan) (verdict, error) {
+	if stored.Type == ledger.Live && stored.Epoch == u.m.Epoch && stored.MID != u.m.MID {
+		return done, nil
+	}
+	v, decided, err := u.follow(ctx, stored)
 	if err == nil && !decided {
 		err = fmt.Errorf("plan node %s: a tomb of an earlier epoch was kept", u.m.ID)
 	}
@@ -88,11 +100,7 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 		return 0, fmt.Errorf("plan node %s: %w", u.m.ID, err)
 	}
 	if !won {
-		v, decided, err := u.follow(ctx, &stored)
-		if err == nil && !decided {
-			err = fmt.Errorf("plan node %s: a tomb of an earlier epoch was kept", u.m.ID)
-		}
-		return v, err
+		return u.concede(ctx, &stored)
 	}
 	u.t.figures.settled(u.m.Run, res.own, res.share, u.m.Epoch)
 	if u.suspect {
@@ -162,7 +170,8 @@ func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Ac
 	out := u.newOutput(ctx, nil)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries = u.m.Depth, u.m.Tries
-	return out, out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
+	err := out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
+	return out, err
 }
 
 // abort forgets what the attempt has written.

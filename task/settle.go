@@ -25,6 +25,8 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 		return u.yield(ctx)
 	case ledger.Won:
 		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+	default:
+		u.behind = true
 	}
 	if s.At.IsRoot() {
 		return u.over(ctx)
@@ -70,10 +72,11 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 			Run: u.m.Run, At: h.Up, Epoch: u.m.Epoch,
 			Account: tally.Sum.Add(h.Own), Failed: failed, Via: true,
 		}
-		next, _, err := u.t.cfg.Ledger.Settle(ctx, s)
+		next, outcome, err := u.t.cfg.Ledger.Settle(ctx, s)
 		if err != nil {
 			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
 		}
+		u.behind = u.behind || outcome != ledger.Won
 		if h.Up.IsRoot() {
 			return u.over(ctx)
 		}
@@ -131,13 +134,12 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	}
 	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
-		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: firstLine(why),
+		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: reason(why.Error()),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
 	}
-	v, _, err := u.follow(ctx, &stored)
-	return v, err
+	return u.concede(ctx, &stored)
 }
 
 // bury copies the message to the dead letters and settles a tomb of this epoch.
@@ -156,6 +158,8 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 	}
 	if outcome == ledger.Won {
 		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+	} else {
+		u.behind = true
 	}
 	if u.m.Up.IsRoot() {
 		return u.over(ctx)
@@ -171,11 +175,21 @@ func (u *unit) mourn(ctx context.Context, why string) error {
 	return nil
 }
 
-// postReduce posts the reduce of the node at a place; its plan may be known.
+// postReduce posts the reduce of the node at a place; its plan may be known. Only
+// who made the very settlement that completed the node, and is no suspect, posts
+// the original.
 func (u *unit) postReduce(ctx context.Context, at schema.Place, p *ledger.Plan) (verdict, error) {
 	m := schema.Message{
 		V: schema.Version, Run: u.m.Run, Op: schema.OpReduce, Up: at,
 		MID: schema.NewMID(), Epoch: u.m.Epoch,
+	}
+	switch {
+	case u.m.Re == schema.PostAdopt && u.m.Op != schema.OpReduce:
+		// What a sweep looked for may have been posted, and lost with its owner. Not
+		// so one level up: nothing there was complete when it looked.
+		m.Re = schema.PostAdopt
+	case u.suspect || u.behind:
+		m.Re = schema.PostAgain
 	}
 	if p != nil && at == u.m.Up {
 		m.Kind, m.ID, m.Args, m.Depth = u.m.Kind, u.m.ID, u.m.Args, u.m.Depth
@@ -250,7 +264,7 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		u.abort()
 		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
 		// First: after the settlement nothing would tell a later delivery why.
-		if err := u.mourn(ctx, firstLine(err)); err != nil {
+		if err := u.mourn(ctx, reason(err.Error())); err != nil {
 			return 0, err
 		}
 		s.Failed = true
@@ -284,12 +298,4 @@ func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account
 		return did, trouble{fmt.Errorf("commit results of the reduce of node %s: %w", u.m.ID, err)}
 	}
 	return did, nil
-}
-
-func firstLine(err error) string {
-	s := printable(err.Error())
-	if len(s) > 1000 {
-		s = s[:1000]
-	}
-	return s
 }

@@ -27,6 +27,7 @@ type unit struct {
 	attempt uint64
 	suspect bool // the ledger is asked before work is done
 	redo    bool // the node was given up in an earlier epoch
+	behind  bool // somebody else has made a settlement that it came for, and may have gone on from there
 	began   time.Time
 	borrows atomic.Bool // it takes idle slots itself
 	loans   sync.Map    // of *loan: borrowed and not returned
@@ -58,6 +59,11 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	}
 	if u.m.Op == schema.OpClimb {
 		return u.climb(ctx)
+	}
+	if u.suspect && u.m.Op == schema.OpReduce {
+		if mine, err := u.takeReduce(ctx); err != nil || !mine {
+			return done, err
+		}
 	}
 	if u.suspect || u.m.Op == schema.OpReduce {
 		if v, decided, err := u.ask(ctx); decided || err != nil {
@@ -100,6 +106,7 @@ func (u *unit) ask(ctx context.Context) (v verdict, decided bool, err error) {
 	if above := rec[0].Tally; above != nil && above.Done.Has(u.m.Up.Slot) {
 		// Not "it is done, so delete": the attempt that settled it may have died
 		// before it climbed.
+		u.behind = true
 		v, err = u.after(ctx, u.m.Up.Parent, *above)
 		return v, true, err
 	}
@@ -154,6 +161,7 @@ func (u *unit) adopt(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		missing = missing.Minus(tally.Done)
 	}
 	if missing.Len() == 0 && tally != nil {
+		u.behind = true
 		return u.after(ctx, p.PID, *tally)
 	}
 	h := u.header(p, 0)
@@ -171,6 +179,7 @@ func (u *unit) claim(ctx context.Context) (v verdict, claimed bool, err error) {
 	case outcome == ledger.Over || u.m.Up.IsRoot():
 		return done, false, nil
 	default:
+		u.behind = true
 		v, err = u.after(ctx, u.m.Up.Parent, tally)
 		return v, false, err
 	}
@@ -203,19 +212,37 @@ func (u *unit) redrive(ctx context.Context, p *ledger.Plan) (verdict, error) {
 }
 
 // takeStep reports whether the message is the one that takes a redrive through
-// this node. The plan of an earlier epoch names no owner in this one: without a
-// record of its own every duplicate would walk on, and be duplicated in turn,
-// once more at each level. A sweep's message goes on whoever owns the step: the
-// owner may be gone.
+// this node. The plan of an earlier epoch names no owner in this one.
 func (u *unit) takeStep(ctx context.Context, p *ledger.Plan) (bool, error) {
-	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
-		PID: schema.StepPID(p.PID, u.m.Epoch), Run: u.m.Run, Type: ledger.Live, Epoch: u.m.Epoch,
-		Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
-	})
+	mine, err := u.own(ctx, p.PID)
 	if err != nil {
 		return false, fmt.Errorf("take redrive step of node %s: %w", u.m.ID, err)
 	}
-	return step.MID == u.m.MID || u.m.Re == schema.PostAdopt, nil
+	return mine, nil
+}
+
+// takeReduce reports whether the message, a suspect, is the one of all suspects
+// that reduces this node. One that is no suspect is the only one of its kind, and
+// pays for no record.
+func (u *unit) takeReduce(ctx context.Context) (bool, error) {
+	mine, err := u.own(ctx, schema.ReducePID(u.pid))
+	if err != nil {
+		return false, fmt.Errorf("take reduce of node %s: %w", u.m.ID, err)
+	}
+	return mine, nil
+}
+
+// own makes the message the owner of a step, one an epoch, unless it has one.
+// Without a record of its own every duplicate would go on, and be duplicated in
+// turn, once more at each level. An owner is not deleted before it has done all
+// that follows. A sweep's message goes on whoever owns the step: the owner may be
+// gone.
+func (u *unit) own(ctx context.Context, of schema.PID) (bool, error) {
+	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
+		PID: schema.StepPID(of, u.m.Epoch), Run: u.m.Run, Type: ledger.Live, Epoch: u.m.Epoch,
+		Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
+	})
+	return step.MID == u.m.MID || u.m.Re == schema.PostAdopt, err
 }
 
 // failedBefore is the slots of a plan that failed in the epoch before this one,

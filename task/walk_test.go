@@ -296,6 +296,84 @@ func TestDuplicatesOfARedriveDoNotMultiply(t *testing.T) {
 	})
 }
 
+// A sweep that meets a node under way, which then has children, does not walk
+// them a second time.
+func TestASweepEndsWhereTheNodeWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int64
+		w := newWorld(t, 1, processor.Set{"k": process(func(_ context.Context, n *processor.Node, out processor.Out) error {
+			if n.Depth > 0 {
+				time.Sleep(5 * time.Minute)
+				return nil
+			}
+			time.Sleep(time.Duration(attempts.Add(1)) * 10 * time.Second)
+			for i := range 3 {
+				if err := out.Child(processor.Child{ID: fmt.Sprint(i)}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})})
+		w.seed("k")
+		w.task(func(c *task.Config) { c.Concurrency = 20 })
+		time.Sleep(time.Second)
+		n, err := sweep.Run(t.Context(), w.ledger, w.poster(), "run")
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		r := w.wait(0)
+		assert.EqualValues(t, 4, r.Totals.Nodes)
+		assert.EqualValues(t, 2, attempts.Load(), "the sweep's message was processed, too")
+		assert.Equal(t, 1+1+3, w.main.Calls().Send.Entries, "messages")
+	})
+}
+
+// chain is a chain of nodes that reduce.
+type chain struct{ depth int }
+
+func (c chain) Process(_ context.Context, n *processor.Node, out processor.Out) error {
+	if n.Depth == c.depth {
+		return nil
+	}
+	return out.Child(processor.Child{ID: fmt.Sprint(n.Depth + 1)})
+}
+
+func (chain) Reduce(context.Context, *processor.Node, schema.Account, processor.Out) error {
+	return nil
+}
+
+// Duplicates of a reduce end where they meet the first, as those of a redrive do.
+func TestDuplicatesOfReducesDoNotMultiply(t *testing.T) {
+	for n := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			const depth = 80
+			w := newWorld(t, n, processor.Set{"k": chain{depth}})
+			w.main.Set(queuehostile.Faults{Twin: 0.1})
+			w.seed("k")
+			w.task()
+			r := w.wait(0)
+			assert.Equal(t, ledger.Finished, r.State)
+			assert.Equal(t, schema.Account{Nodes: depth + 1, Reduces: depth + 1}, r.Totals)
+			// A node, its reduce, and for what came twice one more of each.
+			assert.Less(t, w.main.Calls().Send.Entries, 4*depth, "messages of the run")
+		})
+	}
+}
+
+// Without duplicates a reduce costs no write but its own settlement.
+func TestAReduceCostsNoRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const depth = 20
+		w := newWorld(t, 1, processor.Set{"k": chain{depth}})
+		w.seed("k")
+		w.task()
+		assert.Equal(t, ledger.Finished, w.wait(0).State)
+		w.stop()
+		// Each interior node is planned, each node settles.
+		assert.Equal(t, depth+depth+1, w.ledger.Calls().Writes())
+		assert.Equal(t, depth+1+depth, w.main.Calls().Send.Entries)
+	})
+}
+
 // reducing is a forest whose nodes reduce, and say so.
 type reducing struct {
 	forest

@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"errors"
-	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/schema"
 )
-
-// AttrReason is the attribute that says why a message is in the dead-letter queue.
-const AttrReason = "ramify-reason"
 
 // verdict is what becomes of a message after its unit.
 type verdict int
@@ -107,19 +103,6 @@ func (t *Task) reject(m *held, why error) {
 	t.deletes.add(m)
 }
 
-// deadLetter copies a message to the dead-letter queue with the reason.
-func (t *Task) deadLetter(ctx context.Context, m *held, why string) error {
-	attrs := maps.Clone(m.Attrs)
-	if attrs == nil {
-		attrs = map[string]string{}
-	}
-	if len(why) > 1000 {
-		why = why[:1000]
-	}
-	attrs[AttrReason] = printable(why)
-	return t.cfg.Dead.Send(ctx, []queue.Entry{{Body: m.Body, Attrs: attrs}})[0]
-}
-
 // trouble marks an error of the ledger or the sink on its way through a
 // processor, so that it is not taken for a failure of the node.
 type trouble struct{ error }
@@ -152,15 +135,4 @@ func (t *Task) backoff(n int) time.Duration {
 	d := t.cfg.Backoff << min(n, 16)
 	d = min(d, t.cfg.Queue.Limits().Delay, 5*time.Minute)
 	return d/2 + rand.N(d/2+1)
-}
-
-// printable keeps what a message attribute can carry.
-func printable(s string) string {
-	clean := []rune(s)
-	for i, r := range clean {
-		if r < ' ' && r != '\t' || r == 0xFFFD || r == 0xFFFE || r == 0xFFFF {
-			clean[i] = ' '
-		}
-	}
-	return string(clean)
 }

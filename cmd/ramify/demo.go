@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3serve"
 	"github.com/ramify/ramify/s3serve/sample"
@@ -66,7 +67,7 @@ func (w *work) serveDemo(params map[string]string, concurrency int) (stop func()
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(w.std.err, "serving %d files of %s as s3://%s/ on %s\n", listing.Len(), what, demoBucket, server.URL())
+	fmt.Fprintf(w.std.err, "serving %d files of %s as s3://%s/ on %s\n", listing.Len(), console.Clean(what), demoBucket, server.URL())
 	w.client = s3crawl.FromConfig(aws.Config{
 		Region: s3serve.DefaultRegion, BaseEndpoint: aws.String(server.URL()), Credentials: anyone{},
 	}, concurrency)

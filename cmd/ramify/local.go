@@ -126,7 +126,7 @@ func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink
 		return nil, err
 	}
 	if run.Options.Out == "-" {
-		return stream.New(std.out, inner), nil
+		return stream.New(console.Screen(std.out, run.Options.Format == inventory.NDJSON.String()), inner), nil
 	}
 	return inner, nil
 }

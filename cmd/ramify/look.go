@@ -40,7 +40,7 @@ func (c *statusCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer st.close()
-	snap, err := console.Read(st.ledger, st.ledger, c.Name, nil)(ctx)
+	snap, err := console.Look(st.ledger, st.ledger, c.Name, st.store.Owned)(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *watchCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer st.close()
-	f := console.Watch(console.NewTerminal(std.out), console.Read(st.ledger, st.ledger, c.Name, nil))
+	f := console.Watch(console.NewTerminal(std.out), console.Look(st.ledger, st.ledger, c.Name, st.store.Owned))
 	f.Start(ctx)
 	select {
 	case <-f.Done():

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/ramify/ramify/console"
 )
 
 // Exit codes; docs/cli.md lists them.
@@ -92,8 +94,11 @@ func realMain(args []string, std streams) int {
 	if code >= 0 {
 		return code // --help or --version
 	}
+	if err == nil {
+		err = checkGiven(kctx)
+	}
 	if err != nil {
-		fmt.Fprintf(std.err, "ramify: %v; see ramify --help\n", err)
+		fmt.Fprintf(std.err, "ramify: %s; see ramify --help\n", oneLine(err))
 		return exitUsage
 	}
 	// RAMIFY_STATE that is empty names no folder; as a path it would be this one.
@@ -119,11 +124,30 @@ func exitCode(err error, w io.Writer) int {
 	case errors.As(err, &code):
 		return int(code)
 	}
-	fmt.Fprintf(w, "ramify: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintf(w, "ramify: %s\n", oneLine(err))
 	if errors.As(err, &usage) {
 		return exitUsage
 	}
 	return exitCannot
+}
+
+// oneLine is an error as it is printed: it may hold what somebody typed, or a
+// server said.
+func oneLine(err error) string { return console.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// checkGiven refuses a flag that was given without a value, --out "$DIR" where
+// DIR is not set: what it was to say is not what its absence says. A variable
+// that is empty is as none.
+func checkGiven(c *kong.Context) error {
+	for _, p := range c.Path {
+		if p.Flag == nil || p.Resolved {
+			continue
+		}
+		if s, ok := c.FlagValue(p.Flag).(string); ok && s == "" {
+			return usagef("--%s is empty; give it a value, or leave it out", p.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // defaultState is the user's folder for state that should persist (XDG Base

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/sink/file"
 	"github.com/ramify/ramify/totals"
 )
 
@@ -135,10 +135,8 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
-	if tgt.bucket != "" {
-		if err := w.client.Check(ctx, s3crawl.Query{Bucket: tgt.bucket, Prefix: tgt.prefix, Versions: c.Versions}); err != nil {
-			return err
-		}
+	if err := w.checkAccess(ctx, tgt, c.Versions); err != nil {
+		return err
 	}
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
@@ -146,6 +144,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	defer st.close()
 	params := c.params(tgt, only)
+	maps.Copy(params, w.endpoint())
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
@@ -158,6 +157,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	out, err := st.openSink(ctx, r, std)
 	if err != nil {
 		st.discard()
+		if errors.Is(err, file.ErrFolder) {
+			return usagef("--out is %q: %w", c.Out, err)
+		}
 		return err
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
@@ -185,108 +187,6 @@ func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 		p[s3crawl.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}
 	return p
-}
-
-type resumeCmd struct {
-	Name        string `arg:"" name:"run" help:"Name of the run."`
-	Concurrency int    `help:"Things done at a time (default: as before)."`
-	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
-}
-
-// Run implements the command.
-func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
-	if err := c.check(); err != nil {
-		return err
-	}
-	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
-	if errors.Is(err, store.ErrLocked) {
-		// Its process is there: all it can need is not to be paused any more.
-		return amend(ctx, g, std, c.Name, unpause)
-	}
-	if err != nil {
-		return err
-	}
-	defer st.close()
-	r, err := st.ledger.Run(ctx, c.Name)
-	switch {
-	case errors.Is(err, ledger.ErrNoRun):
-		return usagef("run %s was never begun: remove %s and start it again", c.Name, statePath(g.State, c.Name))
-	case err != nil:
-		return err
-	case r.State == ledger.Cancelled:
-		return usagef("run %s was cancelled: it cannot go on", c.Name)
-	}
-	if r.Paused && r.State == ledger.Running { // one that ended while it was paused keeps the mark
-		if r, err = st.ledger.Amend(ctx, c.Name, unpause(r)); err != nil {
-			return err
-		}
-	}
-	return c.goOn(ctx, g, std, st, r)
-}
-
-func (c *resumeCmd) check() error {
-	if c.Concurrency == 0 { // not given
-		return nil
-	}
-	return checkConcurrency(c.Concurrency)
-}
-
-// goOn works on a run that exists, or makes the results of one that is over.
-func (c *resumeCmd) goOn(ctx context.Context, g *cli, std streams, st *state, r ledger.Run) error {
-	if c.Concurrency != 0 {
-		r.Options.Concurrency = c.Concurrency
-	}
-	w := newWork(g, std, c.JSON)
-	if !r.State.Over() {
-		stop, err := w.serveDemo(r.Options.Params, r.Options.Concurrency)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	}
-	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
-	if err != nil {
-		return fmt.Errorf("read options of run %s: %w", r.ID, err)
-	}
-	if err := w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps); err != nil {
-		return err
-	}
-	w.concurrency = c.Concurrency
-	out, err := st.openSink(ctx, r, std)
-	if err != nil {
-		return err
-	}
-	return w.work(ctx, st, out)
-}
-
-type redriveCmd struct {
-	Name        string `arg:"" name:"run" help:"Name of the run."`
-	Concurrency int    `help:"Things done at a time (default: as before)."`
-	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
-}
-
-// Run implements the command.
-func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
-	on := &resumeCmd{Name: c.Name, Concurrency: c.Concurrency, JSON: c.JSON}
-	if err := on.check(); err != nil {
-		return err
-	}
-	st, err := openState(ctx, g, c.Name, store.Options{MustExist: true, Owner: true})
-	if errors.Is(err, store.ErrLocked) {
-		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
-	}
-	if err != nil {
-		return err
-	}
-	defer st.close()
-	r, err := seed.Redrive(ctx, st.ledger, st.poster(), c.Name)
-	if errors.Is(err, ledger.ErrConflict) {
-		return usagef("run %s is %s: only a run that finished with failures can be redriven", c.Name, r.State)
-	}
-	if err != nil {
-		return err
-	}
-	return on.goOn(ctx, g, std, st, r)
 }
 
 // command is how to give a command about a run, as printed.

@@ -56,13 +56,18 @@ func jsonTarget(s string) (target, error) {
 	if err := schema.CheckKind(n.Kind); err != nil {
 		return target{}, usagef("target: %w", err)
 	}
-	t := target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}
-	if n.Kind == s3crawl.Kind {
-		// As from a URL: its bucket is checked before there is a run, and stands in the manifest.
+	return targetOf(fmt.Sprintf("%s %s", n.Kind, n.ID), ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}), nil
+}
+
+// targetOf is the target with such a root. Of a crawl it knows the bucket, as from
+// a URL: that is checked before a run begins or goes on, and stands in the manifest.
+func targetOf(name string, root ledger.Kid) target {
+	t := target{name: name, root: root}
+	if root.Kind == s3crawl.Kind {
 		var args struct{ Bucket, Prefix string }
-		if json.Unmarshal(n.Args, &args) == nil { // what is wrong with them, the crawl says best
+		if json.Unmarshal(root.Args, &args) == nil { // what is wrong with them, the crawl says best
 			t.bucket, t.prefix = args.Bucket, args.Prefix
 		}
 	}
-	return t, nil
+	return t
 }

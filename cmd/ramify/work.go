@@ -124,6 +124,9 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 	if err != nil {
 		return "", err
 	}
+	// What was asked of the outside for nodes that are committed is then known, also
+	// after a SIGKILL.
+	st.ledger.Follow(t.Figures)
 	source := console.Read(st.ledger, st.ledger, st.run, t.Figures)
 	follower := console.Log(w.log, source)
 	if w.term.TTY() {

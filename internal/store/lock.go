@@ -1,11 +1,17 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/gofrs/flock"
 )
+
+// lookTime is for how long a lock that another has is asked for again.
+const lookTime = 300 * time.Millisecond
 
 // acquire takes the lock by which one process at a time owns a run. It is a
 // file beside the state, not the state itself: closing any descriptor of a file
@@ -13,11 +19,15 @@ import (
 func acquire(path string) (*flock.Flock, error) {
 	for {
 		f := flock.New(path, flock.SetPermissions(0o600))
-		ok, err := f.TryLock()
-		if err != nil {
+		// Who only looks whether there is an owner holds it for microseconds.
+		within, cancel := context.WithTimeout(context.Background(), lookTime)
+		ok, err := f.TryLockContext(within, lookTime/20)
+		cancel()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			return nil, fmt.Errorf("lock %s: %w", path, classifyOS(err))
 		}
 		if !ok {
+			_ = f.Close()
 			return nil, ErrLocked
 		}
 		if hasName(f) {
@@ -27,6 +37,24 @@ func acquire(path string) (*flock.Flock, error) {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 	}
+}
+
+// Owned reports whether a process owns the file now. It does not wait for one
+// that is about to begin or to leave.
+func (s *Store) Owned() bool {
+	if s.lock != nil {
+		return true
+	}
+	path := s.path + ".lock"
+	if _, err := os.Stat(path); err != nil {
+		return false
+	}
+	// A shared lock cannot be had beside an owner's, and lookers do not disturb
+	// each other. An owner that begins at this moment asks again.
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	got, err := f.TryRLock()
+	_ = f.Close()
+	return err == nil && !got
 }
 
 // hasName reports whether the file that is locked is the one that others will

@@ -56,19 +56,31 @@ func touch(path string, o Options) (empty bool, err error) {
 
 // openWriter opens the connection that writes, and makes the file a database of
 // ours if it was just made.
-func openWriter(path string, empty bool) (*conn, error) {
+func openWriter(path string, empty, mustExist bool) (*conn, error) {
 	c, err := connect(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.prepareWriter(empty); err != nil {
+	if err := c.prepareWriter(empty, mustExist); err != nil {
 		_ = c.close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *conn) prepareWriter(empty bool) error {
+func (c *conn) prepareWriter(empty, mustExist bool) error {
+	if !empty {
+		// A kill while the file was made a database leaves a page and a journal, which
+		// SQLite undoes as it reads for the first time: then it is empty after all.
+		pages, err := c.number("PRAGMA page_count")
+		switch {
+		case err != nil:
+			return err
+		case pages == 0 && mustExist:
+			return ErrUnbegun
+		}
+		empty = pages == 0
+	}
 	if empty {
 		if err := c.format(); err != nil {
 			return err

@@ -37,6 +37,32 @@ func TestOpenOptions(t *testing.T) {
 	require.ErrorIs(t, err, ErrForeign)
 }
 
+// Killed while the file became a database: the first page is written, and the
+// journal that undoes it is there.
+func TestAFileThatWasBeingMadeIsNobodys(t *testing.T) {
+	half := func() string {
+		path := filepath.Join(t.TempDir(), "run.db")
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		c, err := connect(path)
+		require.NoError(t, err)
+		require.NoError(t, c.format())
+		require.NoError(t, c.close())
+		// "The Rollback Journal" in SQLite's "Database File Format": no page records,
+		// a random number, 0 pages before, sectors of 512 bytes, pages of 4096.
+		journal := make([]byte, 512)
+		copy(journal, "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7\x00\x00\x00\x00rand\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x10\x00")
+		require.NoError(t, os.WriteFile(path+"-journal", journal, 0o600))
+		return path
+	}
+	_, err := Open(half(), Options{MustExist: true, Owner: true})
+	require.ErrorIs(t, err, ErrUnbegun)
+	path := half()
+	_, err = Open(path, Options{MustExist: true})
+	require.ErrorIs(t, err, ErrUnbegun)
+	open(t, path, Options{Create: true, Owner: true}) // as what a crash left of a run that never began
+	open(t, half(), Options{})
+}
+
 func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	path := filepath.Join(dir, "run.db")
@@ -60,13 +86,40 @@ func TestOneOwner(t *testing.T) {
 	assert.True(t, s.Owner())
 	_, err = Open(path, Options{Owner: true})
 	require.ErrorIs(t, err, ErrLocked)
+	look := open(t, path, Options{MustExist: true})
+	assert.True(t, s.Owned())
+	assert.True(t, look.Owned())
 	require.NoError(t, s.Close())
+	assert.False(t, look.Owned())
+	require.NoError(t, look.Close())
 	require.NoFileExists(t, path+".lock")
 	require.NoFileExists(t, path+"-wal")
 
 	// A lock file that a killed owner left locks nothing.
 	require.NoError(t, os.WriteFile(path+".lock", nil, 0o600))
-	open(t, path, Options{Owner: true, MustExist: true})
+	look = open(t, path, Options{MustExist: true})
+	assert.False(t, look.Owned())
+	// Nor do those who look whether there is an owner keep one out.
+	stop := make(chan struct{})
+	var lookers sync.WaitGroup
+	lookers.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				look.Owned()
+			}
+		}
+	})
+	for range 20 {
+		s, err := Open(path, Options{Owner: true, MustExist: true})
+		require.NoError(t, err)
+		assert.True(t, look.Owned())
+		require.NoError(t, s.Close())
+	}
+	close(stop)
+	lookers.Wait()
 }
 
 func TestOwnersExcludeEachOther(t *testing.T) {

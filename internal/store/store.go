@@ -79,7 +79,7 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
-	c, err := openWriter(s.path, created)
+	c, err := openWriter(s.path, created, s.options.MustExist)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 type Ledger struct {
 	store   *store.Store
 	tallies tallies // only the store's writer uses it
+	figures figures
 
 	mu       sync.Mutex
 	isClosed bool

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -238,4 +239,37 @@ func TestSlotOutOfRange(t *testing.T) {
 		_, _, err = l.Claim(t.Context(), runName, place(1, slot), 0)
 		require.ErrorContains(t, err, "slot from 0 to 255")
 	}
+}
+
+// What a worker has counted is known with what it has committed, however it ends,
+// and a report that was made before and comes after does not undo it.
+func TestFiguresAreNeverBehindCommits(t *testing.T) {
+	l := fresh(t)
+	other := openLedger(t, openStore(t, l.store.Path(), store.Options{MustExist: true}))
+	var asked atomic.Int64
+	now := func() ledger.Worker {
+		return ledger.Worker{Run: runName, ID: "w", Requests: map[string]int64{"list": asked.Load()}}
+	}
+	l.Follow(func() []ledger.Worker { return []ledger.Worker{now()} })
+	known := func() int64 {
+		workers, err := other.Workers(t.Context(), runName)
+		require.NoError(t, err)
+		require.Len(t, workers, 1)
+		return workers[0].Requests["list"]
+	}
+	before := now()
+	asked.Add(1)
+	settle(t, l, settlement(1, 0), ledger.Won)
+	assert.EqualValues(t, 1, known(), "with a settlement")
+	asked.Add(1)
+	_, _, err := l.Plan(t.Context(), ledger.Plan{PID: place(9, 0).Parent, Run: runName, Type: ledger.Live})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, known(), "with a plan")
+	require.NoError(t, l.Report(t.Context(), before))
+	assert.EqualValues(t, 2, known(), "after a report of what was")
+	asked.Add(1)
+	_, o, err := l.Settle(t.Context(), ledger.Settlement{Run: runName})
+	require.NoError(t, err)
+	require.Equal(t, ledger.Won, o)
+	assert.EqualValues(t, 3, known(), "with the end of the run")
 }

@@ -41,6 +41,7 @@ func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, w
 	kids := ledger.PackKids(p.Kids)
 	var other *ledger.Plan
 	err = l.update(ctx, func(tx *store.Tx) error {
+		l.figures.note(tx)
 		n, err := tx.Exec(putPlan, p.PID[:], string(p.Type), p.Epoch, string(body), kids)
 		if err != nil || n > 0 {
 			return err

@@ -131,6 +131,7 @@ func (l *Ledger) writeRoot(ctx context.Context, run string, change func(*ledger.
 		if outcome = change(&r); outcome != ledger.Won {
 			return nil
 		}
+		l.figures.note(tx)
 		return writeRun(tx, r)
 	})
 	return outcome, err

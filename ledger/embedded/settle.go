@@ -83,6 +83,7 @@ func (l *Ledger) writeSlot(
 		}
 		var changed bool
 		if o, changed = change(&r.tally); changed {
+			l.figures.note(tx)
 			l.tallies.touch(r)
 		}
 		now = r.tally

@@ -34,6 +34,10 @@ const (
 	maxName  = 300      // bytes of a range's name
 )
 
+// maxSize is the largest size of an object that is believed: a thousand times 5 TB,
+// which no store comes near, and so little that the sum of a page fits into an int64.
+const maxSize = 5e15
+
 // span is the keys after < key ≤ until; until "" is no bound. Of versions it may
 // begin within a key: with what comes behind version mark of key after.
 type span struct {

@@ -3,7 +3,9 @@ package s3crawl
 import (
 	"context"
 	"errors"
+	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -22,6 +24,11 @@ func (c *Client) Check(ctx context.Context, q Query) error {
 	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
 	pg.Release()
 	return explain(q, err)
+}
+
+// Endpoint is where buckets are asked for; "" is AWS itself.
+func (c *Client) Endpoint() string {
+	return strings.TrimRight(aws.ToString(c.s3.Options().BaseEndpoint), "/")
 }
 
 // checkCredentials looks for credentials, but not for as long as the SDK waits

@@ -78,6 +78,9 @@ func explain(q Query, err error) error {
 			}
 			return processor.Permanent(&lineError{fmt.Sprintf("%s: %s; %s", what, said, hint), err})
 		}
+		if status := statusOf(err); status/100 == 3 { // that of a new bucket's name ends by itself
+			said += "; the endpoint sends on to another, again and again: check AWS_ENDPOINT_URL"
+		}
 		return &lineError{what + ": " + said + tried, err}
 	}
 
@@ -112,6 +115,8 @@ func outside(err error) (why string, permanent bool) {
 		return "nobody answers at the endpoint (" + innermost(err) + "): check AWS_ENDPOINT_URL", false
 	case errors.As(err, &bad):
 		return bad.Error(), false
+	case strings.Contains(text, " redirects"): // net/http has no name for it
+		return innermost(err) + ": check AWS_ENDPOINT_URL", false
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return "the endpoint speaks HTTP, not HTTPS: check AWS_ENDPOINT_URL", false
 	case errors.As(err, &certificate):

@@ -36,6 +36,7 @@ func TestBadPagesAreErrors(t *testing.T) {
 		"not below the prefix": func(p *listxml.Page) { p.Objects[0].Key = "A" },
 		"not UTF-8":            func(p *listxml.Page) { p.Objects[0].Key = "p\xff" },
 		"a size below nothing": func(p *listxml.Page) { p.Objects[0].Size = -1 },
+		"a size of no object":  func(p *listxml.Page) { p.Objects[0].Size = maxSize + 1 },
 		"more, but nothing to go on from": func(p *listxml.Page) {
 			p.Objects, p.KeyCount, p.IsTruncated, p.NextToken = nil, 0, true, ""
 		},

@@ -32,7 +32,7 @@ func check(q *Query, pg *listxml.Page) error {
 		if q.Delimiter != "" && strings.Contains(o.Key[len(q.Prefix):], q.Delimiter) {
 			return badPage("key %q is not directly below the prefix", o.Key)
 		}
-		if o.Size < 0 {
+		if o.Size < 0 || o.Size > maxSize {
 			return badPage("key %q has a size of %d", o.Key, o.Size)
 		}
 		o.Bucket, before, mark = q.Bucket, o.Key, o.VersionID

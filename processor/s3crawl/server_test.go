@@ -238,7 +238,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		t.Errorf("%d bytes were read", n)
 	}
 	asked.Store(0)
-	if err := c.Check(t.Context(), Query{Bucket: "circle"}); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect") {
+	if err := c.Check(t.Context(), Query{Bucket: "circle"}); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect: Temporary Redirect; the endpoint sends on to another, again and again: check AWS_ENDPOINT_URL") {
 		t.Errorf("got %v", err)
 	}
 	if n := asked.Load(); n > checkAttempts*(maxRedirects+1) {

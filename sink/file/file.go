@@ -57,7 +57,7 @@ var _ sink.Sink = (*Sink)(nil)
 
 // Open opens the results of the run whose state is s. The folder must be
 // missing, empty or that of this very run, whose results it then goes on with;
-// anything else is an error that names the folder and the way out. The store
+// anything else is an ErrFolder that names the folder and the way out. The store
 // stays the caller's, and must outlive the sink.
 func Open(ctx context.Context, s *store.Store, o Options) (*Sink, error) {
 	if o.PartSize == 0 {
@@ -84,7 +84,7 @@ func (s *Sink) open(ctx context.Context) error {
 		return err
 	}
 	if err := claim(s.dir, state.owner); err != nil {
-		return err
+		return folderError{err}
 	}
 	return s.checkFiles(ctx)
 }

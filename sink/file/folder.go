@@ -31,10 +31,19 @@ func (s *Sink) dataName(part int64) string {
 	return fmt.Sprintf("part-%05d%s", part, s.options.Layout.Format().Ext())
 }
 
+// ErrFolder is wrapped by what is wrong with the folder that a run was to begin
+// or go on in, so that another would do.
+var ErrFolder = errors.New("the folder cannot take the results")
+
+// folderError keeps the line of what is wrong as it is.
+type folderError struct{ error }
+
+func (e folderError) Unwrap() []error { return []error{e.error, ErrFolder} }
+
 // claim makes the folder the owner's, unless it is somebody else's or holds
 // anything at all.
 func claim(dir, owner string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for whoever the umask lets read them
+	if err := makeFolders(dir); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
 	mine, err := claimed(dir, owner)
@@ -90,6 +99,36 @@ func exists(path string) (bool, error) {
 		return false, nil
 	default:
 		return false, err
+	}
+}
+
+// makeFolders makes a folder and those above it, durably: what a run says is done
+// must not be gone with a folder whose name a power failure took.
+func makeFolders(dir string) error {
+	changed := missingBelow(dir)
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for whoever the umask lets read them
+		return err
+	}
+	for _, parent := range changed {
+		if err := syncDir(parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// missingBelow is the folders in which a name must be made for dir to be there,
+// the innermost first.
+func missingBelow(dir string) (parents []string) {
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			return parents
+		}
+		above := filepath.Dir(dir)
+		if above == dir {
+			return parents
+		}
+		parents, dir = append(parents, above), above
 	}
 }
 
