@@ -162,10 +162,11 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		}
 		return err
 	}
-	fmt.Fprintf(std.err, "run %s\n", c.Run)
-	if err := seed.Run(ctx, st.ledger, st.poster(), r); err != nil {
+	// Whole, or not at all: whoever interrupts once the name is printed can resume.
+	if err := seed.Run(context.WithoutCancel(ctx), st.ledger, st.poster(), r); err != nil {
 		return errors.Join(err, out.Close())
 	}
+	fmt.Fprintf(std.err, "run %s\n", c.Run)
 	return w.work(ctx, st, out)
 }
 
