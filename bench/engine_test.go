@@ -70,6 +70,7 @@ func walk(b *testing.B, name string, spec *synthetic.Spec, inline int) int64 {
 		},
 	})
 	must(b, err)
+	l.Follow(t.Figures) // as ramify run does
 	must(b, seed.Run(ctx, l, &post.Poster{Queue: main}, ledger.Run{
 		ID: name, Root: ledger.Kid{Kind: synthetic.Kind, ID: synthetic.RootID, Args: spec.Args()},
 		Options: ledger.Options{Inline: inline},

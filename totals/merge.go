@@ -133,7 +133,7 @@ func (m *Merger) count(c *cursor, first []byte) error {
 		// Versions of one key may be in several stretches, which then meet in it, or
 		// are all of it: neighbours in no order.
 		both := first
-		again := false
+		var again bool
 		if bytes.Equal(first, m.first) {
 			again = !bytes.Equal(first, s.last) && !bytes.Equal(first, m.last)
 		} else {
