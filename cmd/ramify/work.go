@@ -261,7 +261,7 @@ func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sin
 }
 
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:
-// their number, and the biggest of the deepest level that a run has by default.
+// their number, and the biggest of them.
 func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *console.Summary) error {
 	if r.Root.Kind != s3crawl.Kind {
 		return nil
@@ -275,15 +275,32 @@ func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *
 	if err != nil || b == nil || b.Deepest() == 0 {
 		return err
 	}
-	top := totals.NewTop(biggest, totals.Bytes)
-	for l, err := range b.Level(ctx, "", min(b.Deepest(), s3crawl.DefaultDepth)) {
-		if err != nil {
-			return err
-		}
-		top.Add(l)
+	top, err := telling(ctx, b)
+	if err != nil {
+		return err
 	}
 	for _, l := range top.Lines() {
 		sum.Biggest = append(sum.Biggest, console.Prefix{Prefix: l.Prefix, Objects: l.Objects, Bytes: l.Bytes})
 	}
 	return nil
+}
+
+// telling is the biggest prefixes of the first level that tells something: where
+// no single one has nearly everything.
+func telling(ctx context.Context, b *totals.Book) (*totals.Top, error) {
+	for level := 1; ; level++ {
+		top := totals.NewTop(biggest, totals.Bytes)
+		var bytes int64
+		for l, err := range b.Level(ctx, "", level) {
+			if err != nil {
+				return nil, err
+			}
+			top.Add(l)
+			bytes += l.Bytes
+		}
+		lines := top.Lines()
+		if level == min(b.Deepest(), s3crawl.DefaultDepth) || len(lines) > 1 && lines[0].Bytes < bytes-bytes/10 {
+			return top, nil
+		}
+	}
 }
