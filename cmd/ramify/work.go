@@ -15,6 +15,7 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
 	"github.com/ramify/ramify/sweep"
@@ -31,6 +32,7 @@ type work struct {
 	concurrency int // 0: the run's own
 	term        *console.Terminal
 	log         *slog.Logger
+	s3          *s3client.Client
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
@@ -49,13 +51,14 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
 	if kind == s3crawl.Kind {
-		if w.client == nil {
-			client, err := s3crawl.Connect(ctx, concurrency)
+		if w.s3 == nil {
+			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
 				return err
 			}
-			w.client = client
+			w.s3 = client
 		}
+		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client})
 	}
