@@ -25,6 +25,9 @@ const (
 	// Attempts are those of one request, with backoff and jitter between them.
 	Attempts = 8
 
+	// BriefAttempts are those while somebody waits to hear what is wrong.
+	BriefAttempts = 3
+
 	defaultRegion = "us-east-1" // where any bucket can be asked for; S3 then names its own
 	regionHeader  = "X-Amz-Bucket-Region"
 )
@@ -35,6 +38,7 @@ const (
 type Client struct {
 	api     *s3.Client
 	backoff retry.BackoffDelayer
+	tries   int      // of a request; 0: Attempts
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
 }
 
@@ -91,6 +95,12 @@ func WithBackoff(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) 
 			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, r.Retryables...)
 		})
 	})}
+}
+
+// Briefly is the client for when somebody waits to hear what is wrong: it does not
+// retry for long.
+func (c *Client) Briefly() *Client {
+	return &Client{api: c.api, backoff: c.backoff, tries: BriefAttempts}
 }
 
 // API is the SDK's client. What it is asked for a bucket goes through Ask.

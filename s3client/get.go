@@ -64,7 +64,7 @@ func (g *get) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if failed == Attempts {
+		if failed == Attempts || failed == g.client.tries {
 			return err
 		}
 		if err := g.pause(ctx, failed, err); err != nil {
@@ -114,6 +114,7 @@ func (g *get) attempt(ctx context.Context) error {
 // counted has the SDK count the requests on the wire, those that net/http
 // repeats by itself included, and check no digest: whoever asks has one.
 func (g *get) counted(o *s3.Options) {
+	o.RetryMaxAttempts = g.client.tries
 	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	trace := &httptrace.ClientTrace{WroteRequest: func(w httptrace.WroteRequestInfo) {
 		if w.Err == nil {

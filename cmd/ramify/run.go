@@ -13,7 +13,9 @@ import (
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
 	"github.com/ramify/ramify/totals"
@@ -38,7 +40,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, or a node as JSON."`
 	runFlags
 }
 
@@ -76,8 +78,10 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
 	case c.MaxRPS > 0 && kind != s3crawl.Kind:
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
-	case c.Versions && kind != s3crawl.Kind:
+	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
+	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
+		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
 	if err := c.checkByPrefix(kind); err != nil {
 		return err
@@ -87,7 +91,7 @@ func (c *runFlags) check(kind string) error {
 
 // filter is that of --filter, its ages counted from now; nil if there is none.
 func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
-	if len(c.Filter) > 0 && kind != s3crawl.Kind {
+	if len(c.Filter) > 0 && !findsObjects(kind) {
 		return nil, usagef("--filter is %q, but nodes of kind %s are no objects", c.Filter[0], kind)
 	}
 	f, err := filter.Parse(c.Filter, now)
@@ -103,7 +107,7 @@ func (c *runFlags) checkByPrefix(kind string) error {
 		return usagef("--sort and --top are for the table of --by-prefix, which is not given")
 	case c.ByPrefix == "":
 		return nil
-	case kind != s3crawl.Kind:
+	case !findsObjects(kind):
 		return usagef("--by-prefix is %q, but nodes of kind %s have no prefixes", c.ByPrefix, kind)
 	}
 	if _, err := totals.ParseDepth(c.ByPrefix); err != nil {
@@ -135,8 +139,8 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
-	if tgt.bucket != "" {
-		if err := w.client.Check(ctx, s3crawl.Query{Bucket: tgt.bucket, Prefix: tgt.prefix, Versions: c.Versions}); err != nil {
+	if tgt.ready != nil {
+		if err := tgt.ready(ctx, &tgt, w, c, only); err != nil {
 			return err
 		}
 	}
@@ -173,16 +177,16 @@ const paramMaxRPS = "max_rps"
 // params are the run's options for processors and for its end.
 func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := map[string]string{
-		s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, s3crawl.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), "bucket": tgt.bucket,
 	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
 	}
 	if c.Versions {
-		p[s3crawl.ParamVersions] = "true"
+		p[listing.ParamVersions] = "true"
 	}
 	if c.ByPrefix != "" {
-		p[s3crawl.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
+		p[listing.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}
 	return p
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
@@ -50,7 +52,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
-	if kind == s3crawl.Kind {
+	if findsObjects(kind) {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
@@ -61,9 +63,10 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client})
+		w.set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: w.s3})
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s or %s", kind, s3crawl.Kind, synthetic.Kind)
+		return usagef("kind %q is not known; want %s, %s or %s", kind, s3crawl.Kind, s3inventory.Kind, synthetic.Kind)
 	}
 	return nil
 }
@@ -263,10 +266,14 @@ func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sin
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:
 // their number, and the biggest of the deepest level that a run has by default.
 func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *console.Summary) error {
-	if r.Root.Kind != s3crawl.Kind {
+	if !findsObjects(r.Root.Kind) {
 		return nil
 	}
-	n, err := st.makeBook(ctx, r.Epoch, out.Read(ctx, sink.Prefixes))
+	depth, err := totals.ParseDepth(depthOf(r))
+	if err != nil {
+		return fmt.Errorf("read options of run %s: %w", r.ID, err)
+	}
+	n, err := st.makeBook(ctx, r.Epoch, depth, out.Read(ctx, sink.Prefixes))
 	if err != nil {
 		return err
 	}
@@ -276,7 +283,7 @@ func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *
 		return err
 	}
 	top := totals.NewTop(biggest, totals.Bytes)
-	for l, err := range b.Level(ctx, "", min(b.Deepest(), s3crawl.DefaultDepth)) {
+	for l, err := range b.Level(ctx, "", min(b.Deepest(), listing.DefaultDepth)) {
 		if err != nil {
 			return err
 		}

@@ -139,6 +139,11 @@ var (
 			fix: "s3client speaks to S3 for every room and knows none: pass it what it needs",
 		},
 		{
+			name: "listing", in: []string{"./listing/..."},
+			deny: []string{"./..."}, allow: []string{"./listing/...", "./inventory", "./filter", "./totals", "./processor", "./sink", "./schema"},
+			fix: "listing serves the processors that find objects: it knows their rows and two seams",
+		},
+		{
 			name: "totals", in: []string{"./totals/..."},
 			deny: []string{"./..."}, allow: []string{"./totals/...", "./inventory"},
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
@@ -408,6 +413,8 @@ func TestRulesFire(t *testing.T) {
 		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
 		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk), ""},
 		{"s3client and seam", wrongImports, "s3client/a.go", code(module + "/processor"), `"s3client"`},
+		{"listing", wrongImports, "listing/a.go", code(module+"/processor", module+"/sink"), ""},
+		{"listing and adapter", wrongImports, "listing/a.go", code(module + "/processor/s3crawl"), `"listing"`},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},

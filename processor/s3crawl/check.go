@@ -8,8 +8,6 @@ import (
 	"github.com/ramify/ramify/s3client"
 )
 
-const checkAttempts = 3 // while somebody waits to hear what is wrong
-
 // Check says in one line what would keep a crawl of the bucket from working:
 // no credentials, no access, no such bucket, a wrong region, an endpoint that
 // does not answer or is not S3. It makes one LIST and does not retry for long.
@@ -22,7 +20,7 @@ func (c *Client) Check(ctx context.Context, q Query) error {
 	if err := c.s3.CheckCredentials(ctx); err != nil {
 		return explain(q, err)
 	}
-	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
+	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = s3client.BriefAttempts })
 	pg.Release()
 	return explain(q, err)
 }

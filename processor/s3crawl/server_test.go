@@ -235,14 +235,14 @@ func TestAnswersWithoutEnd(t *testing.T) {
 	if err := c.Check(t.Context(), Query{Bucket: "endless"}); err == nil || !strings.Contains(err.Error(), "longer than any page of S3") {
 		t.Errorf("got %v", err)
 	}
-	if n := sent.Load(); n > 2*checkAttempts*s3client.MaxAnswer {
+	if n := sent.Load(); n > 2*s3client.BriefAttempts*s3client.MaxAnswer {
 		t.Errorf("%d bytes were read", n)
 	}
 	asked.Store(0)
 	if err := c.Check(t.Context(), Query{Bucket: "circle"}); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect") {
 		t.Errorf("got %v", err)
 	}
-	if n := asked.Load(); n > checkAttempts*(s3client.MaxRedirects+1) {
+	if n := asked.Load(); n > s3client.BriefAttempts*(s3client.MaxRedirects+1) {
 		t.Errorf("asked %d times", n)
 	}
 }
