@@ -40,7 +40,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, or a node as JSON."`
 	runFlags
 }
 
@@ -76,7 +76,7 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--node is %q, want range or prefix", c.Node)
 	case c.MaxRPS < 0:
 		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
-	case c.MaxRPS > 0 && kind != s3crawl.Kind:
+	case c.MaxRPS > 0 && !mayList(kind):
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
 	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
@@ -149,6 +149,12 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	defer st.close()
+	if tgt.keep != nil {
+		if err := tgt.keep(ctx, &tgt, w, c, st); err != nil {
+			st.discard()
+			return err
+		}
+	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.params)
 	r := ledger.Run{
@@ -165,6 +171,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if tgt.leftOut > 0 {
+		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
+	}
 	if err := seed.Run(ctx, st.ledger, st.poster(), r); err != nil {
 		return errors.Join(err, out.Close())
 	}

@@ -8,10 +8,11 @@ import (
 
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
+	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
-	"github.com/ramify/ramify/schema"
 )
 
 // target is what a run begins with.
@@ -23,19 +24,27 @@ type target struct {
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
 	ready func(ctx context.Context, t *target, w *work, c *runFlags, only *filter.Filter) error
+	// keep is called before there is a run, with its file: it puts there what the
+	// run needs, and completes the target.
+	keep    func(ctx context.Context, t *target, w *work, c *runFlags, st *state) error
+	leftOut int64 // lines of a list
 }
 
-// parseTarget reads s3://bucket/prefix, inventory:PLACE or a node as JSON.
+// parseTarget reads s3://bucket/prefix, a scheme of ours or a node as JSON.
 func parseTarget(s, node string) (target, error) {
 	switch {
 	case strings.HasPrefix(s, "s3://"):
 		return s3Target(s, node)
 	case strings.HasPrefix(s, inventoryScheme):
 		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
+	case strings.HasPrefix(s, prefixesScheme):
+		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
+	case strings.HasPrefix(s, nodesScheme):
+		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -51,21 +60,12 @@ func s3Target(s, node string) (target, error) {
 }
 
 func jsonTarget(s string) (target, error) {
-	var n struct {
-		Kind string      `json:"kind"`
-		ID   string      `json:"id"`
-		Args schema.Args `json:"args"`
-	}
-	dec := json.NewDecoder(strings.NewReader(s))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&n); err != nil {
-		return target{}, usagef("target is not a node: %w; want {\"kind\": …, \"id\": …, \"args\": {…}}", err)
-	}
-	if dec.More() {
-		return target{}, usagef("target is not one node: something follows it; want {\"kind\": …, \"id\": …, \"args\": {…}}")
-	}
-	if err := schema.CheckKind(n.Kind); err != nil {
+	n, err := parseNode(s)
+	if err != nil {
 		return target{}, usagef("target: %w", err)
+	}
+	if n.Kind == nodelist.Kind || n.Kind == nodelist.PrefixKind {
+		return target{}, usagef("target: kind %q is that of a list; want %sFILE or %sFILE", n.Kind, nodesScheme, prefixesScheme)
 	}
 	t := target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}
 	// As from a URL: its bucket is checked before there is a run, and stands in the manifest.
@@ -118,4 +118,14 @@ func inventoryTarget(name, place string) target {
 
 // findsObjects reports whether nodes of a kind find objects of S3: the rows of an
 // inventory, which can be filtered and have prefixes.
-func findsObjects(kind string) bool { return kind == s3crawl.Kind || kind == s3inventory.Kind }
+func findsObjects(kind string) bool {
+	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
+}
+
+// mayList reports whether there may be LIST requests in a run of a root kind.
+func mayList(kind string) bool {
+	return findsObjects(kind) && kind != s3inventory.Kind || kind == nodelist.Kind
+}
+
+// kinds are those that a target or a list may be made of.
+const kinds = s3crawl.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind

@@ -14,6 +14,7 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
@@ -38,6 +39,7 @@ type work struct {
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
+	st          *state // of the run that is worked on
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -52,7 +54,13 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
-	if findsObjects(kind) {
+	w.set[nodelist.Kind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.nodes(ctx, n)
+	})
+	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.crawls(ctx, n)
+	})
+	if findsObjects(kind) || kind == nodelist.Kind {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
@@ -66,7 +74,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: w.s3})
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s, %s or %s", kind, s3crawl.Kind, s3inventory.Kind, synthetic.Kind)
+		return usagef("kind %q is not known; want %s", kind, kinds)
 	}
 	return nil
 }
@@ -75,6 +83,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 // reports.
 func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
+	w.st = st
 	r, err := st.ledger.Run(ctx, st.run)
 	if err != nil {
 		return err

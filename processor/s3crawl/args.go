@@ -68,6 +68,12 @@ func Root(bucket, prefix string, mode Mode) processor.Child {
 	return args{Bucket: bucket, Prefix: prefix, Mode: mode}.child(0)
 }
 
+// Below is Root for one of several prefixes that are listed together: the first
+// base bytes of all of them are the same, and totals and filters begin there.
+func Below(bucket, prefix string, base int, mode Mode) processor.Child {
+	return args{Bucket: bucket, Prefix: prefix, Mode: mode, Base: &base}.child(0)
+}
+
 // ParseURL takes s3://bucket/prefix apart. The prefix is taken as it stands,
 // without percent-decoding, as S3's own tools do.
 func ParseURL(url string) (bucket, prefix string, err error) {
