@@ -167,6 +167,24 @@ func anyMatches(globs []glob, key, last string) bool {
 	return false
 }
 
+// Needs are the columns of an inventory that the filter's bounds are about.
+func (f *Filter) Needs() (columns []string) {
+	if f == nil {
+		return nil
+	}
+	for _, expr := range f.exprs {
+		switch field, _, _ := cut(expr); field {
+		case "size":
+			columns = append(columns, "Size")
+		case "modified":
+			columns = append(columns, "LastModifiedDate")
+		case "class":
+			columns = append(columns, "StorageClass")
+		}
+	}
+	return columns
+}
+
 // Encode is the filter as text, which Decode makes the same filter of at any
 // time; "" is none.
 func (f *Filter) Encode() string {

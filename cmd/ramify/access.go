@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/s3crawl"
 )
 
@@ -15,10 +17,10 @@ const endpointParam = "endpoint"
 // endpoint is what to keep with a run of where it is made. The server of a
 // demonstration is a new one each time.
 func (w *work) endpoint() map[string]string {
-	if w.client == nil || w.demo() {
+	if w.s3 == nil || w.demo() {
 		return nil
 	}
-	return map[string]string{endpointParam: w.client.Endpoint()}
+	return map[string]string{endpointParam: w.s3.Endpoint()}
 }
 
 func (w *work) demo() bool {
@@ -26,18 +28,25 @@ func (w *work) demo() bool {
 	return is
 }
 
-// checkAccess looks whether a crawl can list, by one LIST.
-func (w *work) checkAccess(ctx context.Context, tgt target, versions bool) error {
-	if w.client == nil || tgt.bucket == "" {
-		return nil
+// checkAccess looks whether a bucket can be listed, by one LIST.
+func (w *work) checkAccess(ctx context.Context, bucket, prefix string, versions bool) error {
+	return w.client.Check(ctx, s3crawl.Query{Bucket: bucket, Prefix: prefix, Versions: versions})
+}
+
+// checkRun looks whether a run can go on where its root is a crawl: without
+// access its nodes would be given up one by one.
+func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
+	var args struct{ Bucket, Prefix string }
+	if r.Root.Kind != s3crawl.Kind || json.Unmarshal(r.Root.Args, &args) != nil || args.Bucket == "" {
+		return nil // what is wrong with them, the crawl says best
 	}
-	return w.client.Check(ctx, s3crawl.Query{Bucket: tgt.bucket, Prefix: tgt.prefix, Versions: versions})
+	return w.checkAccess(ctx, args.Bucket, args.Prefix, r.Options.Params[listing.ParamVersions] == "true")
 }
 
 // checkEndpoint refuses to go on against another endpoint than the run's.
 func (w *work) checkEndpoint(r ledger.Run) error {
 	began, known := r.Options.Params[endpointParam]
-	if w.client == nil || !known || began == w.client.Endpoint() {
+	if w.s3 == nil || !known || began == w.s3.Endpoint() {
 		return nil
 	}
 	way := "set AWS_ENDPOINT_URL_S3=" + began
@@ -45,7 +54,7 @@ func (w *work) checkEndpoint(r ledger.Run) error {
 		way = "unset AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url of the profile"
 	}
 	return usagef("run %s began against %s, and the endpoint is now %s: %s, or give --moved if it is the same store at another address",
-		r.ID, place(began), place(w.client.Endpoint()), way)
+		r.ID, place(began), place(w.s3.Endpoint()), way)
 }
 
 func place(endpoint string) string {

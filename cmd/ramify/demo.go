@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/ramify/ramify/console"
-	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/s3serve"
 	"github.com/ramify/ramify/s3serve/sample"
 )
@@ -68,7 +68,7 @@ func (w *work) serveDemo(params map[string]string, concurrency int) (stop func()
 		return nil, err
 	}
 	fmt.Fprintf(w.std.err, "serving %d files of %s as s3://%s/ on %s\n", listing.Len(), console.Clean(what), demoBucket, server.URL())
-	w.client = s3crawl.FromConfig(aws.Config{
+	w.s3 = s3client.FromConfig(aws.Config{
 		Region: s3serve.DefaultRegion, BaseEndpoint: aws.String(server.URL()), Credentials: anyone{},
 	}, concurrency)
 	return func() { _ = server.Close() }, nil // it served only us

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
-	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/totals"
 )
 
@@ -132,8 +132,8 @@ func (c *duCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	defer st.close()
 	switch {
-	case r.Root.Kind != s3crawl.Kind:
-		return usagef("run %s has no totals per prefix: its nodes are of kind %s, not %s", c.Name, r.Root.Kind, s3crawl.Kind)
+	case !findsObjects(r.Root.Kind):
+		return usagef("run %s has no totals per prefix: its nodes are of kind %s, which find no objects of S3", c.Name, r.Root.Kind)
 	case !r.State.Over():
 		return usagef("run %s is %s: totals per prefix are made when it is over, see `%s`", c.Name, r.State, g.command("watch", c.Name))
 	case r.State == ledger.Cancelled:
@@ -163,8 +163,8 @@ func (c *duCmd) Run(ctx context.Context, g *cli, std streams) error {
 }
 
 func depthOf(r ledger.Run) string {
-	if d := r.Options.Params[s3crawl.ParamDepth]; d != "" {
+	if d := r.Options.Params[listing.ParamDepth]; d != "" {
 		return d
 	}
-	return strconv.Itoa(s3crawl.DefaultDepth)
+	return strconv.Itoa(listing.DefaultDepth)
 }

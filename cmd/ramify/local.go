@@ -13,8 +13,8 @@ import (
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/ledger"
 	ledgerdb "github.com/ramify/ramify/ledger/embedded"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/post"
-	"github.com/ramify/ramify/processor/s3crawl"
 	queuedb "github.com/ramify/ramify/queue/embedded"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
@@ -115,7 +115,7 @@ func (s *state) empty(ctx context.Context) (bool, error) {
 func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink.Sink, error) {
 	o := file.Options{Bucket: run.Options.Params["bucket"], Created: run.Created}
 	if out := run.Options.Out; out != "" && out != "-" {
-		l, err := inventory.ParseLayout(run.Options.Format, run.Options.Params[s3crawl.ParamColumns])
+		l, err := inventory.ParseLayout(run.Options.Format, run.Options.Params[listing.ParamColumns])
 		if err != nil {
 			return nil, fmt.Errorf("read options of run %s: %w", s.run, err)
 		}

@@ -6,13 +6,12 @@ import (
 	"strings"
 
 	"github.com/ramify/ramify/inventory"
-	"github.com/ramify/ramify/processor/s3crawl"
 )
 
 // checkResults refuses flags that say how to write results and cannot be met,
 // and makes explicit what was left to us.
 func (c *runFlags) checkResults(kind string) (err error) {
-	crawl := kind == s3crawl.Kind
+	crawl := findsObjects(kind)
 	switch {
 	case c.Out == "" && c.Format != "":
 		return usagef("--format is %q, but without --out there are no results to write", c.Format)

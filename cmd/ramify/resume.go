@@ -8,7 +8,6 @@ import (
 
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
-	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/seed"
 )
 
@@ -97,7 +96,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 		err = w.checkEndpoint(r)
 	}
 	if err == nil {
-		err = w.checkAccess(ctx, targetOf(r.Target, r.Root), r.Options.Params[s3crawl.ParamVersions] == "true")
+		err = w.checkRun(ctx, r)
 	}
 	if err != nil {
 		stop()

@@ -12,7 +12,9 @@ import (
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
 	"github.com/ramify/ramify/sink/file"
@@ -38,7 +40,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, or a node as JSON."`
 	runFlags
 }
 
@@ -74,10 +76,12 @@ func (c *runFlags) check(kind string) error {
 		return usagef("--node is %q, want range or prefix", c.Node)
 	case c.MaxRPS < 0:
 		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
-	case c.MaxRPS > 0 && kind != s3crawl.Kind:
+	case c.MaxRPS > 0 && !mayList(kind):
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
-	case c.Versions && kind != s3crawl.Kind:
+	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
+	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
+		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
 	if err := c.checkByPrefix(kind); err != nil {
 		return err
@@ -87,7 +91,7 @@ func (c *runFlags) check(kind string) error {
 
 // filter is that of --filter, its ages counted from now; nil if there is none.
 func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
-	if len(c.Filter) > 0 && kind != s3crawl.Kind {
+	if len(c.Filter) > 0 && !findsObjects(kind) {
 		return nil, usagef("--filter is %q, but nodes of kind %s are no objects", c.Filter[0], kind)
 	}
 	f, err := filter.Parse(c.Filter, now)
@@ -103,7 +107,7 @@ func (c *runFlags) checkByPrefix(kind string) error {
 		return usagef("--sort and --top are for the table of --by-prefix, which is not given")
 	case c.ByPrefix == "":
 		return nil
-	case kind != s3crawl.Kind:
+	case !findsObjects(kind):
 		return usagef("--by-prefix is %q, but nodes of kind %s have no prefixes", c.ByPrefix, kind)
 	}
 	if _, err := totals.ParseDepth(c.ByPrefix); err != nil {
@@ -135,14 +139,22 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
-	if err := w.checkAccess(ctx, tgt, c.Versions); err != nil {
-		return err
+	if tgt.ready != nil {
+		if err := tgt.ready(ctx, &tgt, w, c, only); err != nil {
+			return err
+		}
 	}
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err
 	}
 	defer st.close()
+	if tgt.keep != nil {
+		if err := tgt.keep(ctx, &tgt, w, c, st); err != nil {
+			st.discard()
+			return err
+		}
+	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
 	maps.Copy(params, w.params)
@@ -167,6 +179,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if tgt.leftOut > 0 {
+		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
+	}
 	return w.work(ctx, st, out)
 }
 
@@ -176,16 +191,16 @@ const paramMaxRPS = "max_rps"
 // params are the run's options for processors and for its end.
 func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := map[string]string{
-		s3crawl.ParamFormat: c.Format, s3crawl.ParamColumns: c.Columns, s3crawl.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), "bucket": tgt.bucket,
 	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
 	}
 	if c.Versions {
-		p[s3crawl.ParamVersions] = "true"
+		p[listing.ParamVersions] = "true"
 	}
 	if c.ByPrefix != "" {
-		p[s3crawl.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
+		p[listing.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}
 	return p
 }

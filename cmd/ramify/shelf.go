@@ -96,8 +96,9 @@ func (s *state) openBook(ctx context.Context) (*totals.Book, error) {
 }
 
 // makeBook makes the run's book for an epoch of the committed blocks, unless it
-// has been made, and returns the number of distinct prefixes.
-func (s *state) makeBook(ctx context.Context, epoch int, blocks iter.Seq2[[]byte, error]) (prefixes int64, err error) {
+// has been made, and returns the number of distinct prefixes. Where keys come in
+// any order, lines of all depths come (totals.Loose); the book has those down to depth.
+func (s *state) makeBook(ctx context.Context, epoch, depth int, blocks iter.Seq2[[]byte, error]) (prefixes int64, err error) {
 	if err := s.store.Update(ctx, func(tx *store.Tx) error {
 		for _, sql := range makeBooks {
 			if _, err := tx.Exec(sql); err != nil {
@@ -126,7 +127,7 @@ func (s *state) makeBook(ctx context.Context, epoch int, blocks iter.Seq2[[]byte
 		return 0, fmt.Errorf("keep totals: %w", err)
 	}
 	m := totals.Merge(blocks)
-	if err := totals.Keep(ctx, &shelf{s.store, edition}, m.Lines()); err != nil {
+	if err := totals.Keep(ctx, &shelf{s.store, edition}, downTo(depth, m.Lines())); err != nil {
 		return 0, err
 	}
 	if err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -136,4 +137,18 @@ func (s *state) makeBook(ctx context.Context, epoch int, blocks iter.Seq2[[]byte
 		return 0, fmt.Errorf("keep totals: %w", err)
 	}
 	return m.Prefixes(), drop(edition)
+}
+
+// downTo is the lines down to a depth. All are read.
+func downTo(depth int, lines iter.Seq2[totals.Line, error]) iter.Seq2[totals.Line, error] {
+	return func(yield func(totals.Line, error) bool) {
+		for l, err := range lines {
+			if err == nil && l.Depth > depth {
+				continue
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
+	}
 }

@@ -54,20 +54,20 @@ func TestBookOfARun(t *testing.T) {
 		t.Fatalf("a book of nothing: %v, %v", b, err)
 	}
 	none := func(yield func([]byte, error) bool) { yield(nil, errors.New("broken")) }
-	if _, err := st.makeBook(ctx, 0, none); err == nil {
+	if _, err := st.makeBook(ctx, 0, totals.All, none); err == nil {
 		t.Fatal("the error of the blocks is lost")
 	}
-	if n, err := st.makeBook(ctx, 0, blocksOf(5000)); n != 5000 || err != nil {
+	if n, err := st.makeBook(ctx, 0, totals.All, blocksOf(5000)); n != 5000 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
-	if n, err := st.makeBook(ctx, 0, none); n != 5000 || err != nil {
+	if n, err := st.makeBook(ctx, 0, totals.All, none); n != 5000 || err != nil {
 		t.Fatalf("made again: %d, %v", n, err)
 	}
 	old, err := st.openBook(ctx)
 	if err != nil || old.Base().Objects != 5000 {
 		t.Fatalf("%+v, %v", old, err)
 	}
-	if n, err := st.makeBook(ctx, 1, blocksOf(7000)); n != 7000 || err != nil {
+	if n, err := st.makeBook(ctx, 1, totals.All, blocksOf(7000)); n != 7000 || err != nil {
 		t.Fatalf("%d, %v", n, err)
 	}
 	for _, err = range old.Level(ctx, "", 1) {
@@ -165,7 +165,7 @@ func benchBook(b *testing.B, prefixes int) {
 		}
 	}()
 	begun := time.Now()
-	n, err := st.makeBook(b.Context(), 0, out.Read(b.Context(), sink.Prefixes))
+	n, err := st.makeBook(b.Context(), 0, totals.All, out.Read(b.Context(), sink.Prefixes))
 	took := time.Since(begun)
 	close(stop)
 	peak := <-most

@@ -1,32 +1,50 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 
+	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
-	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/processor/s3inventory"
+	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/s3client"
 )
 
 // target is what a run begins with.
 type target struct {
 	name   string // as shown to people
 	root   ledger.Kid
-	bucket string // of an S3 target
-	prefix string
+	bucket string // whose objects are listed, where that is known
+
+	// ready is called once the command line makes sense and before there is a run:
+	// it says what would keep the run from working, and completes the target.
+	ready func(ctx context.Context, t *target, w *work, c *runFlags, only *filter.Filter) error
+	// keep is called before there is a run, with its file: it puts there what the
+	// run needs, and completes the target.
+	keep    func(ctx context.Context, t *target, w *work, c *runFlags, st *state) error
+	leftOut int64 // lines of a list
 }
 
-// parseTarget reads s3://bucket/prefix or a node as JSON.
+// parseTarget reads s3://bucket/prefix, a scheme of ours or a node as JSON.
 func parseTarget(s, node string) (target, error) {
 	switch {
 	case strings.HasPrefix(s, "s3://"):
 		return s3Target(s, node)
+	case strings.HasPrefix(s, inventoryScheme):
+		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
+	case strings.HasPrefix(s, prefixesScheme):
+		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
+	case strings.HasPrefix(s, nodesScheme):
+		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -36,38 +54,78 @@ func s3Target(s, node string) (target, error) {
 		return target{}, usageError{err}
 	}
 	c := s3crawl.Root(bucket, prefix, s3crawl.Mode(node))
-	return target{name: s, root: ledger.Kid{Kind: s3crawl.Kind, ID: c.ID, Args: c.Args}, bucket: bucket, prefix: prefix}, nil
+	return target{
+		name: s, root: ledger.Kid{Kind: s3crawl.Kind, ID: c.ID, Args: c.Args}, bucket: bucket, ready: canList(bucket, prefix),
+	}, nil
 }
 
 func jsonTarget(s string) (target, error) {
-	var n struct {
-		Kind string      `json:"kind"`
-		ID   string      `json:"id"`
-		Args schema.Args `json:"args"`
-	}
-	dec := json.NewDecoder(strings.NewReader(s))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&n); err != nil {
-		return target{}, usagef("target is not a node: %w; want {\"kind\": …, \"id\": …, \"args\": {…}}", err)
-	}
-	if dec.More() {
-		return target{}, usagef("target is not one node: something follows it; want {\"kind\": …, \"id\": …, \"args\": {…}}")
-	}
-	if err := schema.CheckKind(n.Kind); err != nil {
+	n, err := parseNode(s)
+	if err != nil {
 		return target{}, usagef("target: %w", err)
 	}
-	return targetOf(fmt.Sprintf("%s %s", n.Kind, n.ID), ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}), nil
+	if n.Kind == nodelist.Kind || n.Kind == nodelist.PrefixKind {
+		return target{}, usagef("target: kind %q is that of a list; want %sFILE or %sFILE", n.Kind, nodesScheme, prefixesScheme)
+	}
+	t := target{name: fmt.Sprintf("%s %s", n.Kind, n.ID), root: ledger.Kid{Kind: n.Kind, ID: n.ID, Args: n.Args}}
+	// As from a URL: its bucket is checked before there is a run, and stands in the manifest.
+	var args struct{ Bucket, Prefix, Manifest string }
+	_ = json.Unmarshal(n.Args, &args) // what is wrong with them, the processor says best
+	switch {
+	case n.Kind == s3crawl.Kind && args.Bucket != "":
+		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
+	case n.Kind == s3inventory.Kind && args.Manifest != "":
+		t.ready = inventoryTarget(s, args.Manifest).ready
+	}
+	return t, nil
 }
 
-// targetOf is the target with such a root. Of a crawl it knows the bucket, as from
-// a URL: that is checked before a run begins or goes on, and stands in the manifest.
-func targetOf(name string, root ledger.Kid) target {
-	t := target{name: name, root: root}
-	if root.Kind == s3crawl.Kind {
-		var args struct{ Bucket, Prefix string }
-		if json.Unmarshal(root.Args, &args) == nil { // what is wrong with them, the crawl says best
-			t.bucket, t.prefix = args.Bucket, args.Prefix
+// canList checks a bucket.
+func canList(bucket, prefix string) func(context.Context, *target, *work, *runFlags, *filter.Filter) error {
+	return func(ctx context.Context, _ *target, w *work, c *runFlags, _ *filter.Filter) error {
+		return w.checkAccess(ctx, bucket, prefix, c.Versions)
+	}
+}
+
+// inventoryScheme begins a target that is a manifest. Without it, s3://…/manifest.json
+// is a prefix like any other.
+const inventoryScheme = "inventory:"
+
+// inventoryTarget is the manifest at a place. What it lists is known when it has
+// been read.
+func inventoryTarget(name, place string) target {
+	t := target{name: name, root: ledger.Kid{Kind: s3inventory.Kind}}
+	t.ready = func(ctx context.Context, t *target, w *work, c *runFlags, only *filter.Filter) error {
+		if strings.HasPrefix(place, "s3://") {
+			if err := w.s3.CheckCredentials(ctx); err != nil {
+				_, err = s3client.Explain("get "+place, "", err)
+				return err
+			}
 		}
+		v, err := s3inventory.Open(ctx, w.s3.Briefly(), place)
+		if err != nil {
+			return err
+		}
+		if err := v.CanTell(c.Versions, only); err != nil {
+			return usageError{err}
+		}
+		root := v.Root()
+		t.bucket, t.root.ID, t.root.Args = v.SourceBucket, root.ID, root.Args
+		return nil
 	}
 	return t
 }
+
+// findsObjects reports whether nodes of a kind find objects of S3: the rows of an
+// inventory, which can be filtered and have prefixes.
+func findsObjects(kind string) bool {
+	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
+}
+
+// mayList reports whether there may be LIST requests in a run of a root kind.
+func mayList(kind string) bool {
+	return findsObjects(kind) && kind != s3inventory.Kind || kind == nodelist.Kind
+}
+
+// kinds are those that a target or a list may be made of.
+const kinds = s3crawl.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind

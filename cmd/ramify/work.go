@@ -12,9 +12,13 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
 	"github.com/ramify/ramify/sweep"
@@ -31,9 +35,11 @@ type work struct {
 	concurrency int // 0: the run's own
 	term        *console.Terminal
 	log         *slog.Logger
+	s3          *s3client.Client
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
+	st          *state // of the run that is worked on
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -48,19 +54,27 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
-	if kind == s3crawl.Kind {
-		if w.client == nil {
-			client, err := s3crawl.Connect(ctx, concurrency)
+	w.set[nodelist.Kind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.nodes(ctx, n)
+	})
+	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.crawls(ctx, n)
+	})
+	if findsObjects(kind) || kind == nodelist.Kind {
+		if w.s3 == nil {
+			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
 				return err
 			}
-			w.client = client
+			w.s3 = client
 		}
+		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency})
+		w.set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: w.s3})
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s or %s", kind, s3crawl.Kind, synthetic.Kind)
+		return usagef("kind %q is not known; want %s", kind, kinds)
 	}
 	return nil
 }
@@ -69,6 +83,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 // reports.
 func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 	defer func() { err = errors.Join(err, out.Close()) }()
+	w.st = st
 	r, err := st.ledger.Run(ctx, st.run)
 	if err != nil {
 		return err
@@ -263,10 +278,14 @@ func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sin
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:
 // their number, and the biggest of them.
 func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *console.Summary) error {
-	if r.Root.Kind != s3crawl.Kind {
+	if !findsObjects(r.Root.Kind) {
 		return nil
 	}
-	n, err := st.makeBook(ctx, r.Epoch, out.Read(ctx, sink.Prefixes))
+	depth, err := totals.ParseDepth(depthOf(r))
+	if err != nil {
+		return fmt.Errorf("read options of run %s: %w", r.ID, err)
+	}
+	n, err := st.makeBook(ctx, r.Epoch, depth, out.Read(ctx, sink.Prefixes))
 	if err != nil {
 		return err
 	}
@@ -299,7 +318,7 @@ func telling(ctx context.Context, b *totals.Book) (*totals.Top, error) {
 			bytes += l.Bytes
 		}
 		lines := top.Lines()
-		if level == min(b.Deepest(), s3crawl.DefaultDepth) || len(lines) > 1 && lines[0].Bytes < bytes-bytes/10 {
+		if level == min(b.Deepest(), listing.DefaultDepth) || len(lines) > 1 && lines[0].Bytes < bytes-bytes/10 {
 			return top, nil
 		}
 	}

@@ -134,6 +134,16 @@ var (
 			fix: "filter knows the rows of a listing, nothing else: pass it what it needs",
 		},
 		{
+			name: "s3client", in: []string{"./s3client/..."},
+			deny: []string{"./..."}, allow: []string{"./s3client/..."},
+			fix: "s3client speaks to S3 for every room and knows none: pass it what it needs",
+		},
+		{
+			name: "listing", in: []string{"./listing/..."},
+			deny: []string{"./..."}, allow: []string{"./listing/...", "./inventory", "./filter", "./totals", "./processor", "./sink", "./schema"},
+			fix: "listing serves the processors that find objects: it knows their rows and two seams",
+		},
+		{
 			name: "totals", in: []string{"./totals/..."},
 			deny: []string{"./..."}, allow: []string{"./totals/...", "./inventory"},
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
@@ -156,7 +166,7 @@ var (
 		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
-				"./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
+				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
 				"./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./cmd/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
@@ -401,6 +411,10 @@ func TestRulesFire(t *testing.T) {
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
 		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
 		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
+		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk), ""},
+		{"s3client and seam", wrongImports, "s3client/a.go", code(module + "/processor"), `"s3client"`},
+		{"listing", wrongImports, "listing/a.go", code(module+"/processor", module+"/sink"), ""},
+		{"listing and adapter", wrongImports, "listing/a.go", code(module + "/processor/s3crawl"), `"listing"`},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/schema"
 )
 
@@ -70,6 +70,12 @@ type args struct {
 // Any string that S3 takes is a prefix; it need not end in '/'.
 func Root(bucket, prefix string, mode Mode) processor.Child {
 	return args{Bucket: bucket, Prefix: prefix, Mode: mode}.child(0)
+}
+
+// Below is Root for one of several prefixes that are listed together: the first
+// base bytes of all of them are the same, and totals and filters begin there.
+func Below(bucket, prefix string, base int, mode Mode) processor.Child {
+	return args{Bucket: bucket, Prefix: prefix, Mode: mode, Base: &base}.child(0)
 }
 
 // ParseURL takes s3://bucket/prefix apart. The prefix is taken as it stands,
@@ -151,7 +157,7 @@ func (a args) child(weight float64) processor.Child {
 // name is the node's name for people: s3://bucket/prefix, and for ranges what
 // they span, shortened, written relative to the prefix.
 func (a args) name() string {
-	s := "s3://" + a.Bucket + "/" + readable(a.Prefix)
+	s := "s3://" + a.Bucket + "/" + s3client.Readable(a.Prefix)
 	if a.Mode == Prefix || len(a.Ranges) == 0 {
 		return s
 	}
@@ -159,36 +165,15 @@ func (a args) name() string {
 	if first.After == "" && last.Until == "" && len(a.Ranges) == 1 {
 		return s
 	}
-	s = shorten(s, 130) + " (" + shorten(a.below(first.After), 65) + "…" + shorten(a.below(last.Until), 65) + "]"
+	s = s3client.Shorten(s, 130) + " (" + s3client.Shorten(a.below(first.After), 65) + "…" + s3client.Shorten(a.below(last.Until), 65) + "]"
 	if n := len(a.Ranges); n > 1 {
 		s += fmt.Sprintf(" in %d ranges", n)
 	}
 	return s
 }
 
-func (a args) below(bound string) string { return readable(strings.TrimPrefix(bound, a.Prefix)) }
-
-// shorten cuts a string to max bytes, at a character, and marks the cut.
-func shorten(s string, most int) string {
-	const mark = "…"
-	if len(s) <= most {
-		return s
-	}
-	n := most - len(mark)
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + mark
-}
-
-// readable is s without what would move a terminal's cursor or hide a character.
-func readable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, s)
+func (a args) below(bound string) string {
+	return s3client.Readable(strings.TrimPrefix(bound, a.Prefix))
 }
 
 // pack deals spans out to as few sets as the bounds of a message allow, in order.

@@ -59,7 +59,7 @@ func BenchmarkPage(b *testing.B) {
 		var decoded listxml.Page
 		in := &s3.ListObjectsV2Input{Bucket: aws.String("b"), MaxKeys: aws.Int32(pageKeys), EncodingType: types.EncodingTypeUrl}
 		cpu(b, func() (int, error) {
-			out, err := client.s3.ListObjectsV2(b.Context(), in) // no call in the context: the SDK's own decoder
+			out, err := client.s3.API().ListObjectsV2(b.Context(), in) // no call in the context: the SDK's own decoder
 			if err != nil {
 				return 0, err
 			}

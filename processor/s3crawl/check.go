@@ -2,11 +2,10 @@ package s3crawl
 
 import (
 	"context"
-	"errors"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/ramify/ramify/s3client"
 )
 
 // Check says in one line what would keep a crawl of the bucket from working:
@@ -16,35 +15,12 @@ import (
 // query it takes Bucket, Prefix and Versions.
 func (c *Client) Check(ctx context.Context, q Query) error {
 	// An endpoint that hangs is not waited for once per attempt.
-	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	ctx, cancel := context.WithTimeout(ctx, s3client.AttemptTime)
 	defer cancel()
-	if err := c.checkCredentials(ctx); err != nil {
+	if err := c.s3.CheckCredentials(ctx); err != nil {
 		return explain(q, err)
 	}
-	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = checkAttempts })
+	pg, err := c.list(ctx, &q, 1, func(o *s3.Options) { o.RetryMaxAttempts = s3client.BriefAttempts })
 	pg.Release()
 	return explain(q, err)
-}
-
-// Endpoint is where buckets are asked for; "" is AWS itself.
-func (c *Client) Endpoint() string {
-	return strings.TrimRight(aws.ToString(c.s3.Options().BaseEndpoint), "/")
-}
-
-// checkCredentials looks for credentials, but not for as long as the SDK waits
-// for an instance's metadata where there is no instance.
-func (c *Client) checkCredentials(ctx context.Context) error {
-	provider := c.s3.Options().Credentials
-	if provider == nil {
-		return &credentialsError{errors.New("none configured")}
-	}
-	within, cancel := context.WithTimeoutCause(ctx, credentialTime, errors.New("found none in time"))
-	defer cancel()
-	if _, err := provider.Retrieve(within); err != nil {
-		if ctx.Err() == nil && within.Err() != nil {
-			err = context.Cause(within)
-		}
-		return &credentialsError{err}
-	}
-	return nil
 }

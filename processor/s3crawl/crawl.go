@@ -4,35 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
-	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/totals"
 )
 
-// The run's options that a crawl reads (processor.Node.Params).
 const (
-	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
-	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
-	ParamFilter  = "filter"       // of the objects, as filter.Decode reads it; none: all of them
-	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals, as totals.ParseDepth reads it
-	// ParamVersions is "true" to list all versions and delete markers. Each is a
-	// row and counts as an object.
-	ParamVersions = "versions"
-)
-
-const (
-	// DefaultDepth is the depth of totals where none is given: what the report of
-	// a run shows.
-	DefaultDepth = 2
-
 	defaultSlots = 16
 	maxModels    = 4 // of bucket and prefix, kept between units
 )
@@ -69,11 +51,10 @@ type job struct {
 	args
 	out    processor.Out
 	lister Lister
-	layout inventory.Layout // of rows; the zero Layout: none
-	filter *filter.Filter
+	wish   listing.Wish
 	folder int // bytes of the root's prefix up to its last '/': filters see what is below
-	depth  int // of totals per prefix
 
+	depth    int // of the wish
 	versions bool
 }
 
@@ -94,27 +75,14 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 	if err != nil {
 		return job{}, err
 	}
-	j := job{args: a, out: out, lister: c.lister, depth: DefaultDepth}
-	if name := n.Params[ParamFormat]; name != "" {
-		if j.layout, err = inventory.ParseLayout(name, n.Params[ParamColumns]); err != nil {
-			return job{}, fmt.Errorf("read options: %w", err)
-		}
+	w, err := listing.Read(n.Params)
+	if err != nil {
+		return job{}, err
 	}
-	if j.filter, err = filter.Decode(n.Params[ParamFilter]); err != nil {
-		return job{}, fmt.Errorf("read options: %w", err)
-	}
-	j.folder = strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1
-	if text := n.Params[ParamDepth]; text != "" {
-		if j.depth, err = totals.ParseDepth(text); err != nil {
-			return job{}, fmt.Errorf("read options: %s: %w", ParamDepth, err)
-		}
-	}
-	if text := n.Params[ParamVersions]; text != "" {
-		if j.versions, err = strconv.ParseBool(text); err != nil {
-			return job{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamVersions, Value: text, Want: "true or false"})
-		}
-	}
-	return j, nil
+	return job{
+		args: a, out: out, lister: c.lister, wish: w, depth: w.Depth, versions: w.Versions,
+		folder: strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1,
+	}, nil
 }
 
 // model is the one that all units on the run's bucket and prefix share.
@@ -154,34 +122,11 @@ func (j *job) refuse(format string, a ...any) error {
 // matching is those of the objects that the run is about; it takes the place of
 // objects.
 func (j *job) matching(objects []inventory.Object) []inventory.Object {
-	if j.filter == nil {
-		return objects
-	}
-	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !j.filter.Match(&o, j.folder) })
+	return j.wish.Matching(objects, j.folder)
 }
 
-var blocks = sync.Pool{New: func() any { return new([]byte) }}
-
-// deliver counts objects and writes their rows. It writes also where there are
-// none: all attempts of a node must commit by the same rule (processor.Out).
-func (j *job) deliver(objects []inventory.Object) error {
-	buf := blocks.Get().(*[]byte)
-	defer blocks.Put(buf)
-	block, rows := (*buf)[:0], 0
-	var size int64
-	for i := range objects {
-		size += objects[i].Size
-		if j.layout != (inventory.Layout{}) {
-			block, rows = j.layout.Append(block, &objects[i]), rows+1
-		}
-	}
-	*buf = block
-	j.out.Count(int64(len(objects)), size)
-	if err := j.out.Write(sink.Rows, block, rows); err != nil {
-		return fmt.Errorf("write rows: %w", err)
-	}
-	return nil
-}
+// deliver counts objects and writes their rows, also where there are none.
+func (j *job) deliver(objects []inventory.Object) error { return j.wish.Deliver(j.out, objects) }
 
 // account writes what a tally holds.
 func (j *job) account(t *totals.Tally) error {
@@ -207,7 +152,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return err
 		}
 		// A prefix without objects of its own is known by those below it.
-		found = found || j.filter == nil && len(pg.Objects)+len(pg.Prefixes) > 0
+		found = found || j.wish.Filter == nil && len(pg.Objects)+len(pg.Prefixes) > 0
 		matching := j.matching(pg.Objects)
 		if err := j.deliver(matching); err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/schema"
 )
@@ -162,7 +163,7 @@ func TestEveryKeyIsListedOnce(t *testing.T) {
 			slots:     rapid.IntRange(1, 9).Draw(t, "slots"),
 			due:       func(int) processor.Due { return dues[int(asked.Add(1))%len(dues)] },
 			want:      func() bool { return wants[int(wanted.Add(1))%len(wants)] },
-			params:    map[string]string{ParamDepth: fmt.Sprint(depth)},
+			params:    map[string]string{listing.ParamDepth: fmt.Sprint(depth)},
 			topTotals: 1000,
 		}
 		mustWalkWith(t, w, withChaos(b, rapid.Uint64().Draw(t, "seed")), Root("b", prefix, Range))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
 	"github.com/ramify/ramify/sink"
@@ -264,7 +265,7 @@ func (w *walk) run(ctx context.Context, c *Crawl, root processor.Child) error {
 		var err error
 		for range w.retries + 1 {
 			a = &attempt{slots: idle, due: w.due, want: w.want}
-			params := map[string]string{ParamFormat: "keys"}
+			params := map[string]string{listing.ParamFormat: "keys"}
 			for k, v := range w.params {
 				params[k] = v
 			}

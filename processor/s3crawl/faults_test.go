@@ -15,6 +15,7 @@ import (
 
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
+	"github.com/ramify/ramify/s3client"
 )
 
 func numbered(n int) []string {
@@ -167,7 +168,7 @@ func TestPoisonFailsAlone(t *testing.T) {
 
 // AccessDenied and its like give the node up at once, in one line.
 func TestHopelessErrorsArePermanent(t *testing.T) {
-	for code := range hopeless {
+	for code := range s3client.Hopeless {
 		b := newBucket(numbered(5000)...)
 		b.fault = func(n int, _ string) error {
 			if n > 2 {

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
+	"github.com/ramify/ramify/s3client"
 )
 
 // check makes sure that an answer is a whole page of what was asked for, and
@@ -101,12 +102,7 @@ func pageOf(pg *listxml.Page) Page {
 	}
 }
 
-// pageError is a page that cannot be trusted: the SDK's retryer asks again.
-type pageError struct{ what string }
-
-func badPage(format string, a ...any) error { return &pageError{fmt.Sprintf(format, a...)} }
-
-func (e *pageError) Error() string { return "answer is not a whole page: " + e.what }
-
-// RetryableError tells the SDK's retryer to try again.
-func (*pageError) RetryableError() bool { return true }
+// badPage is a page that cannot be trusted.
+func badPage(format string, a ...any) error {
+	return &s3client.AnswerError{What: "answer is not a whole page: " + fmt.Sprintf(format, a...)}
+}

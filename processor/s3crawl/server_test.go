@@ -22,6 +22,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/s3serve"
 )
 
@@ -44,7 +45,7 @@ func clientOf(t testing.TB, url string, change ...func(*aws.Config)) *Client {
 	for _, f := range change {
 		f(&cfg)
 	}
-	return newClient(cfg, 16, retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil }))
+	return On(s3client.WithBackoff(cfg, 16, retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })))
 }
 
 func server(t *testing.T, h http.Handler) string {
@@ -234,14 +235,14 @@ func TestAnswersWithoutEnd(t *testing.T) {
 	if err := c.Check(t.Context(), Query{Bucket: "endless"}); err == nil || !strings.Contains(err.Error(), "longer than any page of S3") {
 		t.Errorf("got %v", err)
 	}
-	if n := sent.Load(); n > 2*checkAttempts*maxAnswer {
+	if n := sent.Load(); n > 2*s3client.BriefAttempts*s3client.MaxAnswer {
 		t.Errorf("%d bytes were read", n)
 	}
 	asked.Store(0)
 	if err := c.Check(t.Context(), Query{Bucket: "circle"}); err == nil || !strings.Contains(err.Error(), "TemporaryRedirect: Temporary Redirect; the endpoint sends on to another, again and again: check AWS_ENDPOINT_URL") {
 		t.Errorf("got %v", err)
 	}
-	if n := asked.Load(); n > checkAttempts*(maxRedirects+1) {
+	if n := asked.Load(); n > s3client.BriefAttempts*(s3client.MaxRedirects+1) {
 		t.Errorf("asked %d times", n)
 	}
 }
@@ -250,11 +251,11 @@ func TestAnswersWithoutEnd(t *testing.T) {
 func TestEndpointThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := clientOf(t, "http://127.0.0.1:1", func(cfg *aws.Config) {
-			cfg.HTTPClient = &http.Client{Timeout: attemptTime, Transport: hanging{}}
+			cfg.HTTPClient = &http.Client{Timeout: s3client.AttemptTime, Transport: hanging{}}
 		})
 		begin := time.Now()
 		err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
-		if !strings.Contains(fmt.Sprint(err), "no whole answer within 1m0s: check AWS_ENDPOINT_URL") || time.Since(begin) > attemptTime {
+		if !strings.Contains(fmt.Sprint(err), "no whole answer within 1m0s: check AWS_ENDPOINT_URL") || time.Since(begin) > s3client.AttemptTime {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 	})
@@ -317,11 +318,11 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	t.Setenv("AWS_REGION", "ap-south-1")
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKEXAMPLE")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	c, err := Connect(t.Context(), 4)
+	inner, err := s3client.Connect(t.Context(), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); err != nil {
+	if err := On(inner).Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); err != nil {
 		t.Fatal(err)
 	}
 	got, _ := path.Load().(string)
@@ -332,10 +333,10 @@ func TestConnectReadsTheUsualVariables(t *testing.T) {
 	// With no credentials anywhere, the answer comes fast.
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	if c, err = Connect(t.Context(), 4); err != nil {
+	if inner, err = s3client.Connect(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	if err = c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
+	if err = On(inner).Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"}); !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -351,7 +352,7 @@ func TestCredentialsThatNeverCome(t *testing.T) {
 		})
 		begin := time.Now()
 		err := c.Check(t.Context(), Query{Bucket: "the-bucket", Prefix: "p/"})
-		if !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") || time.Since(begin) > credentialTime {
+		if !processor.IsPermanent(err) || !strings.Contains(fmt.Sprint(err), "no usable AWS credentials") || time.Since(begin) > s3client.CredentialTime {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 	})

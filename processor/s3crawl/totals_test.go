@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
 	"github.com/ramify/ramify/totals"
 )
 
-const defaultDepth = DefaultDepth
+const defaultDepth = listing.DefaultDepth
 
 // PrefixTotal, Totals, Sums and Level are how the tests of this package look at
 // what package totals makes of a walk's blocks.
@@ -94,7 +95,7 @@ func TestTotalsKnowDatesAndClasses(t *testing.T) {
 				o.LastModified = time.Unix(int64(o.Key[len(o.Key)-1]), 500e6)
 			}
 		}
-		w := &walk{slots: 1, params: map[string]string{ParamDepth: "all"}}
+		w := &walk{slots: 1, params: map[string]string{listing.ParamDepth: "all"}}
 		mustWalkWith(t, w, New(Options{Lister: b}), Root("b", "", mode))
 		_, lines := w.totals.lines()
 		var got []totals.Line

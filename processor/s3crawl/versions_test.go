@@ -18,12 +18,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
 	"github.com/ramify/ramify/s3serve"
 )
 
-var withVersions = map[string]string{ParamVersions: "true"}
+var withVersions = map[string]string{listing.ParamVersions: "true"}
 
 // versioned is a lister over versions, by key and the newest first. Their sizes
 // are random, so that the sum tells which were listed.

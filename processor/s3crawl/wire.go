@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
 	"github.com/ramify/ramify/processor/s3crawl/pace"
+	"github.com/ramify/ramify/s3client"
 )
 
 // call is one LIST on its way through the SDK, found by the middleware in the
@@ -43,6 +42,9 @@ func newCall(q *Query) *call {
 	}
 	return c
 }
+
+// wired has the SDK take the steps of onWire.
+func (c *Client) wired(o *s3.Options) { o.APIOptions = append(o.APIOptions, c.onWire) }
 
 // onWire adds to the SDK's steps what a listing needs: each attempt is paced, its
 // requests are counted, and the answer is decoded and checked where the retryer
@@ -84,27 +86,12 @@ func (c *Client) paced(ctx context.Context, in middleware.FinalizeInput, next mi
 	switch {
 	case err == nil:
 		verdict = pace.Fine
-	case throttles(err):
+	case s3client.Throttles(err):
 		verdict = pace.TooFast
 		call.throttled++
 	}
 	turn.Done(verdict)
 	return out, meta, err
-}
-
-// throttles reports whether S3 answered that it is asked too much.
-//
-// Source: Amazon S3 API Reference, "Error responses", list of error codes; the
-// other codes and statuses are those of S3-compatible servers.
-func throttles(err error) bool {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		if _, ok := retry.DefaultThrottleErrorCodes[api.ErrorCode()]; ok {
-			return true
-		}
-	}
-	status := statusOf(err)
-	return status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests
 }
 
 // deserializer decodes listings in place of the SDK's deserializer, which takes
@@ -175,8 +162,8 @@ var bodies = sync.Pool{New: func() any { return new([]byte) }}
 // is an error, io.ErrUnexpectedEOF.
 func readBody(b []byte, answer *smithyhttp.Response) ([]byte, error) {
 	defer answer.Body.Close()
-	promised := answer.ContentLength                              // -1 or 0: not said
-	if want := int(min(promised, maxAnswer)) + 1; cap(b) < want { // one more, to read the end with the rest
+	promised := answer.ContentLength                                       // -1 or 0: not said
+	if want := int(min(promised, s3client.MaxAnswer)) + 1; cap(b) < want { // one more, to read the end with the rest
 		b = make([]byte, 0, want)
 	}
 	for {
@@ -186,8 +173,8 @@ func readBody(b []byte, answer *smithyhttp.Response) ([]byte, error) {
 		n, err := answer.Body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		switch {
-		case len(b) > maxAnswer: // also where the HTTP client is the caller's, and unbounded
-			return b, fmt.Errorf("body of more than %d bytes", maxAnswer)
+		case len(b) > s3client.MaxAnswer: // also where the HTTP client is the caller's, and unbounded
+			return b, fmt.Errorf("body of more than %d bytes", s3client.MaxAnswer)
 		case errors.Is(err, io.EOF) && promised > 0 && int64(len(b)) != promised:
 			return b, io.ErrUnexpectedEOF
 		case errors.Is(err, io.EOF):

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/ramify/ramify/s3client"
 )
 
 // canned answers every request with the next body; the last is repeated.
@@ -54,10 +56,10 @@ func TestBadAnswersAreAskedForAgain(t *testing.T) {
 			}
 			c, asked = canned(t, bad)
 			_, err = c.List(t.Context(), Query{Bucket: "b", Prefix: "p/"})
-			if err == nil || *asked != attempts {
+			if err == nil || *asked != s3client.Attempts {
 				t.Fatalf("after %d requests: %v", *asked, err)
 			}
-			if text := explain(Query{Bucket: "b"}, err).Error(); strings.Contains(text, "\n") || !strings.Contains(text, fmt.Sprintf("(%d attempts)", attempts)) {
+			if text := explain(Query{Bucket: "b"}, err).Error(); strings.Contains(text, "\n") || !strings.Contains(text, fmt.Sprintf("(%d attempts)", s3client.Attempts)) {
 				t.Errorf("%s", text)
 			}
 		})
@@ -93,23 +95,23 @@ func TestDoubtsAreLeftToTheSDK(t *testing.T) {
 
 // A server that says how much it sends is held to it, and nothing endless is read.
 func TestBodiesAreBounded(t *testing.T) {
-	for name, length := range map[string]int64{"longer than sent": int64(len(goodListing)) + 1, "too long": maxAnswer + 1} {
+	for name, length := range map[string]int64{"longer than sent": int64(len(goodListing)) + 1, "too long": s3client.MaxAnswer + 1} {
 		c := clientOf(t, "http://bucket.invalid", func(cfg *aws.Config) {
 			cfg.HTTPClient = doer(func(*http.Request) *http.Response {
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: length, Body: io.NopCloser(strings.NewReader(goodListing))}
 			})
 		})
-		if _, err := c.List(t.Context(), Query{Bucket: "b"}); !unread(err) {
+		if _, err := c.List(t.Context(), Query{Bucket: "b"}); !s3client.Unread(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	endless := clientOf(t, "http://bucket.invalid", func(cfg *aws.Config) {
 		cfg.RetryMaxAttempts = 1
 		cfg.HTTPClient = doer(func(*http.Request) *http.Response {
-			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(io.MultiReader(strings.NewReader(goodListing), &spaces{left: 2 * maxAnswer}))}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: -1, Body: io.NopCloser(io.MultiReader(strings.NewReader(goodListing), &spaces{left: 2 * s3client.MaxAnswer}))}
 		})
 	})
-	if _, err := endless.list(t.Context(), &Query{Bucket: "b"}, 1, func(o *s3.Options) { o.RetryMaxAttempts = 1 }); !unread(err) || !strings.Contains(err.Error(), "body of more than") {
+	if _, err := endless.list(t.Context(), &Query{Bucket: "b"}, 1, func(o *s3.Options) { o.RetryMaxAttempts = 1 }); !s3client.Unread(err) || !strings.Contains(err.Error(), "body of more than") {
 		t.Errorf("endless: %v", err)
 	}
 }

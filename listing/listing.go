@@ -1,0 +1,96 @@
+// Package listing is what a run wants of the objects that it finds, whatever it
+// finds them by: which of them, as what rows, with totals how deep.
+package listing
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/ramify/ramify/filter"
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/totals"
+)
+
+// The run's options that say so (processor.Node.Params).
+const (
+	ParamFormat  = "format"       // of the rows, as inventory.ParseFormat reads it; none: no rows
+	ParamColumns = "columns"      // of the rows, as inventory.ParseLayout reads them; none: the usual ones
+	ParamFilter  = "filter"       // of the objects, as filter.Decode reads it; none: all of them
+	ParamDepth   = "prefix_depth" // levels of prefixes below the root's that get totals, as totals.ParseDepth reads it
+	// ParamVersions is "true" for all versions and delete markers. Each is a row
+	// and counts as an object.
+	ParamVersions = "versions"
+)
+
+// DefaultDepth is the depth of totals where none is given: what the report of a
+// run shows.
+const DefaultDepth = 2
+
+// Wish is what a run wants of objects.
+type Wish struct {
+	Layout   inventory.Layout // of rows; the zero Layout: none
+	Filter   *filter.Filter
+	Depth    int // of totals per prefix
+	Versions bool
+}
+
+// Read reads the options of a run.
+func Read(params map[string]string) (w Wish, err error) {
+	w.Depth = DefaultDepth
+	if name := params[ParamFormat]; name != "" {
+		if w.Layout, err = inventory.ParseLayout(name, params[ParamColumns]); err != nil {
+			return Wish{}, fmt.Errorf("read options: %w", err)
+		}
+	}
+	if w.Filter, err = filter.Decode(params[ParamFilter]); err != nil {
+		return Wish{}, fmt.Errorf("read options: %w", err)
+	}
+	if text := params[ParamDepth]; text != "" {
+		if w.Depth, err = totals.ParseDepth(text); err != nil {
+			return Wish{}, fmt.Errorf("read options: %s: %w", ParamDepth, err)
+		}
+	}
+	if text := params[ParamVersions]; text != "" {
+		if w.Versions, err = strconv.ParseBool(text); err != nil {
+			return Wish{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamVersions, Value: text, Want: "true or false"})
+		}
+	}
+	return w, nil
+}
+
+// Matching is those of the objects that the filter is met by; it takes the place
+// of objects. Globs see what follows the first folder bytes of a key.
+func (w *Wish) Matching(objects []inventory.Object, folder int) []inventory.Object {
+	if w.Filter == nil {
+		return objects
+	}
+	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !w.Filter.Match(&o, folder) })
+}
+
+var blocks = sync.Pool{New: func() any { return new([]byte) }}
+
+// Deliver counts objects and writes their rows. It writes also where there are
+// none: all attempts of a node must commit by the same rule (processor.Out).
+func (w *Wish) Deliver(out processor.Out, objects []inventory.Object) error {
+	buf := blocks.Get().(*[]byte)
+	defer blocks.Put(buf)
+	block, rows := (*buf)[:0], 0
+	var size int64
+	for i := range objects {
+		size += objects[i].Size
+		if w.Layout != (inventory.Layout{}) {
+			block, rows = w.Layout.Append(block, &objects[i]), rows+1
+		}
+	}
+	*buf = block
+	out.Count(int64(len(objects)), size)
+	if err := out.Write(sink.Rows, block, rows); err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package s3client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+const (
+	// AttemptTime is for one attempt, its body included.
+	AttemptTime = 60 * time.Second
+
+	// Attempts are those of one request, with backoff and jitter between them.
+	Attempts = 8
+
+	// BriefAttempts are those while somebody waits to hear what is wrong.
+	BriefAttempts = 3
+
+	defaultRegion = "us-east-1" // where any bucket can be asked for; S3 then names its own
+	regionHeader  = "X-Amz-Bucket-Region"
+)
+
+// Client asks S3 through the AWS SDK. A bucket in another region than the
+// configured one is asked for in its own, once S3 has named it. It may be used
+// from many goroutines.
+type Client struct {
+	api     *s3.Client
+	backoff retry.BackoffDelayer
+	tries   int      // of a request; 0: Attempts
+	regions sync.Map // bucket → its region, where S3 named another than the configured one
+}
+
+// Connect makes a client from the AWS SDK's usual sources: AWS_ENDPOINT_URL_S3,
+// AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE, credentials in variables, files or
+// from the container or instance. It makes no request. Concurrency is how many
+// requests are in flight at most: so many connections are kept.
+//
+// Source: AWS SDKs and Tools Reference Guide, "Settings reference".
+func Connect(ctx context.Context, concurrency int) (*Client, error) {
+	// What goes wrong is returned: the SDK need not log it as well.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	var profile config.SharedConfigProfileNotExistError
+	if errors.As(err, &profile) {
+		return nil, fmt.Errorf("read AWS configuration: %w; check AWS_PROFILE", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read AWS configuration: %w", err)
+	}
+	return FromConfig(cfg, concurrency), nil
+}
+
+// FromConfig makes a client from a configuration of the caller's own; retries
+// and connections are set for many requests at a time. Where the endpoint is not
+// AWS's, buckets are addressed by path.
+func FromConfig(cfg aws.Config, concurrency int) *Client {
+	return WithBackoff(cfg, concurrency, retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff))
+}
+
+// WithBackoff is FromConfig with waits of the caller's own between attempts.
+func WithBackoff(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *Client {
+	if cfg.Region == "" {
+		cfg.Region = defaultRegion
+	}
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = awshttp.NewBuildableClient()
+	}
+	// LoadDefaultConfig has made one where AWS_CA_BUNDLE names certificates.
+	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		cfg.HTTPClient = bounded(b.WithTimeout(AttemptTime).WithTransportOptions(func(t *http.Transport) {
+			t.MaxIdleConns = max(t.MaxIdleConns, concurrency+16)
+			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
+		}))
+	}
+	return &Client{backoff: backoff, api: s3.NewFromConfig(cfg, func(o *s3.Options) {
+		o.UsePathStyle = o.BaseEndpoint != nil
+		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
+			r.MaxAttempts, r.Backoff = Attempts, backoff
+			// The SDK's token bucket is shared by all requests of a client: with
+			// many in flight, a moment of SlowDown would use it up and fail them all.
+			r.RateLimiter = ratelimit.None
+			// First, since the SDK's own tests of an answer that cannot be read see
+			// only the code of its request.
+			r.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(passing)}, r.Retryables...)
+		})
+	})}
+}
+
+// Briefly is the client for when somebody waits to hear what is wrong: it does not
+// retry for long.
+func (c *Client) Briefly() *Client {
+	return &Client{api: c.api, backoff: c.backoff, tries: BriefAttempts}
+}
+
+// API is the SDK's client. What it is asked for a bucket goes through Ask.
+func (c *Client) API() *s3.Client { return c.api }
+
+// passing finds errors that may pass and that the SDK does not know to: an answer
+// that cannot be read was cut off on its way, and what was refused because there
+// was too much of it (also by HTTP 429) is asked for again.
+func passing(err error) aws.Ternary {
+	if Unread(err) || Throttles(err) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}
+
+// Ask asks for a bucket, and once more if S3 names another region. What asks
+// passes the option on to the SDK.
+func (c *Client) Ask(bucket string, ask func(region func(*s3.Options)) error) error {
+	known, _ := c.regions.Load(bucket)
+	err := ask(inRegion(known))
+	if region := c.elsewhere(err); region != "" && region != known {
+		c.regions.Store(bucket, region)
+		return ask(inRegion(region))
+	}
+	return err
+}
+
+func inRegion(region any) func(*s3.Options) {
+	return func(o *s3.Options) {
+		if r, ok := region.(string); ok {
+			o.Region = r
+		}
+	}
+}
+
+// elsewhere is the region that an answer names for a bucket asked for in
+// another. With an endpoint of one's own there is nowhere else to go.
+func (c *Client) elsewhere(err error) string {
+	var answer *smithyhttp.ResponseError
+	if err == nil || c.api.Options().BaseEndpoint != nil || !errors.As(err, &answer) {
+		return ""
+	}
+	switch answer.HTTPStatusCode() {
+	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusBadRequest:
+		return answer.Response.Header.Get(regionHeader)
+	}
+	return ""
+}
