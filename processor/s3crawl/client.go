@@ -51,7 +51,10 @@ func (c *Client) list(ctx context.Context, q *Query, keys int32, opts ...func(*s
 		}
 		return err
 	})
-	pg := pageOf(call.page)
+	var pg Page
+	if call.page != nil {
+		pg = pageOf(call.page)
+	}
 	if err != nil {
 		pg.Release()
 	}

@@ -29,11 +29,9 @@ func (s *splitter) forecast(p *piece) {
 	}
 	at := positions(lo)
 	f := forecast{hi: hi, steps: g.steps[:0]}
-	for i := len(lo) - 1; i >= floor; i-- {
-		n := s.trie.nodes[lo[:i]]
-		if n == nil {
-			continue
-		}
+	path := s.trie.path(lo)
+	for i := min(len(lo), s.trie.base+len(path)) - 1; i >= floor; i-- {
+		n := path[i-s.trie.base]
 		top := 256
 		if hi != "" && i == floor && i < len(hi) {
 			top = int(hi[i])

@@ -27,7 +27,7 @@ func check(q *Query, pg *listxml.Page) error {
 			if o.VersionID == mark {
 				return badPage("version %q of key %q comes twice", mark, o.Key)
 			}
-		} else if err := q.takes(o.Key, before); err != nil {
+		} else if err := q.takes(o.Key, before, pg.UTF8); err != nil {
 			return err
 		}
 		if q.Delimiter != "" && strings.Contains(o.Key[len(q.Prefix):], q.Delimiter) {
@@ -40,7 +40,7 @@ func check(q *Query, pg *listxml.Page) error {
 	}
 	before = ""
 	for _, name := range pg.Prefixes {
-		if err := q.takes(name, before); err != nil {
+		if err := q.takes(name, before, pg.UTF8); err != nil {
 			return err
 		}
 		if len(name) <= len(q.Prefix) || !strings.HasSuffix(name, q.Delimiter) {
@@ -81,10 +81,10 @@ func (q *Query) goesOn(pg *listxml.Page) error {
 	return nil
 }
 
-// takes checks a name that follows another.
-func (q *Query) takes(name, before string) error {
+// takes checks a name that follows another, and that may be known to be UTF-8.
+func (q *Query) takes(name, before string, valid bool) error {
 	switch {
-	case !utf8.ValidString(name):
+	case !valid && !utf8.ValidString(name):
 		return badPage("key %q is not UTF-8, as all keys of S3 are", name)
 	case !strings.HasPrefix(name, q.Prefix):
 		return badPage("key %q does not begin with the prefix", name)

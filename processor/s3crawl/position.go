@@ -61,6 +61,14 @@ func between(lo, hi int) (s set) {
 	return s
 }
 
+// rank is how many bytes come before one.
+func (s *set) rank(b byte) (n int) {
+	for _, w := range s[:b>>6] {
+		n += bits.OnesCount64(w)
+	}
+	return n + bits.OnesCount64(s[b>>6]&(1<<(b&63)-1))
+}
+
 func (s *set) len() (n int) {
 	for _, w := range s {
 		n += bits.OnesCount64(w)

@@ -1,8 +1,8 @@
 package s3crawl
 
 import (
+	"slices"
 	"sort"
-	"strings"
 
 	"github.com/ramify/ramify/inventory"
 )
@@ -11,8 +11,9 @@ import (
 // that many keys begin with: how many were listed, by whomever, which bytes
 // follow, and which do not.
 type trie struct {
-	base   int // bytes that all keys have in common
-	nodes  map[string]*node
+	base   int   // bytes that all keys have in common
+	root   *node // of them; nil before the first page with keys
+	nodes  int
 	least  int // keys that are worth a node
 	habits habits
 	places map[position]*place
@@ -21,11 +22,36 @@ type trie struct {
 	counts []int
 }
 
+// node is a string, which begins those of its kids: it has at least their keys.
 type node struct {
 	keys    float64
-	next    set  // bytes that follow
-	none    set  // bytes that do not
-	learned bool // all is known, and was learned from
+	next    set     // bytes that follow
+	none    set     // bytes that do not
+	learned bool    // all is known, and was learned from
+	below   set     // bytes that kids follow by
+	kids    []*node // in the order of these bytes
+}
+
+// kid is the node that follows by a byte, or nil.
+func (n *node) kid(b byte) *node {
+	if !n.below.has(b) {
+		return nil
+	}
+	return n.kids[n.below.rank(b)]
+}
+
+// path is the nodes that begin a string, from the root on: path[i] is that of
+// the first base + i bytes.
+func (t *trie) path(s string) (path []*node) {
+	n := t.root
+	for i := t.base; n != nil; i++ {
+		path = append(path, n)
+		if i >= len(s) {
+			break
+		}
+		n = n.kid(s[i])
+	}
+	return path
 }
 
 // place is how often a byte did and did not follow the nodes that end at one
@@ -41,7 +67,7 @@ const (
 )
 
 func newTrie(base int) trie {
-	return trie{base: base, nodes: map[string]*node{}, least: worthNode, places: map[position]*place{}}
+	return trie{base: base, least: worthNode, places: map[position]*place{}}
 }
 
 // page takes the keys of a page: all there are after from and up to to, which is
@@ -61,34 +87,36 @@ func (t *trie) page(objects []inventory.Object, from, to string, end, learn bool
 	if end {
 		until = nil
 	}
-	t.grow(objects, t.base, positionOf(first[:t.base]), &from, until, learn)
-	if len(t.nodes) > mostNodes {
-		t.prune()
+	if t.root == nil {
+		t.root, t.nodes = &node{}, 1
+	}
+	t.grow(t.root, objects, t.base, positionOf(first[:t.base]), &from, until, learn)
+	if t.nodes > mostNodes {
+		t.least *= 2
+		t.nodes = t.root.prune(float64(t.least))
 	}
 }
 
-func (t *trie) prune() {
-	t.least *= 2
-	for q, n := range t.nodes {
-		if n.keys < float64(t.least) {
-			delete(t.nodes, q)
+// prune drops what has fewer keys below a node, and counts what stays.
+func (n *node) prune(least float64) (nodes int) {
+	nodes = 1
+	below, kids := n.below, n.kids
+	n.below, n.kids = set{}, nil
+	for b := range below.all() {
+		if k := kids[below.rank(b)]; k.keys >= least {
+			n.below.add(b)
+			n.kids = append(n.kids, k)
+			nodes += k.prune(least)
 		}
 	}
+	return nodes
 }
 
 // grow counts objects, whose keys share their first i bytes and are all there are
-// between from and to; nil is no bound, or one outside of these bytes.
-func (t *trie) grow(objects []inventory.Object, i int, at position, from, to *string, learn bool) {
+// between from and to; nil is no bound, or one outside of these bytes. The node
+// of these bytes is n, nil if they are not worth one.
+func (t *trie) grow(n *node, objects []inventory.Object, i int, at position, from, to *string, learn bool) {
 	q, all := objects[0].Key[:i], objects
-	n := t.nodes[q]
-	if n == nil && (len(objects) >= t.least || i == t.base) {
-		n = &node{}
-		t.nodes[strings.Clone(q)] = n
-	}
-	learn = learn && len(objects) >= worthHabit
-	if n == nil && !learn {
-		return
-	}
 	begin := len(t.bytes)
 	for len(objects) > 0 {
 		if len(objects[0].Key) == i {
@@ -118,11 +146,29 @@ func (t *trie) grow(objects []inventory.Object, i int, at position, from, to *st
 		}
 		b, count := t.bytes[j], t.counts[j]
 		if count >= worthHabit {
-			t.grow(objects[:count], i+1, at.after(b), within(from, i, b), within(to, i, b), learn)
+			if kid := t.descend(n, b, count); kid != nil || learn {
+				t.grow(kid, objects[:count], i+1, at.after(b), within(from, i, b), within(to, i, b), learn)
+			}
 		}
 		objects = objects[count:]
 	}
 	t.bytes, t.counts = t.bytes[:begin], t.counts[:begin]
+}
+
+// descend is the node that follows one by a byte, made if so many more keys are
+// worth it; nil if there is none.
+func (t *trie) descend(n *node, b byte, keys int) *node {
+	if n == nil {
+		return nil
+	}
+	kid := n.kid(b)
+	if kid == nil && keys >= t.least {
+		kid = &node{}
+		n.kids = slices.Insert(n.kids, n.below.rank(b), kid)
+		n.below.add(b)
+		t.nodes++
+	}
+	return kid
 }
 
 // byteOf is a bound's byte at a level, -1 where it ends there.
@@ -188,12 +234,10 @@ func (t *trie) gap(from, to string, end bool) {
 		return
 	}
 	at := positions(from)
-	for i := t.base; i < len(from); i++ {
-		n := t.nodes[from[:i]]
+	for i, n := range t.path(from) {
+		i += t.base
 		switch {
-		case n == nil:
-			return // nor are there longer ones
-		case i < same:
+		case i < same || i == len(from):
 		case i == same && !end && len(to) > i:
 			t.lacks(n, at[i], int(from[i]), int(to[i]))
 		case i > same || end:
@@ -212,7 +256,7 @@ func (t *trie) complete(n *node, q string, at position) {
 	begin, sum := len(t.bytes), 0
 	for b := range n.next.all() {
 		count := worthNode / 4
-		if below := t.nodes[q+string([]byte{b})]; below != nil {
+		if below := n.kid(b); below != nil {
 			count = int(below.keys)
 		}
 		t.bytes, t.counts, sum = append(t.bytes, b), append(t.counts, count), sum+count

@@ -24,7 +24,7 @@ import (
 // context.
 type call struct {
 	q    *Query
-	page *listxml.Page // the answer
+	page *listxml.Page // the answer; nil before there was one
 	sent atomic.Int64  // requests on the wire, those that net/http repeats by itself included
 	// trace counts them. It may be called after the answer has come.
 	trace     httptrace.ClientTrace
@@ -34,7 +34,7 @@ type call struct {
 type callKey struct{}
 
 func newCall(q *Query) *call {
-	c := &call{q: q, page: pages.Get().(*listxml.Page)}
+	c := &call{q: q}
 	c.trace.WroteRequest = func(w httptrace.WroteRequestInfo) {
 		if w.Err == nil {
 			c.sent.Add(1)
@@ -62,9 +62,13 @@ func (c *Client) onWire(s *middleware.Stack) error {
 	if err := s.Deserialize.Add(count, middleware.After); err != nil {
 		return err
 	}
-	d := &deserializer{}
-	sdk, err := s.Deserialize.Swap("OperationDeserializer", d)
-	d.sdk = sdk
+	// It would read each body by encoding/xml up to the root.
+	refusals, err := s.Deserialize.Remove("S3:ProcessResponseFor200Error")
+	if err != nil {
+		return err
+	}
+	d := &deserializer{refusals: refusals}
+	d.sdk, err = s.Deserialize.Swap("OperationDeserializer", d)
 	return err
 }
 
@@ -98,7 +102,8 @@ func (c *Client) paced(ctx context.Context, in middleware.FinalizeInput, next mi
 // 19 times the CPU. All other answers, and what listxml is in doubt of, are left
 // to the SDK's.
 type deserializer struct {
-	sdk middleware.DeserializeMiddleware
+	sdk      middleware.DeserializeMiddleware
+	refusals middleware.DeserializeMiddleware // finds errors that come with status 200, for sdk
 }
 
 // ID is that of the SDK's own, which it replaces.
@@ -108,19 +113,12 @@ func (*deserializer) ID() string { return "OperationDeserializer" }
 func (d *deserializer) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	c, ok := ctx.Value(callKey{}).(*call)
 	if !ok {
-		return d.sdk.HandleDeserialize(ctx, in, next)
+		return d.theSDK(ctx, in, next)
 	}
 	out, meta, err := next.HandleDeserialize(ctx, in)
-	replay := middleware.DeserializeHandlerFunc(func(context.Context, middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
-		return out, meta, err
-	})
 	answer, ok := out.RawResponse.(*smithyhttp.Response)
-	if !ok || answer.StatusCode < 200 || answer.StatusCode >= 300 {
-		return d.sdk.HandleDeserialize(ctx, in, replay)
-	}
-	if err != nil { // the SDK looked for an error in the body, and could not read it
-		_ = answer.Body.Close()
-		return out, meta, unreadBody(err)
+	if !ok || err != nil || answer.StatusCode < 200 || answer.StatusCode >= 300 {
+		return d.sdk.HandleDeserialize(ctx, in, answered(out, meta, err))
 	}
 	buf := bodies.Get().(*[]byte)
 	defer bodies.Put(buf)
@@ -129,12 +127,15 @@ func (d *deserializer) HandleDeserialize(ctx context.Context, in middleware.Dese
 	if err != nil {
 		return out, meta, unreadBody(err)
 	}
+	if c.page == nil {
+		c.page = pages.Get().(*listxml.Page)
+	}
 	err = c.page.Decode(body)
 	switch {
 	case errors.Is(err, listxml.ErrDoubt):
 		err = nil
 		answer.Body = io.NopCloser(bytes.NewReader(body))
-		if out, meta, err = d.sdk.HandleDeserialize(ctx, in, replay); err != nil {
+		if out, meta, err = d.theSDK(ctx, in, answered(out, meta, nil)); err != nil {
 			return out, meta, err
 		}
 		err = fromSDK(out.Result, c.page)
@@ -151,6 +152,27 @@ func (d *deserializer) HandleDeserialize(ctx context.Context, in middleware.Dese
 	return out, meta, err
 }
 
+// theSDK is what the SDK does with an answer.
+func (d *deserializer) theSDK(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+	return d.sdk.HandleDeserialize(ctx, in, middleware.DeserializeHandlerFunc(func(ctx context.Context, in middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, meta, err := next.HandleDeserialize(ctx, in)
+		if err != nil {
+			return out, meta, err
+		}
+		if out, meta, err = d.refusals.HandleDeserialize(ctx, in, answered(out, meta, nil)); err != nil {
+			err = unreadBody(err)
+		}
+		return out, meta, err
+	}))
+}
+
+// answered is the next step where it was made already.
+func answered(out middleware.DeserializeOutput, meta middleware.Metadata, err error) middleware.DeserializeHandler {
+	return middleware.DeserializeHandlerFunc(func(context.Context, middleware.DeserializeInput) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		return out, meta, err
+	})
+}
+
 // unreadBody is the error that the SDK makes of a body that it cannot read.
 func unreadBody(err error) error {
 	return &smithy.DeserializationError{Err: fmt.Errorf("read listing: %w", err)}
@@ -158,13 +180,15 @@ func unreadBody(err error) error {
 
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
+const bodyStep = 64 << 10
+
 // readBody appends a whole body, and closes it. A body shorter than was promised
 // is an error, io.ErrUnexpectedEOF.
 func readBody(b []byte, answer *smithyhttp.Response) ([]byte, error) {
 	defer answer.Body.Close()
 	promised := answer.ContentLength                                       // -1 or 0: not said
 	if want := int(min(promised, s3client.MaxAnswer)) + 1; cap(b) < want { // one more, to read the end with the rest
-		b = make([]byte, 0, want)
+		b = make([]byte, 0, (want|(bodyStep-1))+1) // pages differ a little: the next one should fit as well
 	}
 	for {
 		if len(b) == cap(b) {

@@ -5,8 +5,7 @@ import (
 	"math"
 	"strings"
 	"sync"
-
-	"github.com/ramify/ramify/inventory"
+	"unicode/utf8"
 )
 
 // decoder is the working memory of Decode.
@@ -16,14 +15,10 @@ type decoder struct {
 	said     field // of the page
 	texts    []texts
 	prefixes []ref
-	size     int // of all texts of the arena, encoded
 	url      bool
-	marker   ref // NextKeyMarker
+	marker   ref     // NextKeyMarker
+	forms    [2]form // of objects read: of a delete marker the second
 }
-
-// texts are an object's, before it is known how they are encoded: EncodingType
-// may stand behind them.
-type texts struct{ key, etag, version ref }
 
 // field is a set of elements that may stand once.
 type field uint16
@@ -42,6 +37,7 @@ const (
 	storageClass
 	versionID
 	isLatest
+	ignored
 )
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -57,6 +53,7 @@ func (p *Page) Decode(body []byte) error {
 	*d = decoder{
 		scanner: scanner{doc: body, open: d.open[:0], kept: d.kept[:0]},
 		page:    p, texts: d.texts[:0], prefixes: d.prefixes[:0],
+		forms: [2]form{{slots: d.forms[0].slots[:0]}, {slots: d.forms[1].slots[:0]}},
 	}
 	err := d.document()
 	if err == nil {
@@ -89,9 +86,12 @@ func (d *decoder) document() error {
 	return d.tail()
 }
 
-// elements calls take with the name of every element in the open one.
+// elements calls take with the name of every element in the open one, which is
+// the root, but for objects that are like one before.
 func (d *decoder) elements(take func(local []byte) error) error {
 	for {
+		for d.alike() {
+		}
 		local, ok, err := d.child()
 		if err != nil || !ok {
 			return err
@@ -106,7 +106,7 @@ func (d *decoder) elements(take func(local []byte) error) error {
 func (d *decoder) objects(local []byte) error {
 	switch string(local) {
 	case "Contents":
-		return d.object(inventory.Object{})
+		return d.object(false)
 	case "NextContinuationToken":
 		return d.text(nextToken, &d.page.NextToken)
 	case "KeyCount":
@@ -128,9 +128,9 @@ func (d *decoder) objects(local []byte) error {
 func (d *decoder) versions(local []byte) error {
 	switch string(local) {
 	case "Version":
-		return d.object(inventory.Object{})
+		return d.object(false)
 	case "DeleteMarker":
-		return d.object(inventory.Object{IsDeleteMarker: true})
+		return d.object(true)
 	case "NextKeyMarker":
 		r, err := d.once(&d.said, nextKeyMarker)
 		d.marker = r
@@ -224,7 +224,6 @@ func (d *decoder) commonPrefix() error {
 		}
 		if !ok {
 			d.prefixes = append(d.prefixes, prefix)
-			d.size += int(prefix.n)
 			return nil
 		}
 		switch {
@@ -241,112 +240,57 @@ func (d *decoder) commonPrefix() error {
 	}
 }
 
-// object reads an object, a version or a delete marker.
-func (d *decoder) object(o inventory.Object) error {
-	var said field
-	var t texts
-	for {
-		local, ok, err := d.child()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		var r ref
-		switch string(local) {
-		case "Key":
-			t.key, err = d.once(&said, key)
-		case "LastModified":
-			if r, err = d.once(&said, lastModified); err == nil {
-				if o.LastModified, ok = dateTime(d.bytes(r)); !ok {
-					err = ErrDoubt
-				}
-			}
-		case "ETag":
-			if said&etag != 0 {
-				return ErrDoubt
-			}
-			said |= etag
-			t.etag, err = d.quoted()
-		case "Size":
-			if r, err = d.once(&said, size); err == nil {
-				if o.Size, ok = number(d.bytes(r)); !ok {
-					err = ErrDoubt
-				}
-			}
-		case "StorageClass":
-			if r, err = d.once(&said, storageClass); err == nil {
-				o.StorageClass = d.class(d.bytes(r))
-			}
-		case "VersionId":
-			t.version, err = d.once(&said, versionID)
-		case "IsLatest":
-			if r, err = d.once(&said, isLatest); err == nil {
-				o.IsLatest, err = boolean(d.bytes(r))
-			}
-		case "Owner", "ChecksumAlgorithm", "ChecksumType", "RestoreStatus":
-			err = d.skip()
-		default:
-			if folds(local, "Key", "LastModified", "ETag", "Size", "StorageClass", "VersionId", "IsLatest") {
-				return ErrDoubt
-			}
-			err = d.skip()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	d.page.Objects = append(d.page.Objects, o)
-	d.texts = append(d.texts, t)
-	d.size += int(t.key.n) + int(t.etag.n) + int(t.version.n)
-	return nil
-}
-
-// class is a storage class: objects next to each other share the text.
-func (d *decoder) class(b []byte) string {
-	if n := len(d.page.Objects); n > 0 && d.page.Objects[n-1].StorageClass == string(b) {
-		return d.page.Objects[n-1].StorageClass
-	}
-	return class(b)
-}
-
 // cut cuts all texts out of one arena.
 func (d *decoder) cut() error {
-	var arena strings.Builder
-	arena.Grow(d.size)
-	ok := true
-	name := func(r ref) string {
-		from := arena.Len()
-		if d.url {
-			ok = writeURL(&arena, d.bytes(r)) && ok
-		} else {
-			arena.Write(d.bytes(r))
-		}
-		return arena.String()[from:]
-	}
-	plain := func(b []byte) string {
-		from := arena.Len()
-		arena.Write(b)
-		return arena.String()[from:]
-	}
+	size := 0
 	for i := range d.texts {
-		t, o := &d.texts[i], &d.page.Objects[i]
-		o.Key = name(t.key)
-		o.ETag = plain(bytes.Trim(d.bytes(t.etag), `"`))
-		o.VersionID = plain(d.bytes(t.version))
+		t := &d.texts[i]
+		size += int(t.key.n) + int(t.etag.n) + int(t.version.n)
 	}
 	for _, r := range d.prefixes {
-		d.page.Prefixes = append(d.page.Prefixes, name(r))
+		size += int(r.n)
 	}
-	d.page.NextKeyMarker = string(d.bytes(d.marker))
-	if d.url {
-		var marker strings.Builder
-		ok = writeURL(&marker, d.bytes(d.marker)) && ok
-		d.page.NextKeyMarker = marker.String()
+	c := cutter{url: d.url, ok: true, utf8: true}
+	c.arena.Grow(size)
+	for i := range d.texts {
+		t, o := &d.texts[i], &d.page.Objects[i]
+		o.Key = c.name(d.bytes(t.key))
+		o.ETag = c.plain(bytes.Trim(d.bytes(t.etag), `"`))
+		o.VersionID = c.plain(d.bytes(t.version))
 	}
-	if !ok {
+	for _, r := range d.prefixes {
+		d.page.Prefixes = append(d.page.Prefixes, c.name(d.bytes(r)))
+	}
+	d.page.UTF8 = c.utf8
+	c.arena.Reset() // what is the page's own
+	d.page.NextKeyMarker = c.name(d.bytes(d.marker))
+	if !c.ok {
 		return ErrDoubt
 	}
 	return nil
+}
+
+// cutter makes strings that share one memory.
+type cutter struct {
+	arena strings.Builder
+	url   bool // names are URL-encoded
+	ok    bool // all names were in their encoding
+	utf8  bool // all names are UTF-8
+}
+
+func (c *cutter) plain(b []byte) string {
+	from := c.arena.Len()
+	c.arena.Write(b)
+	return c.arena.String()[from:]
+}
+
+func (c *cutter) name(b []byte) string {
+	if !c.url || bytes.IndexByte(b, '%') < 0 && bytes.IndexByte(b, '+') < 0 {
+		return c.plain(b) // the document is UTF-8
+	}
+	from := c.arena.Len()
+	c.ok = writeURL(&c.arena, b) && c.ok
+	name := c.arena.String()[from:]
+	c.utf8 = c.utf8 && utf8.ValidString(name)
+	return name
 }

@@ -2,6 +2,7 @@ package listxml
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -10,6 +11,8 @@ import (
 func FuzzPage(f *testing.F) {
 	f.Add([]byte(plainPage(2)))
 	f.Add([]byte("\ufeff<?xml version='1.0' encoding='US-ASCII'?>\r\n<!-- a --><s:ListVersionsResult xmlns:s='x'>\n\t<s:Version a=\">\"><s:Key>a<![CDATA[b]]>&#x1F332;</s:Key><s:VersionId>1</s:VersionId>\n</s:Version><s:DeleteMarker><s:Key/></s:DeleteMarker><s:IsTruncated>false</s:IsTruncated></s:ListVersionsResult>"))
+	f.Add([]byte("<ListBucketResult><IsTruncated>true</IsTruncated>" + strings.Repeat("<Contents> <Key>a</Key><ETag>&#34;e&#34;</ETag><Owner>me<ID>1</ID></Owner><Size>7</Size><LastModified>2024-03-01T12:34:56.000Z</LastModified></Contents>\n", 3) + "</ListBucketResult>"))
+	f.Add([]byte("<ListVersionsResult>" + strings.Repeat("<Version><Key>k</Key><VersionId>1</VersionId></Version><DeleteMarker><Key>k</Key><IsLatest>true</IsLatest></DeleteMarker>", 3) + "<EncodingType>url</EncodingType></ListVersionsResult>"))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		given := string(doc)
 		var got Page

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ramify/ramify/inventory"
 )
@@ -86,6 +87,13 @@ func same(t *testing.T, got, want Page) {
 		if len(p.Prefixes) == 0 {
 			p.Prefixes = nil
 		}
+	}
+	want.UTF8 = true
+	for _, o := range want.Objects {
+		want.UTF8 = want.UTF8 && utf8.ValidString(o.Key)
+	}
+	for _, p := range want.Prefixes {
+		want.UTF8 = want.UTF8 && utf8.ValidString(p)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)

@@ -48,6 +48,7 @@ type Page struct {
 	SaysTruncated bool // IsTruncated was found
 	KeyCount      int
 	SaysKeyCount  bool // KeyCount was found
+	UTF8          bool // the keys and prefixes are known to be UTF-8
 
 	// Where to go on. These are not in the arena, and "" where not found.
 	NextToken           string // NextContinuationToken

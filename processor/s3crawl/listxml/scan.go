@@ -60,7 +60,7 @@ func (s *scanner) child() (local []byte, ok bool, err error) {
 		switch {
 		case s.at == len(s.doc) && len(s.open) == 0:
 			return nil, false, nil
-		case s.at+1 >= len(s.doc):
+		case s.at == len(s.doc), s.at+1 == len(s.doc) && (len(s.open) > 0 || s.doc[s.at] == '<'):
 			return nil, false, s.cutShort()
 		case s.doc[s.at] != '<':
 			return nil, false, ErrDoubt // text among elements

@@ -48,32 +48,42 @@ func (s *scanner) survey() (ascii bool, err error) {
 		all  = 0x0101010101010101
 		high = 0x80 * all
 	)
-	doc, i, above := s.doc, 0, uint64(0)
-	for ; i+8 <= len(doc); i += 8 {
-		x := binary.LittleEndian.Uint64(doc[i:])
-		above |= x
+	doc, above := s.doc, uint64(0)
+	for ; len(doc) >= 32; doc = doc[32:] {
+		w := binary.LittleEndian.Uint64(doc)
+		x := binary.LittleEndian.Uint64(doc[8:])
+		y := binary.LittleEndian.Uint64(doc[16:])
+		z := binary.LittleEndian.Uint64(doc[24:])
+		above |= w | x | y | z
 		// Source: Sean Eron Anderson, "Bit Twiddling Hacks", "Determine if a word
 		// has a byte less than n".
-		if (x-0x20*all)&^x&high != 0 {
-			for _, c := range doc[i : i+8] {
-				if c < ' ' && !isSpace(c) {
-					return false, ErrDoubt
-				}
-			}
-		}
-	}
-	for _, c := range doc[i:] {
-		above |= uint64(c)
-		if c < ' ' && !isSpace(c) {
+		if ((w-0x20*all)&^w|(x-0x20*all)&^x|(y-0x20*all)&^y|(z-0x20*all)&^z)&high != 0 && controls(doc[:32]) {
 			return false, ErrDoubt
 		}
 	}
+	for _, c := range doc {
+		above |= uint64(c)
+	}
+	if controls(doc) {
+		return false, ErrDoubt
+	}
+	doc = s.doc
 	ascii = above&high == 0
 	if !ascii && (!utf8.Valid(doc) || bytes.Contains(doc, []byte("\ufffe")) || bytes.Contains(doc, []byte("\uffff"))) {
 		return false, ErrDoubt
 	}
 	s.bare = bytes.IndexByte(doc, '\r') < 0 && !bytes.Contains(doc, []byte("]]>"))
 	return ascii, nil
+}
+
+// controls reports whether there are control characters that XML does not allow.
+func controls(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && !isSpace(c) {
+			return true
+		}
+	}
+	return false
 }
 
 // declares reports whether what is said between "<?xml" and "?>" is known, and
@@ -131,17 +141,24 @@ func (s *scanner) quoted() (ref, error) {
 	if !ok || !s.bare {
 		return s.assemble()
 	}
-	if bytes.IndexByte(text, '&') < 0 {
-		return s.take(text), nil
-	}
-	for _, quote := range []string{"&quot;", "&#34;"} {
-		n := len(quote)
-		if len(text) >= 2*n && string(text[:n]) == quote && string(text[len(text)-n:]) == quote && bytes.IndexByte(text[n:len(text)-n], '&') < 0 {
-			r := s.take(text)
-			return ref{from: r.from + int32(n), n: r.n - int32(2*n)}, nil
-		}
+	if r, ok := unquoted(ref{n: int32(len(text))}, text); ok {
+		at := s.take(text).from
+		return ref{from: at + r.from, n: r.n}, nil
 	}
 	return s.assemble()
+}
+
+// unquoted is a text without an escaped quote at both ends; not ok where there
+// are other entities.
+func unquoted(r ref, text []byte) (ref, bool) {
+	for _, quote := range [...]string{"&quot;", "&#34;"} {
+		n := len(quote)
+		if len(text) >= 2*n && string(text[:n]) == quote && string(text[len(text)-n:]) == quote {
+			r.from, r.n, text = r.from+int32(n), r.n-int32(2*n), text[n:len(text)-n]
+			break
+		}
+	}
+	return r, bytes.IndexByte(text, '&') < 0
 }
 
 // plain finds the text up to the next tag, if that ends the element just opened.
