@@ -68,7 +68,7 @@ type kind int
 
 const (
 	extra       = 0.2 // requests beyond the pages that may be spent, a page,
-	extraSlot   = 0.9 // and a slot
+	extraSlot   = 0.85// and a slot
 	partial     = 0.5 // of a request goes with the last page of a piece, on average
 	worthCut    = pageKeys / 2
 	dearCut     = 3 * pageKeys // more, when all is spent that may be
