@@ -67,9 +67,9 @@ const (
 type kind int
 
 const (
-	extra       = 0.2 // requests beyond the pages that may be spent, a page,
-	extraSlot   = 0.85// and a slot
-	partial     = 0.5 // of a request goes with the last page of a piece, on average
+	extra       = 0.2  // requests beyond the pages that may be spent, a page,
+	extraSlot   = 0.85 // and a slot
+	partial     = 0.5  // of a request goes with the last page of a piece, on average
 	worthCut    = pageKeys / 2
 	dearCut     = 3 * pageKeys // more, when all is spent that may be
 	farPart     = 0.6          // of what is left goes to the far piece
