@@ -233,7 +233,7 @@ func TestByPrefixRefusals(t *testing.T) {
 		{`--depth is "-1", want a number of levels, 0 or more, or all`, []string{"du", "r", "--depth=-1"}},
 		{`--under is "b/", but run r has no such prefix among its totals, which go to depth 2 (ramify run --by-prefix)`, []string{"du", "r", "--under", "b/"}},
 		{`run empty found no keys`, []string{"du", "empty"}},
-		{`run made has no totals per prefix: its nodes are of kind synthetic, not s3.crawl`, []string{"du", "made"}},
+		{`run made has no totals per prefix: its nodes are of kind synthetic, which find no objects of S3`, []string{"du", "made"}},
 		{`--by-prefix is "1", but nodes of kind synthetic have no prefixes`, []string{"run", `{"kind":"synthetic","id":"0"}`, "--by-prefix", "1"}},
 	} {
 		r := u.run(t, test.args...)
