@@ -143,6 +143,7 @@ func (c *Crawl) model(run string, a args) policy {
 // page asks for one page of the node's keys. Its owner releases it.
 func (j *job) page(ctx context.Context, q Query) (Page, error) {
 	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
+	q.ETags = j.layout.Columns().Has("etag") || j.layout.Columns().Has("ismultipartuploaded")
 	pg, err := j.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
@@ -160,7 +161,10 @@ func (j *job) matching(objects []inventory.Object) []inventory.Object {
 	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !j.filter.Match(&o, j.folder) })
 }
 
-var blocks = sync.Pool{New: func() any { return new([]byte) }}
+var blocks = sync.Pool{New: func() any {
+	block := make([]byte, 0, 128<<10) // most pages' keys
+	return &block
+}}
 
 // deliver counts objects and writes their rows. It writes also where there are
 // none: all attempts of a node must commit by the same rule (processor.Out).
