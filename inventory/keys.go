@@ -13,6 +13,9 @@ const maxRow = 1 << 20
 
 func appendKey(b []byte, o *Object) []byte {
 	key := o.Key
+	if strings.IndexByte(key, '\\') < 0 && strings.IndexByte(key, '\n') < 0 && strings.IndexByte(key, '\r') < 0 {
+		return append(append(b, key...), '\n') // as good as all
+	}
 	start := 0
 	for i := range len(key) {
 		var short byte

@@ -72,7 +72,10 @@ func (w *Wish) Matching(objects []inventory.Object, folder int) []inventory.Obje
 	return slices.DeleteFunc(objects, func(o inventory.Object) bool { return !w.Filter.Match(&o, folder) })
 }
 
-var blocks = sync.Pool{New: func() any { return new([]byte) }}
+var blocks = sync.Pool{New: func() any {
+	block := make([]byte, 0, 128<<10) // most pages' keys
+	return &block
+}}
 
 // Deliver counts objects and writes their rows. It writes also where there are
 // none: all attempts of a node must commit by the same rule (processor.Out).

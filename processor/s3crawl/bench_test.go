@@ -49,7 +49,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 	b.Run("ours", func(b *testing.B) {
 		cpu(b, func() (int, error) {
-			pg, err := client.List(b.Context(), Query{Bucket: "b"})
+			pg, err := client.List(b.Context(), Query{Bucket: "b", ETags: true})
 			n := len(pg.Objects)
 			pg.Release()
 			return n, err

@@ -111,6 +111,7 @@ func (c *Crawl) model(run string, a args) policy {
 // page asks for one page of the node's keys. Its owner releases it.
 func (j *job) page(ctx context.Context, q Query) (Page, error) {
 	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
+	q.ETags = j.wish.Layout.Columns().Has("etag") || j.wish.Layout.Columns().Has("ismultipartuploaded")
 	pg, err := j.lister.List(ctx, q)
 	return pg, explain(q, err)
 }

@@ -35,6 +35,8 @@ type Query struct {
 	Versions bool
 	Mark     string // of key After, the versions behind this one too
 
+	ETags bool // objects' ETags are wanted; else they may be left out
+
 	// Count, where set, is called before List returns, also with an error, with
 	// how many requests of a name were made: "list", and of these "throttled",
 	// which were refused because there were too many.

@@ -101,7 +101,7 @@ func (t *trie) page(objects []inventory.Object, from, to string, end, learn bool
 func (n *node) prune(least float64) (nodes int) {
 	nodes = 1
 	below, kids := n.below, n.kids
-	n.below, n.kids = set{}, nil
+	n.below, n.kids = set{}, kids[:0]
 	for b := range below.all() {
 		if k := kids[below.rank(b)]; k.keys >= least {
 			n.below.add(b)
@@ -109,6 +109,7 @@ func (n *node) prune(least float64) (nodes int) {
 			nodes += k.prune(least)
 		}
 	}
+	clear(kids[len(n.kids):])
 	return nodes
 }
 

@@ -130,10 +130,10 @@ func (d *deserializer) HandleDeserialize(ctx context.Context, in middleware.Dese
 	if c.page == nil {
 		c.page = pages.Get().(*listxml.Page)
 	}
+	c.page.NoETags = !c.q.ETags
 	err = c.page.Decode(body)
 	switch {
 	case errors.Is(err, listxml.ErrDoubt):
-		err = nil
 		answer.Body = io.NopCloser(bytes.NewReader(body))
 		if out, meta, err = d.theSDK(ctx, in, answered(out, meta, nil)); err != nil {
 			return out, meta, err

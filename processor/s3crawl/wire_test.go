@@ -72,7 +72,7 @@ func TestDoubtsAreLeftToTheSDK(t *testing.T) {
 	plain := `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken><KeyCount>2</KeyCount>` + object + `<CommonPrefixes><Prefix>p%2Fq%2F</Prefix></CommonPrefixes></ListBucketResult>`
 	list := func(body string) Page {
 		c, asked := canned(t, body)
-		pg, err := c.List(t.Context(), Query{Bucket: "b", Prefix: "p/", Delimiter: "/"})
+		pg, err := c.List(t.Context(), Query{Bucket: "b", Prefix: "p/", Delimiter: "/", ETags: true})
 		if err != nil || *asked != 1 {
 			t.Fatalf("%d requests: %v", *asked, err)
 		}

@@ -3,6 +3,7 @@ package listxml
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -49,6 +50,8 @@ func (p *Page) Decode(body []byte) error {
 	if len(body) > math.MaxInt32 {
 		return ErrDoubt
 	}
+	// An object takes more than that: the slice need not grow.
+	p.Objects = slices.Grow(p.Objects, min(len(body)/128, 1000))
 	d := decoders.Get().(*decoder)
 	*d = decoder{
 		scanner: scanner{doc: body, open: d.open[:0], kept: d.kept[:0]},
@@ -245,6 +248,9 @@ func (d *decoder) cut() error {
 	size := 0
 	for i := range d.texts {
 		t := &d.texts[i]
+		if d.page.NoETags {
+			t.etag = ref{}
+		}
 		size += int(t.key.n) + int(t.etag.n) + int(t.version.n)
 	}
 	for _, r := range d.prefixes {

@@ -82,12 +82,14 @@ func (d *decoder) fits(deleted bool) bool {
 		return false
 	}
 	d.add(deleted)
-	at, ok := d.at+f.begin.size(), true
+	at := d.at + f.begin.size()
 	for i := range f.slots {
-		if at, ok = d.fill(&f.slots[i], at); !ok {
+		end, ok := d.fill(&f.slots[i], at)
+		if !ok {
 			d.drop()
 			return false
 		}
+		at = end
 	}
 	d.at = at
 	return true

@@ -1,6 +1,7 @@
 package listxml
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,4 +77,22 @@ func TestVersionsWrittenAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, got, want)
+}
+
+// ETags that nobody asked for are left out, of all objects alike, and nothing else.
+func TestNoETags(t *testing.T) {
+	doc := []byte(plainPage(3))
+	var with, without Page
+	without.NoETags = true
+	if err := errors.Join(with.Decode(doc), without.Decode(doc)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range with.Objects {
+		if with.Objects[i].ETag == "" {
+			t.Error("no ETag")
+		}
+		with.Objects[i].ETag = ""
+	}
+	with.NoETags = true
+	same(t, without, with)
 }

@@ -50,6 +50,8 @@ type Page struct {
 	SaysKeyCount  bool // KeyCount was found
 	UTF8          bool // the keys and prefixes are known to be UTF-8
 
+	NoETags bool // asked of Decode: leave out the objects' ETags, to save memory
+
 	// Where to go on. These are not in the arena, and "" where not found.
 	NextToken           string // NextContinuationToken
 	NextKeyMarker       string
@@ -61,5 +63,5 @@ type Page struct {
 func (p *Page) Reset() {
 	clear(p.Objects)
 	clear(p.Prefixes)
-	*p = Page{Objects: p.Objects[:0], Prefixes: p.Prefixes[:0]}
+	*p = Page{Objects: p.Objects[:0], Prefixes: p.Prefixes[:0], NoETags: p.NoETags}
 }
