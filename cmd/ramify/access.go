@@ -37,8 +37,9 @@ func (w *work) checkAccess(ctx context.Context, bucket, prefix string, versions 
 // access its nodes would be given up one by one.
 func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
 	var args struct{ Bucket, Prefix string }
-	if r.Root.Kind != s3crawl.Kind || json.Unmarshal(r.Root.Args, &args) != nil || args.Bucket == "" {
-		return nil // what is wrong with them, the crawl says best
+	_ = json.Unmarshal(r.Root.Args, &args) // what is wrong with them, the crawl says best
+	if r.Root.Kind != s3crawl.Kind || args.Bucket == "" {
+		return nil
 	}
 	return w.checkAccess(ctx, args.Bucket, args.Prefix, r.Options.Params[listing.ParamVersions] == "true")
 }

@@ -35,7 +35,11 @@ var makeLists = []string{
 
 const (
 	maxLine   = 1 << 20 // bytes
-	listBatch = 2000    // lines copied, or nodes read, in one transaction
+	listBatch = 2000    // nodes read in one transaction
+	// Lines copied in one transaction, and their bytes: each transaction writes all
+	// pages of sorted prefixes that it touches, which is most of them.
+	copyLines = 100_000
+	copyBytes = 4 << 20
 )
 
 // listTarget is a list of a kind in a file.
@@ -102,7 +106,7 @@ func (l *list) each(do func(tx *store.Tx, n int, line string) error) error {
 	in := bufio.NewScanner(l.from)
 	in.Buffer(nil, maxLine)
 	var lines []string
-	first := 1
+	first, size := 1, 0
 	flush := func() error {
 		at := 0
 		err := l.st.store.Update(l.ctx, func(tx *store.Tx) error {
@@ -122,11 +126,12 @@ func (l *list) each(do func(tx *store.Tx, n int, line string) error) error {
 		if err != nil {
 			return fmt.Errorf("keep list: %w", err)
 		}
-		first, lines = first+len(lines), lines[:0]
+		first, lines, size = first+len(lines), lines[:0], 0
 		return nil
 	}
 	for in.Scan() {
-		if lines = append(lines, in.Text()); len(lines) < listBatch {
+		lines = append(lines, in.Text())
+		if size += len(in.Bytes()); len(lines) < copyLines && size < copyBytes {
 			continue
 		}
 		if err := flush(); err != nil {

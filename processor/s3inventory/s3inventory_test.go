@@ -218,7 +218,7 @@ func many(n int) []inventory.Object {
 }
 
 // file is a data file of ours in a format.
-func file(t *testing.T, f inventory.Format, objects []inventory.Object) []byte {
+func file(t testing.TB, f inventory.Format, objects []inventory.Object) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if f == inventory.Parquet {
@@ -236,10 +236,12 @@ func file(t *testing.T, f inventory.Format, objects []inventory.Object) []byte {
 	return f.Pack(nil, rows)
 }
 
+var timeZero = time.Unix(0, 0)
+
 // ours is an inventory as --out lays it out, put into a bucket.
-func ours(t *testing.T, f inventory.Format, files ...[]inventory.Object) *bucket {
+func ours(t testing.TB, f inventory.Format, files ...[]inventory.Object) *bucket {
 	t.Helper()
-	m := inventory.NewManifest(f.Layout(), "src", "file:///somewhere/else", time.Unix(0, 0))
+	m := inventory.NewManifest(f.Layout(), "src", "file:///somewhere/else", timeZero)
 	b := &bucket{}
 	for i, objects := range files {
 		body, key := file(t, f, objects), fmt.Sprintf("data/part-%05d%s", i+1, f.Ext())
