@@ -425,6 +425,7 @@ func TestRulesFire(t *testing.T) {
 		{"AWS in a server", wrongImports, "s3serve/a.go", code(sdk), `"aws"`},
 		{"AWS in a server's test", wrongImports, "s3serve/a_test.go", code(sdk), ""},
 		{"AWS in the engine", wrongImports, "task/a.go", code(module + "/queue/sqs"), `"engine"`},
+		{"AWS adapter", wrongImports, "queue/sqs/a.go", code(sdk, module+"/internal/batch"), ""},
 		{"AWS adapter and engine", wrongImports, "queue/sqs/a.go", code(module + "/post"), `"adapters"`},
 		{"emulator", wrongImports, "queue/sqs/a.go", code(module + "/internal/emulator/elasticmq"), `"emulator"`},
 		{"emulator in a test", wrongImports, "queue/sqs/a_test.go", code(module + "/internal/emulator/elasticmq"), ""},
