@@ -2,7 +2,6 @@ package batch_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -223,7 +222,7 @@ func TestClose(t *testing.T) {
 		assert.Equal(t, latency, time.Since(start), "what lingered left at once")
 		all.Wait()
 		for _, err := range b.Do(t.Context(), []int{1, 2}) {
-			assert.True(t, errors.Is(err, batch.ErrClosed))
+			require.ErrorIs(t, err, batch.ErrClosed)
 		}
 		b.Close()
 	})
@@ -234,6 +233,6 @@ func TestNothing(t *testing.T) {
 	assert.Empty(t, b.Do(t.Context(), nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, b.Do(ctx, []int{1})[0], context.Canceled)
+	require.ErrorIs(t, b.Do(ctx, []int{1})[0], context.Canceled)
 	b.Close()
 }

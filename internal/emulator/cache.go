@@ -23,7 +23,7 @@ func Installed(name string, install func(dir string) error) (string, error) {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
 	dir := filepath.Join(root, ".cache", name)
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
 	lock := flock.New(dir + ".lock")
@@ -38,13 +38,13 @@ func Installed(name string, install func(dir string) error) (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
 	if err := install(dir); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
-	return dir, os.WriteFile(ready, nil, 0o644)
+	return dir, os.WriteFile(ready, nil, 0o600)
 }
 
 // checkout is the folder of go.mod, above the package under test.
@@ -71,7 +71,7 @@ func Run(dir, need, command string, args ...string) error {
 	if _, err := exec.LookPath(command); err != nil {
 		return fmt.Errorf("%s is not there: install %s", command, need)
 	}
-	cmd := exec.Command(command, args...)
+	cmd := exec.Command(command, args...) //nolint:noctx // an install that was begun is of use to the next test
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w (needs %s, and its package registry within reach)\n%s",

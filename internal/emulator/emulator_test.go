@@ -24,8 +24,9 @@ const holder = "RAMIFY_TEST_HOLDER"
 func TestServers(t *testing.T) {
 	for name, url := range map[string]func(testing.TB) string{"elasticmq": elasticmq.URL, "ministack": ministack.URL} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, url(t), url(t), "one server a test binary")
-			resp, err := http.Get(url(t))
+			first := url(t)
+			require.Equal(t, first, url(t), "one server a test binary")
+			resp, err := http.Get(first)
 			require.NoError(t, err)
 			resp.Body.Close()
 		})

@@ -69,7 +69,7 @@ func Start(ctx context.Context, c Command) (*Server, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	if err := s.ready(ctx); err != nil {
-		s.alive.Close()
+		_ = s.alive.Close()
 		return nil, fmt.Errorf("start %s: %w (needs %s)\n%s", c.Name, err, c.Need, s.Log(0))
 	}
 	return s, nil
@@ -140,6 +140,6 @@ func FreePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // nothing was sent
 	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -22,7 +22,9 @@ import (
 func TestMain(m *testing.M) {
 	// What a person has set for AWS must not reach the tests.
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_PROFILE", "AWS_REGION"} {
-		os.Unsetenv(name)
+		if err := os.Unsetenv(name); err != nil {
+			panic(err)
+		}
 	}
 	// Most of a test here is waiting: for leases, delays and long polls.
 	if err := flag.Set("test.parallel", "16"); err != nil {

@@ -143,7 +143,7 @@ func OpenDeadLetters(ctx context.Context, cfg aws.Config, nameOrURL string) (*Qu
 	if err != nil {
 		return nil, err
 	}
-	defer of.Close()
+	defer of.Close() //nolint:errcheck // nothing waits to be sent
 	if of.dead == "" {
 		return nil, fmt.Errorf("open queue: queue %s has no dead-letter queue: set its redrive policy, or make both by `ramify setup`", of.name)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -31,8 +32,8 @@ const (
 type Created struct{ Name, URL, DeadLetters, DeadLettersURL string }
 
 // Create makes the queue of a name and its dead-letter queue NAME-dead, or gives
-// them the attributes they should have: encrypted, kept for 14 days, long polling.
-// Where no stack makes them: development, emulators.
+// them the attributes they should have: kept for 14 days, long polling, and
+// encrypted by SQS's own key if they are new. Where no stack makes them: development, emulators.
 func Create(ctx context.Context, cfg aws.Config, name string, s Settings) (Created, error) {
 	c := newClient(cfg)
 	defer c.close()
@@ -76,7 +77,8 @@ func Create(ctx context.Context, cfg aws.Config, name string, s Settings) (Creat
 	return created, nil
 }
 
-// create makes one queue or, where it has other attributes, sets them.
+// create makes one queue or, where it has other attributes, sets them. How it is
+// encrypted stays: by a key of its owner, perhaps.
 func (q *Queue) create(ctx context.Context, attrs map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*patience)
 	defer cancel()
@@ -93,6 +95,8 @@ func (q *Queue) create(ctx context.Context, attrs map[string]string) error {
 		return q.problem("GetQueueUrl", err)
 	}
 	q.url = found.QueueUrl
+	attrs = maps.Clone(attrs)
+	delete(attrs, string(types.QueueAttributeNameSqsManagedSseEnabled))
 	if _, err := q.client.SetQueueAttributes(ctx, &sqs.SetQueueAttributesInput{QueueUrl: q.url, Attributes: attrs}); err != nil {
 		return q.problem("SetQueueAttributes", err)
 	}

@@ -64,7 +64,7 @@ var server = sync.OnceValues(func() (*emulator.Server, error) {
 })
 
 func install(dir string) error {
-	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(pom), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "pom.xml"), []byte(pom), 0o600); err != nil {
 		return err
 	}
 	return emulator.Run(dir, need, "mvn", "-q", "-B", "-ntp", "-Dmaven.repo.local="+filepath.Join(dir, "repository"),
