@@ -22,7 +22,7 @@ type Options[E any] struct {
 	Bytes    int           // of all entries of a request, at most; 0: any
 	Size     func(E) int   // of an entry, in bytes; needed if Bytes is set
 	Requests int           // under way at a time, at most
-	Linger   time.Duration // how long an entry waits for others to come, while there are other callers
+	Linger   time.Duration // how long an entry waits for others to come, while there are other callers; longer where requests take long
 
 	// Do makes one request and answers for each of its entries, in order. Its
 	// context ends when no caller waits for any of the entries.
@@ -40,7 +40,8 @@ type Batcher[E any] struct {
 	crowded  time.Time  // when there was last more than one
 	requests int        // under way
 	timer    *time.Timer
-	answered time.Time // when a request last ended
+	answered time.Time     // when a request last ended
+	took     time.Duration // a request, lately
 	closed   bool
 	running  sync.WaitGroup // calls, and requests that nobody waits for any more
 }
@@ -48,6 +49,11 @@ type Batcher[E any] struct {
 // crowdMemory is for how many lingers callers are expected to come together
 // again, after they did.
 const crowdMemory = 50
+
+// slowPart is the part of a request's time that an entry lingers where that is
+// longer than Linger, up to slowest times as long: when answers are slow, callers
+// are out of step, and a little more waiting saves requests.
+const slowPart, slowest = 4, 10
 
 // maxLingers is how often the oldest entry lingers in all.
 const maxLingers = 4
@@ -177,8 +183,9 @@ func (b *Batcher[E]) flush(now time.Time) {
 // for ever.
 func (b *Batcher[E]) leaves() time.Time {
 	came := b.waiting[0].came
-	leaves, latest := came.Add(b.o.Linger), came.Add(maxLingers*b.o.Linger)
-	if anew := b.answered.Add(b.o.Linger); anew.After(leaves) {
+	linger := min(max(b.o.Linger, b.took/slowPart), slowest*b.o.Linger)
+	leaves, latest := came.Add(linger), came.Add(maxLingers*linger)
+	if anew := b.answered.Add(linger); anew.After(leaves) {
 		leaves = anew
 	}
 	if leaves.After(latest) {
@@ -231,6 +238,7 @@ func (b *Batcher[E]) launch(items []*item[E]) {
 	}
 	b.requests++
 	b.running.Add(1)
+	began := time.Now()
 	go func() {
 		defer b.running.Done()
 		defer cancel()
@@ -239,6 +247,7 @@ func (b *Batcher[E]) launch(items []*item[E]) {
 		defer b.mu.Unlock()
 		b.requests--
 		b.answered = time.Now()
+		b.took += (b.answered.Sub(began) - b.took) / 8
 		for i, it := range own {
 			if it.done {
 				continue // its caller has gone

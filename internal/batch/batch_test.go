@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,6 +100,34 @@ func TestCallersShareRequests(t *testing.T) {
 		b.Close()
 		assert.LessOrEqual(t, len(s.requests), 110, "of 1,000 entries")
 		assert.LessOrEqual(t, s.most, 4)
+	})
+}
+
+// Where requests take long, and now and then very long, callers are out of step.
+func TestCallersOutOfStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var requests, entries atomic.Int32
+		b := batch.New(batch.Options[int]{
+			Entries: 10, Requests: 32, Linger: linger,
+			Do: func(_ context.Context, e []int) []error {
+				n := requests.Add(1)
+				entries.Add(int32(len(e)))
+				time.Sleep(100*time.Millisecond + time.Duration(n*37%200)*time.Millisecond)
+				return make([]error, len(e))
+			},
+		})
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				for range 20 {
+					b.Do(t.Context(), []int{0})
+				}
+			})
+		}
+		all.Wait()
+		b.Close()
+		assert.EqualValues(t, 1000, entries.Load())
+		assert.LessOrEqual(t, requests.Load(), int32(106), "108 if they lingered no longer")
 	})
 }
 

@@ -14,9 +14,9 @@ import (
 )
 
 // TestRequestsPerMessage counts what SQS would charge for: fifty callers send
-// twenty messages each, one a call, and then receive and delete them, one a call.
+// forty messages each, one a call, and then receive and delete them, one a call.
 func TestRequestsPerMessage(t *testing.T) {
-	const callers, each = 50, 20
+	const callers, each = 50, 40
 	onServers(t, func(t *testing.T, _, url string) {
 		c := counter.New(t, url)
 		q := made(t, config(c.URL))

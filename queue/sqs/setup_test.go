@@ -2,6 +2,7 @@ package sqs_test
 
 import (
 	"crypto/rand"
+	"net/http"
 	"testing"
 	"time"
 
@@ -25,7 +26,9 @@ func TestCreate(t *testing.T) {
 		require.NoError(t, err, "with another visibility")
 		require.Equal(t, first, again)
 
-		got, err := awssqs.NewFromConfig(cfg).GetQueueAttributes(t.Context(), &awssqs.GetQueueAttributesInput{
+		direct := cfg
+		direct.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		got, err := awssqs.NewFromConfig(direct).GetQueueAttributes(t.Context(), &awssqs.GetQueueAttributesInput{
 			QueueUrl: &first.URL, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
 		})
 		require.NoError(t, err)
