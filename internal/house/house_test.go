@@ -173,6 +173,11 @@ var (
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",
 		},
 		{
+			name: "emulator", in: []string{"./..."}, outside: []string{"./internal/emulator/...", "./bench/..."},
+			deny: []string{"./internal/emulator/..."},
+			fix:  "emulators are for tests: what ships starts no server that we did not write",
+		},
+		{
 			name: "cdk", in: []string{"./..."}, outside: []string{"./infra/..."}, tests: true,
 			deny: []string{"github.com/aws/aws-cdk-go/...", "github.com/aws/constructs-go/...", "github.com/aws/jsii-runtime-go/..."},
 			fix:  "the CDK takes minutes to build: it stays in infra",
@@ -433,6 +438,11 @@ func TestRulesFire(t *testing.T) {
 		{"AWS", wrongImports, "queue/embedded/a.go", code("github.com/aws/smithy-go"), `"aws"`},
 		{"AWS in a server", wrongImports, "s3serve/a.go", code(sdk), `"aws"`},
 		{"AWS in a server's test", wrongImports, "s3serve/a_test.go", code(sdk), ""},
+		{"AWS in the engine", wrongImports, "task/a.go", code(module + "/queue/sqs"), `"engine"`},
+		{"AWS adapter", wrongImports, "queue/sqs/a.go", code(sdk, module+"/internal/batch"), ""},
+		{"AWS adapter and engine", wrongImports, "queue/sqs/a.go", code(module + "/post"), `"adapters"`},
+		{"emulator", wrongImports, "queue/sqs/a.go", code(module + "/internal/emulator/elasticmq"), `"emulator"`},
+		{"emulator in a test", wrongImports, "queue/sqs/a_test.go", code(module + "/internal/emulator/elasticmq"), ""},
 		{"CDK in cmd", wrongImports, "cmd/ramify/a.go", code("github.com/aws/aws-cdk-go/awscdk/v2"), `"cdk"`},
 		{"CDK", wrongImports, "infra/a.go", code("github.com/aws/aws-cdk-go/awscdk/v2"), ""},
 		{"SQLite", wrongImports, "queue/embedded/a.go", code("modernc.org/sqlite"), `"sqlite"`},

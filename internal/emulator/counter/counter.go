@@ -1,0 +1,70 @@
+// Package counter is a proxy that counts requests per operation, so that a test
+// can say what a service would have charged.
+package counter
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Counter counts the requests that pass through it.
+type Counter struct {
+	URL string
+
+	mu    sync.Mutex
+	count map[string]int
+}
+
+// New starts a proxy in front of the server at target, until the test ends.
+func New(t testing.TB, target string) *Counter {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Counter{count: map[string]int{}}
+	transport := &http.Transport{MaxIdleConnsPerHost: 256}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(u) },
+		Transport: transport,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.add(operation(r))
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		server.Close()
+		transport.CloseIdleConnections()
+	})
+	c.URL = server.URL
+	return c
+}
+
+// operation is the name that AWS's JSON protocols send ("AmazonSQS.SendMessage"),
+// without its service, and otherwise the method.
+func operation(r *http.Request) string {
+	target := r.Header.Get("X-Amz-Target")
+	if target == "" {
+		return r.Method
+	}
+	return target[strings.LastIndexByte(target, '.')+1:]
+}
+
+func (c *Counter) add(operation string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count[operation]++
+}
+
+// Requests is how many requests there were of each operation.
+func (c *Counter) Requests() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.count)
+}

@@ -1,0 +1,145 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Command is how to start a server.
+type Command struct {
+	Name string   // for messages
+	Need string   // what must be installed on the machine
+	Args []string // the program and its arguments
+	Env  []string // beside this process's own
+	URL  string   // where it listens: "http://127.0.0.1:1234"
+	Path string   // answers 200 as soon as the server serves
+}
+
+// Server is a server that runs until the test binary ends.
+type Server struct {
+	Command
+	log   *os.File
+	alive io.Closer // the keeper's standard input
+}
+
+// patience is how long a server may take to start, on a machine that is busy.
+const patience = 2 * time.Minute
+
+// keeper runs a server for as long as somebody holds its standard input open: a
+// test binary that is killed, or has panicked, leaves no server behind. The
+// keeper leads a process group, which takes along what the server started.
+const keeper = `exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+{ cat <&3 >/dev/null; kill -9 0; } &
+wait $server
+echo "emulator: exited with status $?"
+kill -9 0`
+
+const exited = "emulator: exited with status"
+
+// Start starts a server and waits until it serves.
+func Start(ctx context.Context, c Command) (*Server, error) {
+	if _, err := exec.LookPath(c.Args[0]); err != nil {
+		return nil, fmt.Errorf("start %s: %s is not there: install %s", c.Name, c.Args[0], c.Need)
+	}
+	log, err := os.CreateTemp("", "ramify-emulator-*.log")
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	_ = os.Remove(log.Name()) // it stays open
+	//nolint:noctx // it outlives the test that starts it
+	cmd := exec.Command("sh", append([]string{"-c", keeper, "keeper"}, c.Args...)...)
+	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	leadGroup(cmd)
+	s := &Server{Command: c, log: log}
+	if s.alive, err = cmd.StdinPipe(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", c.Name, err)
+	}
+	if err := s.ready(ctx); err != nil {
+		_ = s.alive.Close()
+		return nil, fmt.Errorf("start %s: %w (needs %s)\n%s", c.Name, err, c.Need, s.Log(0))
+	}
+	return s, nil
+}
+
+// ready waits until the server answers.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+s.Path, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("it answers %s", resp.Status)
+		}
+		if strings.Contains(s.Log(0), exited) {
+			return fmt.Errorf("it ended")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not ready after %s: %w", patience, err)
+		case <-again.C:
+		}
+	}
+}
+
+// Log is the end of what the server has printed since it had printed from bytes.
+func (s *Server) Log(from int64) string {
+	const most = 16 << 10
+	size := s.printed()
+	from = max(from, size-most)
+	text := make([]byte, size-from)
+	n, _ := s.log.ReadAt(text, from)
+	return string(text[:n])
+}
+
+func (s *Server) printed() int64 {
+	info, err := s.log.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Watch shows what the server prints from now on, if the test fails.
+func (s *Server) Watch(t testing.TB) {
+	from := s.printed()
+	t.Cleanup(func() {
+		if text := s.Log(from); t.Failed() && text != "" {
+			t.Logf("%s printed:\n%s", s.Name, text)
+		}
+	})
+}
+
+// FreePort is a TCP port of loopback that nobody listened on just now.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not wait
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close() //nolint:errcheck // nothing was sent
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,125 @@
+package sqs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/ramify/ramify/queue"
+)
+
+// What people can do something about.
+var (
+	ErrNoQueue     = errors.New("no such queue")
+	ErrDenied      = errors.New("access denied")
+	ErrCredentials = errors.New("credentials are not accepted")
+	ErrKey         = errors.New("the queue's KMS key cannot be used")
+)
+
+var (
+	errOverLimit  = errors.New("the queue has as many messages in flight as SQS allows")
+	errUnanswered = errors.New("SQS did not answer for this entry")
+)
+
+// kind is what several codes mean, and what to do.
+type kind struct {
+	is    error
+	hint  string
+	codes []string // without the prefixes that some servers add
+}
+
+// kinds tells the codes apart. Source: Amazon SQS API reference, "Common Error
+// Types", and the errors of each action.
+var kinds = []kind{
+	{
+		is: ErrNoQueue, hint: "make it by `ramify setup`, or see that name, region and account are right",
+		codes: []string{"QueueDoesNotExist", "NonExistentQueue"},
+	},
+	{
+		is: ErrDenied, hint: "allow it in the policy of this role or of the queue",
+		codes: []string{"AccessDenied", "AccessDeniedException", "NotAuthorized", "InvalidSecurity"},
+	},
+	{
+		is: ErrCredentials, hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
+		codes: []string{
+			"ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId", "InvalidAccessKeyId",
+			"MissingAuthenticationToken", "OptInRequired", "SignatureDoesNotMatch", "UnrecognizedClientException",
+		},
+	},
+	{
+		is: ErrKey, hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
+		codes: []string{
+			"KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired",
+			"KMS.AccessDeniedException", "KMS.DisabledException", "KMS.NotFoundException",
+		},
+	},
+	{is: queue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
+	{is: queue.ErrTooLarge, codes: []string{"MessageTooLong"}},
+	{is: errOverLimit, codes: []string{"OverLimit"}},
+}
+
+// plain is a code without what servers put before it.
+func plain(code string) string {
+	code = code[strings.LastIndexByte(code, '#')+1:]
+	return strings.TrimPrefix(code, "AWS.SimpleQueueService.")
+}
+
+// kindOf finds what an error means, by its code and, where that says nothing, by
+// its message.
+func kindOf(code, message string) (kind, bool) {
+	code = plain(code)
+	for _, k := range kinds {
+		if slices.Contains(k.codes, code) {
+			return k, true
+		}
+	}
+	// SQS gives this code to a receipt whose message is gone or held no longer;
+	// one that was held for twelve hours is told apart by its message.
+	if code == "InvalidParameterValue" && (strings.Contains(message, "does not exist or is not available for visibility timeout change") ||
+		strings.Contains(message, "receipt handle has expired")) {
+		return kind{is: queue.ErrLeaseLost}, true
+	}
+	return kind{}, false
+}
+
+// problem says in one line what is wrong with a request, on which queue, and
+// what to do.
+func (q *Queue) problem(action string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
+	}
+	k, known := kindOf(api.ErrorCode(), api.ErrorMessage())
+	switch {
+	case !known:
+		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
+	case k.hint == "":
+		return fmt.Errorf("%s on queue %s: %w (%s)", action, q.name, k.is, plain(api.ErrorCode()))
+	}
+	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, q.name, k.is, plain(api.ErrorCode()), k.hint)
+}
+
+// refusal is the error of one entry.
+func (q *Queue) refusal(f types.BatchResultErrorEntry) error {
+	code, message := aws.ToString(f.Code), aws.ToString(f.Message)
+	if k, known := kindOf(code, message); known {
+		return fmt.Errorf("%w (%s)", k.is, plain(code))
+	}
+	return fmt.Errorf("queue %s refused it: %s: %s", q.name, plain(code), message)
+}
+
+// exists reports whether a queue could not be made because one of its name has
+// other attributes.
+func exists(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && slices.Contains([]string{"QueueNameExists", "QueueAlreadyExists"}, plain(api.ErrorCode()))
+}

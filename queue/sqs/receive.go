@@ -1,0 +1,122 @@
+package sqs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ramify/ramify/queue"
+)
+
+// Receive receives as queue.Queue says: ten messages at most, by long polls of
+// twenty seconds at most. Times are rounded up to seconds, waits to one at least. A queue that has 120,000
+// messages in flight gives none until some are deleted. A message whose digest is
+// wrong is left to be delivered again.
+//
+// What SQS was about to give to a receive that ends with its context stays hidden
+// until its visibility has passed.
+func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
+	ctx, leave, err := q.enter(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("receive messages: %w", err)
+	}
+	defer leave()
+	if r.Max < 1 || r.Visibility <= 0 || r.Visibility > maxVisibility {
+		return nil, fmt.Errorf("receive messages: %d for %s, want 1 or more for up to %s", r.Max, r.Visibility, maxVisibility)
+	}
+	deadline := time.Now().Add(r.Wait)
+	// The SDK cannot say 0, which leaves it to the queue, whose own is likely 20;
+	// and a short poll asks only some of SQS's servers.
+	wait := max(seconds(r.Wait), 1)
+	for {
+		got, err := q.poll(ctx, r, min(wait, int32(maxWait/time.Second)))
+		switch {
+		case context.Cause(ctx) != nil && err != nil:
+			return nil, fmt.Errorf("receive messages: %w", context.Cause(ctx))
+		case errors.Is(err, errOverLimit):
+			pause(ctx, min(time.Until(deadline), time.Second/2+rand.N(time.Second)))
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("receive messages: %w", err)
+		}
+		// Less than a second cannot be waited for.
+		if wait = int32(time.Until(deadline) / time.Second); len(got) > 0 || wait < 1 {
+			return got, nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// poll is one request.
+func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]queue.Delivery, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+patience)
+	defer cancel()
+	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl:              q.url,
+		MaxNumberOfMessages:   int32(min(r.Max, maxBatch)),
+		WaitTimeSeconds:       wait,
+		VisibilityTimeout:     seconds(r.Visibility),
+		MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameApproximateReceiveCount, types.MessageSystemAttributeNameSentTimestamp,
+		},
+	})
+	if err != nil {
+		return nil, q.problem("ReceiveMessage", err)
+	}
+	var damaged error
+	got := make([]queue.Delivery, 0, len(out.Messages))
+	for i := range out.Messages {
+		d, err := delivery(&out.Messages[i])
+		if err != nil {
+			damaged = err
+			continue
+		}
+		got = append(got, d)
+	}
+	if len(got) == 0 {
+		return nil, damaged
+	}
+	return got, nil
+}
+
+// delivery is a message in our words. Attributes that are not text, which are not
+// ours, are left out.
+func delivery(m *types.Message) (queue.Delivery, error) {
+	body := aws.ToString(m.Body)
+	if err := verify(body, m.MD5OfBody, m.MessageAttributes, m.MD5OfMessageAttributes); err != nil {
+		return queue.Delivery{}, fmt.Errorf("message %s: %w", aws.ToString(m.MessageId), err)
+	}
+	d := queue.Delivery{Body: []byte(body), Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1}
+	for name, a := range m.MessageAttributes {
+		if a.StringValue == nil {
+			continue
+		}
+		if d.Attrs == nil {
+			d.Attrs = make(map[string]string, len(m.MessageAttributes))
+		}
+		d.Attrs[name] = *a.StringValue
+	}
+	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
+		d.Receives = max(n, 1)
+	}
+	if ms, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		d.Sent = time.UnixMilli(ms)
+	}
+	return d, nil
+}

@@ -1,0 +1,192 @@
+package sqs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ramify/ramify/internal/batch"
+	"github.com/ramify/ramify/queue"
+)
+
+const stringType = "String"
+
+// posting is an entry in the SDK's words, but for its id in a request. It shares
+// nothing with the caller, who may be gone before the request is made.
+type posting types.SendMessageBatchRequestEntry
+
+// size is what SQS counts against the size of a request.
+func (p posting) size() int {
+	n := len(*p.MessageBody)
+	for name, a := range p.MessageAttributes {
+		n += len(name) + len(*a.DataType) + len(*a.StringValue)
+	}
+	return n
+}
+
+// Send posts entries as queue.Queue says. Nothing is retried. Delays are rounded
+// up to seconds. The group becomes the message group of a fair queue: it evens out
+// how long messages of different runs wait, and orders nothing. Source: Amazon SQS
+// Developer Guide, "Amazon SQS fair queues".
+func (q *Queue) Send(ctx context.Context, entries []queue.Entry) []error {
+	errs := make([]error, len(entries))
+	postings := make([]posting, 0, len(entries))
+	for i, e := range entries {
+		p, err := q.posting(e)
+		if err != nil {
+			errs[i] = fmt.Errorf("send message: %w", err)
+			continue
+		}
+		postings = append(postings, p)
+	}
+	return q.batched(errs, "send message", func() []error { return q.sends.Do(ctx, postings) })
+}
+
+// batched fills in the answers to the entries that have no error yet.
+func (q *Queue) batched(errs []error, doing string, do func() []error) []error {
+	if q.closing.Err() != nil {
+		for i := range errs {
+			errs[i] = nil
+		}
+		return fill(errs, doing, func(int) error { return queue.ErrClosed })
+	}
+	answers := do()
+	return fill(errs, doing, func(i int) error {
+		if errors.Is(answers[i], batch.ErrClosed) {
+			return queue.ErrClosed
+		}
+		return answers[i]
+	})
+}
+
+func fill(errs []error, doing string, answer func(int) error) []error {
+	n := 0
+	for i := range errs {
+		if errs[i] != nil {
+			continue
+		}
+		if err := answer(n); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", doing, err)
+		}
+		n++
+	}
+	return errs
+}
+
+// posting checks an entry, since SQS refuses a whole request, with the entries of
+// other callers, for some mistakes in one.
+func (q *Queue) posting(e queue.Entry) (posting, error) {
+	switch {
+	case e.Size() > q.limits.Body:
+		return posting{}, fmt.Errorf("%d bytes with attributes, queue %s takes %d: %w", e.Size(), q.name, q.limits.Body, queue.ErrTooLarge)
+	case len(e.Body) == 0:
+		return posting{}, errors.New("body is empty")
+	case !sendable(string(e.Body)):
+		return posting{}, errors.New("body is not text that SQS takes: UTF-8 without control characters, U+FFFE and U+FFFF")
+	case len(e.Attrs) > maxAttrs:
+		return posting{}, fmt.Errorf("%d attributes, at most %d", len(e.Attrs), maxAttrs)
+	case e.Delay < 0 || e.Delay > maxDelay:
+		return posting{}, fmt.Errorf("delay %s, want 0 to %s", e.Delay, maxDelay)
+	case !groupName.MatchString(e.Group):
+		return posting{}, fmt.Errorf("group %q, want at most 128 letters, digits and punctuation", e.Group)
+	}
+	p := posting{MessageBody: aws.String(string(e.Body)), DelaySeconds: seconds(e.Delay)}
+	if e.Group != "" {
+		p.MessageGroupId = &e.Group
+	}
+	if len(e.Attrs) > 0 {
+		p.MessageAttributes = make(map[string]types.MessageAttributeValue, len(e.Attrs))
+	}
+	for name, value := range e.Attrs {
+		if !attrName.MatchString(name) || strings.Contains(name, "..") || reserved.MatchString(name) {
+			return posting{}, fmt.Errorf("attribute %q has a name that SQS does not take", name)
+		}
+		if value == "" || !sendable(value) {
+			return posting{}, fmt.Errorf("attribute %q: value %q is empty or no text that SQS takes", name, value)
+		}
+		p.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(stringType), StringValue: &value}
+	}
+	return p, nil
+}
+
+// Source: Amazon SQS API reference, "SendMessage", and Developer Guide, "Amazon
+// SQS message metadata".
+var (
+	groupName = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@[\\\\\\]^_`{|}~]{0,128}$")
+	attrName  = regexp.MustCompile(`^[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_-])?$`)
+	reserved  = regexp.MustCompile(`(?i)^(?:aws|amazon)\.`)
+)
+
+// sendable reports whether all characters are among those that SQS takes: what
+// XML 1.0 can hold. Source: Amazon SQS API reference, "SendMessage".
+func sendable(text string) bool {
+	if !utf8.ValidString(text) {
+		return false
+	}
+	for _, r := range text {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
+}
+
+// seconds rounds up.
+func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
+
+// send is one request.
+func (q *Queue) send(ctx context.Context, postings []posting) []error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	in := &sqs.SendMessageBatchInput{QueueUrl: q.url, Entries: make([]types.SendMessageBatchRequestEntry, len(postings))}
+	for i, p := range postings {
+		in.Entries[i] = types.SendMessageBatchRequestEntry(p)
+		in.Entries[i].Id = aws.String(strconv.Itoa(i))
+	}
+	out, err := q.client.SendMessageBatch(ctx, in, once)
+	if err != nil {
+		return all(len(postings), q.problem("SendMessageBatch", err))
+	}
+	errs := all(len(postings), errUnanswered)
+	for _, ok := range out.Successful {
+		if i, known := index(ok.Id, errs); known {
+			e := in.Entries[i]
+			errs[i] = verify(*e.MessageBody, ok.MD5OfMessageBody, e.MessageAttributes, ok.MD5OfMessageAttributes)
+		}
+	}
+	q.failures(out.Failed, errs)
+	return errs
+}
+
+// index is the entry that an id of an answer names.
+func index(id *string, errs []error) (int, bool) {
+	i, err := strconv.Atoi(aws.ToString(id))
+	return i, err == nil && i >= 0 && i < len(errs)
+}
+
+// failures puts the errors of entries in their places.
+func (q *Queue) failures(failed []types.BatchResultErrorEntry, errs []error) {
+	for _, f := range failed {
+		if i, known := index(f.Id, errs); known {
+			errs[i] = q.refusal(f)
+		}
+	}
+}
+
+// all is the same error for every entry.
+func all(n int, err error) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
