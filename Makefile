@@ -1,5 +1,6 @@
 # Needs Go: every tool runs by `go run` at a fixed version and is cached where Go caches. `make test` also needs
-# Python 3 with venv: it installs DuckDB into .cache/ once, to read what we write.
+# Python 3 with venv, and a JDK 17 with Maven: it installs DuckDB, to read what we write, and emulators of AWS into
+# .cache/ once.
 
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0

@@ -1,0 +1,97 @@
+package dynamodb_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/ramify/ramify/internal/emulator/dynamodblocal"
+	"github.com/ramify/ramify/internal/emulator/ministack"
+	"github.com/ramify/ramify/ledger/dynamodb"
+)
+
+// server is an emulator that starts when the first test asks for it.
+type server struct {
+	name  string
+	start func() (url string, stop func(), err error)
+
+	once sync.Once
+	url  string
+	stop func()
+	err  error
+}
+
+var (
+	local = &server{name: "DynamoDB Local", start: func() (string, func(), error) {
+		s, err := dynamodblocal.Start()
+		if err != nil {
+			return "", nil, err
+		}
+		return s.URL, s.Stop, nil
+	}}
+	stack = &server{name: "ministack", start: func() (string, func(), error) {
+		s, err := ministack.Start()
+		if err != nil {
+			return "", nil, err
+		}
+		return s.URL, s.Stop, nil
+	}}
+	servers = []*server{local, stack}
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, s := range servers {
+		if s.stop != nil {
+			s.stop()
+		}
+	}
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// config is how to reach a server, each by credentials of its own.
+func (s *server) config(t testing.TB) aws.Config {
+	t.Helper()
+	s.once.Do(func() { s.url, s.stop, s.err = s.start() })
+	require.NoError(t, s.err, s.name)
+	return aws.Config{
+		Region: "us-east-1", BaseEndpoint: &s.url,
+		Credentials: credentials.NewStaticCredentialsProvider("ledger", "secret", ""),
+	}
+}
+
+var tables atomic.Int64
+
+// table makes an empty table.
+func (s *server) table(t testing.TB) (aws.Config, string) {
+	t.Helper()
+	config, name := s.config(t), fmt.Sprintf("ledger-%d", tables.Add(1))
+	setUp(t, config, dynamodb.Table{Name: name})
+	return config, name
+}
+
+// setUp makes a table over a connection that does not outlive the call.
+func setUp(t testing.TB, config aws.Config, table dynamodb.Table) {
+	t.Helper()
+	require.NoError(t, dynamodb.Create(context.Background(), config, table))
+}
+
+func (s *server) open(t testing.TB, o dynamodb.Options) *dynamodb.Ledger {
+	t.Helper()
+	config, name := s.table(t)
+	l := dynamodb.New(config, name, o)
+	t.Cleanup(func() { require.NoError(t, l.Close()) })
+	return l
+}
