@@ -7,6 +7,7 @@ package emulator
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +21,16 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Install is the folder of a name in the checkout's .cache/emulators, made by make
-// if it is not whole yet. Processes wait for one another.
-func Install(name string, make func(dir string) error) (dir string, err error) {
+// Install is the folder of a name in the checkout's .cache/emulators, filled by
+// fill if it is not whole yet. Processes wait for one another.
+func Install(name string, fill func(dir string) error) (dir string, err error) {
 	root, err := checkout()
 	if err != nil {
 		return "", err
 	}
 	dir = filepath.Join(root, ".cache", "emulators", name)
 	ready := filepath.Join(dir, "ready")
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return "", err
 	}
 	lock := flock.New(dir + ".lock")
@@ -40,13 +41,13 @@ func Install(name string, make func(dir string) error) (dir string, err error) {
 	if _, err := os.Stat(ready); err == nil {
 		return dir, nil
 	}
-	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
+	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o750)); err != nil {
 		return "", err
 	}
-	if err := make(dir); err != nil {
+	if err := fill(dir); err != nil {
 		return "", fmt.Errorf("install %s: %w", name, err)
 	}
-	return dir, os.WriteFile(ready, nil, 0o644)
+	return dir, os.WriteFile(ready, nil, 0o600)
 }
 
 // checkout is the folder of go.mod, above the package under test.
@@ -66,7 +67,7 @@ func checkout() (string, error) {
 
 // Output runs a command in a folder; its error says what the command printed.
 func Output(dir, name string, args ...string) error {
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.Background(), name, args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", cmd, err, bytes.TrimSpace(out))
@@ -134,7 +135,7 @@ func Start(cmd *exec.Cmd) (p *Process, where string, err error) {
 // Stop ends the server and waits for it.
 func (p *Process) Stop() {
 	p.stdin.Close() //nolint:errcheck // where that fails, the kill below does not
-	timer := time.AfterFunc(5*time.Second, func() { p.cmd.Process.Kill() })
+	timer := time.AfterFunc(5*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
 	p.read.Wait()
 	p.cmd.Wait() //nolint:errcheck // how it ends tells nothing

@@ -2,7 +2,9 @@ package dynamodb_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -48,7 +50,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The model's calls go to a server; with the default the suites take minutes.
+	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
+		_ = f.Value.Set("20")
+	}
 	code := m.Run()
+	shared.CloseIdleConnections()
 	for _, s := range servers {
 		if s.stop != nil {
 			s.stop()
@@ -67,7 +75,7 @@ func (s *server) config(t testing.TB) aws.Config {
 	s.once.Do(func() { s.url, s.stop, s.err = s.start() })
 	require.NoError(t, s.err, s.name)
 	return aws.Config{
-		Region: "us-east-1", BaseEndpoint: &s.url,
+		Region: "us-east-1", BaseEndpoint: &s.url, HTTPClient: through(http.RoundTripper.RoundTrip),
 		Credentials: credentials.NewStaticCredentialsProvider("ledger", "secret", ""),
 	}
 }
@@ -91,6 +99,7 @@ func setUp(t testing.TB, config aws.Config, table dynamodb.Table) {
 func (s *server) open(t testing.TB, o dynamodb.Options) *dynamodb.Ledger {
 	t.Helper()
 	config, name := s.table(t)
+	config.HTTPClient = nil // the ledger's own
 	l := dynamodb.New(config, name, o)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l

@@ -14,13 +14,13 @@ import (
 	"github.com/ramify/ramify/ledger"
 )
 
-// hopeless are the error codes that no retry mends, with the way out. TABLE and
-// REGION stand for those of the ledger.
+// hopeless are the error codes that no retry mends, with the way out. {table} and
+// {region} stand for those of the ledger.
 //
 // Source: Amazon DynamoDB Developer Guide, "Error handling with DynamoDB".
 var hopeless = map[string]string{
 	"ResourceNotFoundException":           "make it with `ramify setup`, or check RAMIFY_LEDGER and AWS_REGION",
-	"AccessDeniedException":               "allow dynamodb:PutItem, UpdateItem, GetItem, BatchGetItem and Query on arn:aws:dynamodb:REGION:*:table/TABLE and its index/* to these credentials",
+	"AccessDeniedException":               "allow dynamodb:PutItem, UpdateItem, GetItem, BatchGetItem and Query on arn:aws:dynamodb:{region}:*:table/{table} and its index/* to these credentials",
 	"UnrecognizedClientException":         "check AWS_ACCESS_KEY_ID or the profile, and AWS_REGION",
 	"InvalidClientTokenId":                "check AWS_ACCESS_KEY_ID or the profile",
 	"MissingAuthenticationTokenException": "check that there are credentials",
@@ -89,7 +89,7 @@ func explain(doing, table, region string, err error) error {
 			said += ": " + m
 		}
 		if hint := hopeless[api.ErrorCode()]; hint != "" {
-			said += "; " + strings.NewReplacer("TABLE", table, "REGION", region).Replace(hint)
+			said += "; " + strings.NewReplacer("{table}", table, "{region}", region).Replace(hint)
 		}
 		return &lineError{where + ": " + said + tried, err}
 	}

@@ -37,6 +37,10 @@ type Options struct {
 	// redrive. 0 is DefaultKeep, below 0 for ever.
 	Keep time.Duration
 
+	// Timeout of one attempt of a request, which is then repeated: 0 is
+	// DefaultTimeout. The config's transport has its own if it is not the SDK's.
+	Timeout time.Duration
+
 	// Consumed is told the capacity units of each request that succeeded, by the
 	// name of its operation; many goroutines call it. A write whose condition
 	// fails consumes units, too, but DynamoDB does not say how many.
@@ -46,11 +50,11 @@ type Options struct {
 // DefaultKeep outlives any message: SQS keeps one for 14 days at most.
 const DefaultKeep = 90 * 24 * time.Hour
 
-// Limits of the connection to DynamoDB.
-const (
-	requestTimeout = 5 * time.Second // of one attempt: items are small, answers take milliseconds
-	idleConns      = 256             // kept open: a task has as many calls under way as slots
-)
+// DefaultTimeout is much: items are small, answers take milliseconds.
+const DefaultTimeout = 5 * time.Second
+
+// idleConns are kept open: a task has as many calls under way as slots.
+const idleConns = 256
 
 // Ledger is the ledger, the board and the leases of a table. It implements
 // ledger.Ledger, ledger.Board and ledger.Leaser.
@@ -79,6 +83,9 @@ func New(config aws.Config, table string, o Options) *Ledger {
 	if o.Keep == 0 {
 		o.Keep = DefaultKeep
 	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
 	l := &Ledger{table: table, options: o, region: config.Region, closeIdle: func() {}}
 	if own, ok := config.HTTPClient.(*awshttp.BuildableClient); ok || config.HTTPClient == nil {
 		if own == nil {
@@ -86,7 +93,7 @@ func New(config aws.Config, table string, o Options) *Ledger {
 		}
 		transport := own.GetTransport()
 		transport.MaxIdleConns, transport.MaxIdleConnsPerHost = idleConns, idleConns
-		config.HTTPClient = &http.Client{Transport: transport, Timeout: requestTimeout}
+		config.HTTPClient = &http.Client{Transport: transport, Timeout: o.Timeout}
 		l.closeIdle = transport.CloseIdleConnections
 	}
 	l.client = sdk.NewFromConfig(config, func(o *sdk.Options) { o.Retryer = newRetryer() })

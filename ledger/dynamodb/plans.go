@@ -23,7 +23,8 @@ func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, w
 	err = l.put(ctx, planItem(p, kids), e)
 	if old, refused := refusal(err); refused {
 		if stored, err = readPlan(old); err == nil {
-			return stored, sameTry(&stored, &p), nil
+			won = sameTry(&stored, &p)
+			return stored, won, nil
 		}
 	}
 	if err == nil {

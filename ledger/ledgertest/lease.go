@@ -29,9 +29,9 @@ func (s *suite) lease(want ledger.Lease, owner string, until time.Duration) {
 	require.WithinDuration(s, noon.Add(until), held.Until, 0, "the end of the lease")
 }
 
-func (s *suite) release(name, owner string) {
+func (s *suite) release(owner string) {
 	s.Helper()
-	err, _ := s.retry(func() error { return s.store.Release(s.Context(), name, owner) })
+	err, _ := s.retry(func() error { return s.store.Release(s.Context(), "sweep", owner) })
 	require.NoError(s, err, "release lease")
 }
 
@@ -52,12 +52,12 @@ func leaseRenewed(s *suite) {
 }
 
 func leaseReleased(s *suite) {
-	s.release("sweep", "a") // which nobody holds
+	s.release("a") // which nobody holds
 	s.lease(lease("sweep", "a", 0, time.Hour), "a", time.Hour)
-	s.release("sweep", "b")
+	s.release("b")
 	s.lease(lease("sweep", "b", time.Minute, time.Hour), "a", time.Hour)
-	s.release("sweep", "a")
-	s.release("sweep", "a")
+	s.release("a")
+	s.release("a")
 	s.lease(lease("sweep", "b", time.Minute, 2*time.Hour), "b", 2*time.Hour)
 }
 

@@ -4,6 +4,7 @@
 package dynamodblocal
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"os"
@@ -36,7 +37,7 @@ func Start() (*Server, error) {
 			"install them, as with apt-get install default-jdk-headless maven", err)
 	}
 	lib := filepath.Join(dir, "lib")
-	cmd := exec.Command("java", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.library.path="+lib,
+	cmd := exec.CommandContext(context.Background(), "java", "-Xmx512m", "-XX:+UseSerialGC", "-Djava.library.path="+lib,
 		"-cp", dir+string(os.PathListSeparator)+filepath.Join(lib, "*"), "Launcher", "-inMemory", "-disableTelemetry")
 	cmd.Dir = dir
 	p, port, err := emulator.Start(cmd)
@@ -51,7 +52,7 @@ func (s *Server) Stop() { s.process.Stop() }
 
 func install(dir string) error {
 	for file, text := range map[string][]byte{"pom.xml": pom, "Launcher.java": launcher} {
-		if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@
 package ministack
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func Start() (*Server, error) {
 		return nil, fmt.Errorf("%w\nministack needs Python 3.10 or later with venv, and pip that reaches its index: "+
 			"install them, as with apt-get install python3-venv", err)
 	}
-	cmd := exec.Command(filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "launcher.py"))
+	cmd := exec.CommandContext(context.Background(), filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "launcher.py"))
 	cmd.Dir = dir
 	p, port, err := emulator.Start(cmd)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *Server) Stop() { s.process.Stop() }
 
 func install(dir string) error {
 	for file, text := range map[string][]byte{"requirements.txt": requirements, "launcher.py": launcher} {
-		if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
 			return err
 		}
 	}
