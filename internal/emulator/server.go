@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,7 +21,8 @@ type Command struct {
 	Args []string // the program and its arguments
 	Env  []string // beside this process's own
 	URL  string   // where it listens: "http://127.0.0.1:1234"
-	Path string   // answers 200 as soon as the server serves
+	Path string   // answers as soon as the server serves,
+	Code int      // with this status; 0 is 200
 }
 
 // Server is a server that runs until the test binary ends.
@@ -90,7 +92,7 @@ func (s *Server) ready(ctx context.Context) error {
 		resp, err := client.Do(req)
 		if err == nil {
 			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
+			if resp.StatusCode == cmp.Or(s.Code, http.StatusOK) {
 				return nil
 			}
 			err = fmt.Errorf("it answers %s", resp.Status)

@@ -15,8 +15,8 @@ import (
 	"github.com/ramify/ramify/ledger"
 )
 
-// Ledger is the ledger and the board of a store. It implements ledger.Ledger and
-// ledger.Board.
+// Ledger is the ledger and the board of a store. It implements ledger.Ledger,
+// ledger.Board and ledger.Leaser.
 type Ledger struct {
 	store   *store.Store
 	tallies tallies // only the store's writer uses it
@@ -30,6 +30,7 @@ type Ledger struct {
 var (
 	_ ledger.Ledger = (*Ledger)(nil)
 	_ ledger.Board  = (*Ledger)(nil)
+	_ ledger.Leaser = (*Ledger)(nil)
 )
 
 // Plans and tallies have a row number of their own and are found by an index on
@@ -62,6 +63,11 @@ const createTables = `
 		id   TEXT NOT NULL,
 		body TEXT NOT NULL, -- ledger.Worker as JSON
 		PRIMARY KEY (run, id)
+	);
+	CREATE TABLE IF NOT EXISTS lease (
+		name  TEXT PRIMARY KEY,
+		owner TEXT NOT NULL,
+		until INTEGER NOT NULL -- microseconds since 1970
 	)`
 
 // Open opens the ledger of a store and makes its tables in a new one. In a store

@@ -33,6 +33,7 @@ func Unkind(p float64) Faults {
 type Calls struct {
 	Create, Run, Amend, Plan, Claim, Settle, Read Count // of ledger.Ledger
 	Report, Workers, Runs                         Count // of ledger.Board
+	Lease, Release                                Count // of ledger.Leaser
 }
 
 // Count is the record of the calls of one method.

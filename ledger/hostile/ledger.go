@@ -25,7 +25,7 @@ import (
 // ErrFault is the error of every fault: the medium's, as a caller sees it.
 var ErrFault = errors.New("injected fault of the ledger")
 
-// Ledger is the hostile ledger, and its board.
+// Ledger is the hostile ledger, its board and its leases.
 type Ledger struct {
 	closing chan struct{}
 	active  sync.WaitGroup // calls in progress
@@ -39,11 +39,13 @@ type Ledger struct {
 	plans   map[schema.PID]ledger.Plan
 	tallies map[ledger.Key]ledger.Tally // of every claim and settlement
 	workers map[[2]string]ledger.Worker // by run and worker
+	leases  map[string]ledger.Lease     // by name, without From
 }
 
 var (
 	_ ledger.Ledger = (*Ledger)(nil)
 	_ ledger.Board  = (*Ledger)(nil)
+	_ ledger.Leaser = (*Ledger)(nil)
 )
 
 // New makes an empty ledger.
@@ -56,6 +58,7 @@ func New(seed uint64, f Faults) *Ledger {
 		plans:   map[schema.PID]ledger.Plan{},
 		tallies: map[ledger.Key]ledger.Tally{},
 		workers: map[[2]string]ledger.Worker{},
+		leases:  map[string]ledger.Lease{},
 	}
 }
 

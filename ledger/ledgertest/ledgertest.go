@@ -17,10 +17,12 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-// Store is what an implementation gives: the ledger and its board.
+// Store is what an implementation gives: the ledger, its board and its
+// leases.
 type Store interface {
 	ledger.Ledger
 	ledger.Board
+	ledger.Leaser
 }
 
 // Traits are what an implementation may relax, and how to test it. The zero
@@ -111,6 +113,11 @@ var contract = []struct {
 	{"Report overwrites the figures of one worker", reports},
 	{"Workers are all that reported on the run, and no others", workers},
 	{"Runs are all runs, newest first", runsNewestFirst},
+
+	{"Lease is taken by one owner at a time, until it ends", leaseTaken},
+	{"Lease renews the lease of its owner", leaseRenewed},
+	{"Lease lets one of many win", leaseRace},
+	{"Release gives back what the owner holds, and nothing else", leaseReleased},
 
 	{"A context that has ended ends its call", endedContext},
 	{"Close makes every method return ErrClosed at once", closed},

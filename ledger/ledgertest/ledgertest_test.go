@@ -31,6 +31,9 @@ type mutant struct {
 	report func(context.Context, ledger.Worker) error
 	runs   func(context.Context) ([]ledger.Run, error)
 	close  func() error
+
+	lease   func(context.Context, ledger.Lease) (ledger.Lease, error)
+	release func(context.Context, string, string) error
 }
 
 func (m *mutant) Create(ctx context.Context, r ledger.Run) error          { return m.create(ctx, r) }
@@ -38,6 +41,14 @@ func (m *mutant) Run(ctx context.Context, run string) (ledger.Run, error) { retu
 func (m *mutant) Report(ctx context.Context, w ledger.Worker) error       { return m.report(ctx, w) }
 func (m *mutant) Runs(ctx context.Context) ([]ledger.Run, error)          { return m.runs(ctx) }
 func (m *mutant) Close() error                                            { return m.close() }
+func (m *mutant) Lease(ctx context.Context, want ledger.Lease) (ledger.Lease, error) {
+	return m.lease(ctx, want)
+}
+
+func (m *mutant) Release(ctx context.Context, name, owner string) error {
+	return m.release(ctx, name, owner)
+}
+
 func (m *mutant) Amend(ctx context.Context, run string, c ledger.Change) (ledger.Run, error) {
 	return m.amend(ctx, run, c)
 }
@@ -60,7 +71,7 @@ func (m *mutant) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, 
 
 func newMutant() *mutant {
 	l := hostile.New(1, hostile.Faults{})
-	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close}
+	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close, l.Lease, l.Release}
 }
 
 // settles changes every settlement before it is made.
@@ -276,12 +287,46 @@ var mutants = map[string]struct {
 			return all, err
 		}
 	}},
+	"lends to everyone": {[]string{"Lease is taken by one owner at a time, until it ends", "Lease lets one of many win"}, leases(func(l *ledger.Lease) { l.From = l.From.AddDate(1, 0, 0) })},
+	"lends for ever":    {[]string{"Lease is taken by one owner at a time, until it ends"}, leases(func(l *ledger.Lease) { l.From = l.From.AddDate(-1, 0, 0) })},
+	"lends one thing":   {[]string{"Lease is taken by one owner at a time, until it ends"}, leases(func(l *ledger.Lease) { l.Name = "sweep" })},
+	"renews nothing": {[]string{"Lease renews the lease of its owner"}, func(m *mutant) {
+		m.lease = func(ctx context.Context, want ledger.Lease) (ledger.Lease, error) {
+			other := want
+			other.Owner = "nobody"
+			if held, err := m.Ledger.Lease(ctx, other); err != nil || held.Owner != other.Owner {
+				return held, err
+			}
+			if err := m.Ledger.Release(ctx, want.Name, other.Owner); err != nil {
+				return ledger.Lease{}, err
+			}
+			return m.Ledger.Lease(ctx, want)
+		}
+	}},
+	"never gives back": {[]string{"Release gives back what the owner holds, and nothing else"}, func(m *mutant) {
+		m.release = func(ctx context.Context, name, _ string) error { return m.Ledger.Release(ctx, name, "nobody") }
+	}},
+	"gives all back": {[]string{"Release gives back what the owner holds, and nothing else"}, func(m *mutant) {
+		m.release = func(ctx context.Context, name, owner string) error {
+			return errors.Join(m.Ledger.Release(ctx, name, "a"), m.Ledger.Release(ctx, name, owner))
+		}
+	}},
 	"ignores contexts": {[]string{"A context that has ended ends its call"}, func(m *mutant) {
 		m.report = func(ctx context.Context, w ledger.Worker) error {
 			return m.Ledger.Report(context.WithoutCancel(ctx), w)
 		}
 	}},
 	"never closes": {[]string{"Close makes every method return ErrClosed at once"}, func(m *mutant) { m.close = func() error { return nil } }},
+}
+
+// leases changes every lease that is asked for.
+func leases(change func(*ledger.Lease)) func(*mutant) {
+	return func(m *mutant) {
+		m.lease = func(ctx context.Context, l ledger.Lease) (ledger.Lease, error) {
+			change(&l)
+			return m.Ledger.Lease(ctx, l)
+		}
+	}
 }
 
 func without(kids []ledger.Kid, change func(*ledger.Kid)) []ledger.Kid {

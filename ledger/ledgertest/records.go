@@ -170,6 +170,9 @@ func (s *suite) every(ctx context.Context, run string, check func(method string,
 	check("Workers", err)
 	_, err = s.store.Runs(ctx)
 	check("Runs", err)
+	_, err = s.store.Lease(ctx, lease("late", "w", 0, time.Hour))
+	check("Lease", err)
+	check("Release", s.store.Release(ctx, "late", "w"))
 }
 
 // patience is how long what must happen may take.

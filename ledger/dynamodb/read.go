@@ -1,0 +1,106 @@
+package dynamodb
+
+import (
+	"context"
+	"fmt"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/ramify/ramify/ledger"
+)
+
+// maxKeys of one request (Amazon DynamoDB API Reference, "BatchGetItem").
+const maxKeys = 100
+
+// Read reads records consistently, as ledger.Ledger says.
+func (l *Ledger) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, error) {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		if names[i] = planKey(k.PID); k.Tally {
+			names[i] = tallyKey(k.PID, k.Epoch)
+		}
+	}
+	items, err := l.get(ctx, names)
+	records := make([]ledger.Record, len(keys))
+	for i := 0; i < len(keys) && err == nil; i++ {
+		records[i], err = readRecord(items[names[i]], keys[i])
+	}
+	if err != nil {
+		return nil, l.explain(fmt.Sprintf("read %d records", len(keys)), err)
+	}
+	return records, nil
+}
+
+func readRecord(i item, k ledger.Key) (r ledger.Record, err error) {
+	switch {
+	case i == nil:
+	case k.Tally:
+		var t ledger.Tally
+		t, err = readTally(i, k.PID, k.Epoch)
+		r.Tally = &t
+	default:
+		var p ledger.Plan
+		p, err = readPlan(i)
+		r.Plan = &p
+	}
+	return r, err
+}
+
+// get reads the items of some keys, which may repeat, and leaves out what does
+// not exist.
+func (l *Ledger) get(ctx context.Context, keys []string) (map[string]item, error) {
+	if err := l.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer l.calls.Done()
+	items := make(map[string]item, len(keys))
+	asked := make(map[string]bool, len(keys))
+	var batch []item
+	for n, k := range keys {
+		if !asked[k] {
+			asked[k] = true
+			batch = append(batch, item{partition: text(k)})
+		}
+		if len(batch) == maxKeys || n == len(keys)-1 && len(batch) > 0 {
+			if err := l.getBatch(ctx, batch, items); err != nil {
+				return nil, err
+			}
+			batch = nil
+		}
+	}
+	return items, nil
+}
+
+// getBatch reads up to maxKeys items. DynamoDB may answer a part only, where it
+// throttles or the answer would be too large; the rest is asked for again.
+func (l *Ledger) getBatch(ctx context.Context, keys []item, into map[string]item) error {
+	consistent := true
+	for attempt := 0; len(keys) > 0; attempt++ {
+		if attempt > 0 {
+			if err := rest(ctx, attempt); err != nil {
+				return err
+			}
+		}
+		out, err := l.client.BatchGetItem(ctx, &sdk.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{l.table: {Keys: keys, ConsistentRead: &consistent}},
+			ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		})
+		if err != nil {
+			return err
+		}
+		for i := range out.ConsumedCapacity {
+			l.count("BatchGetItem", &out.ConsumedCapacity[i])
+		}
+		for _, i := range out.Responses[l.table] {
+			r := reader{item: i}
+			into[r.text(partition)] = i
+		}
+		rest := out.UnprocessedKeys[l.table].Keys
+		if len(rest) < len(keys) {
+			attempt = 0 // it gets on
+		}
+		keys = rest
+	}
+	return nil
+}

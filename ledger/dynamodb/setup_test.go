@@ -1,0 +1,43 @@
+package dynamodb_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/ledger/dynamodb"
+)
+
+func TestCreateIsRepeatable(t *testing.T) {
+	for _, s := range servers {
+		t.Run(s.name, func(t *testing.T) {
+			config, name := s.table(t)
+			setUp(t, config, dynamodb.Table{Name: name})
+			client := sdk.NewFromConfig(config)
+			made, err := client.DescribeTable(t.Context(), &sdk.DescribeTableInput{TableName: &name})
+			require.NoError(t, err)
+			assert.Equal(t, types.TableStatusActive, made.Table.TableStatus)
+			assert.Equal(t, types.BillingModePayPerRequest, made.Table.BillingModeSummary.BillingMode)
+			ttl, err := client.DescribeTimeToLive(t.Context(), &sdk.DescribeTimeToLiveInput{TableName: &name})
+			require.NoError(t, err)
+			assert.Equal(t, types.TimeToLiveStatusEnabled, ttl.TimeToLiveDescription.TimeToLiveStatus)
+			assert.Equal(t, "ttl", aws.ToString(ttl.TimeToLiveDescription.AttributeName))
+		})
+	}
+}
+
+func TestCreateRefusesATableOfAnother(t *testing.T) {
+	config, name := local.config(t), "another"
+	_, err := sdk.NewFromConfig(config).CreateTable(t.Context(), &sdk.CreateTableInput{
+		TableName: &name, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash}},
+	})
+	require.NoError(t, err)
+	err = dynamodb.Create(t.Context(), config, dynamodb.Table{Name: name})
+	assert.ErrorContains(t, err, `set up ledger in DynamoDB table another of us-east-1: it has no index "listing" on "ls" and "at": name another table`)
+}
