@@ -190,12 +190,20 @@ func TestStateFolder(t *testing.T) {
 	requireText(t, r.stderr, "ramify: no run other in "+u.path("variable")+"; another folder is named with --state\n")
 }
 
-// An empty variable is as none: no state is left in the working directory.
-func TestStateVariableEmpty(t *testing.T) {
+// An empty variable is as none, whatever it is to hold: no state is left in the
+// working directory, and no number is missed.
+func TestVariablesEmpty(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, serve(t, sampleListing(t, 100), s3serve.Options{}).url)
-	u.env = append(u.env, "RAMIFY_STATE=")
-	u.run(t, "run", "s3://bucket/", "--run", "r").requireCode(t, 0)
+	for _, name := range []string{
+		"STATE", "RUN", "OUT", "FORMAT", "COLUMNS", "FILTER", "CONCURRENCY", "MAX_RPS", "NODE", "VERSIONS", "INLINE",
+		"RETRIES", "BY_PREFIX", "SORT", "TOP", "JSON", "VERBOSE", "UNDER", "DEPTH", "MOVED",
+	} {
+		u.env = append(u.env, "RAMIFY_"+name+"=")
+	}
+	for _, args := range [][]string{{"run", "s3://bucket/", "--run", "r"}, {"resume", "r"}, {"status", "r"}, {"du", "r"}} {
+		u.run(t, args...).requireCode(t, 0)
+	}
 	if _, err := os.Stat(filepath.Join(u.state(), "r.db")); err != nil {
 		t.Error(err)
 	}
@@ -271,6 +279,9 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", `{"kind":"synthetic","id":"0","arg":{}}`}, `unknown field "arg"`},
 		{[]string{"run", `{"kind":"synthetic"`}, "it is not a node"},
 		{[]string{"run", `{"kind":"synthetic","id":"0"} more`}, "something follows it"},
+		{[]string{"run", `{"kind":"synthetic","id":"0","args":[1]}`}, `target: args is "[1]", want a JSON object`},
+		{[]string{"run", `{"kind":"synthetic","id":"0","args":null}`}, `target: args is "null", want a JSON object`},
+		{[]string{"run", `{"kind":"synthetic","id":"` + strings.Repeat("0", 5000) + `"}`}, "want UTF-8 of at most 4096 bytes"},
 		{[]string{"status"}, "<run>"},
 		{[]string{"status", "none"}, "no run none in"},
 		{[]string{"resume", "none"}, "no run none in"},

@@ -24,19 +24,26 @@ func Name(now time.Time) string {
 	return string(b)
 }
 
+// Check says what makes it impossible to begin a run: its name, or a root that no
+// message can carry. Run asks it too; whoever makes room for a run asks first.
+func Check(r ledger.Run) error {
+	if err := schema.CheckRunName(r.ID); err != nil {
+		return err
+	}
+	if err := schema.CheckKind(r.Root.Kind); err != nil {
+		return err
+	}
+	m := root(r)
+	return m.Validate()
+}
+
 // Run creates a run and posts its root. ledger.ErrExists: the name is taken. If
 // the post fails the run exists without a message; Sweep mends that.
 func Run(ctx context.Context, l ledger.Ledger, p *post.Poster, r ledger.Run) error {
-	if err := schema.CheckRunName(r.ID); err != nil {
+	if err := Check(r); err != nil {
 		return fmt.Errorf("seed run: %w", err)
 	}
-	if err := schema.CheckKind(r.Root.Kind); err != nil {
-		return fmt.Errorf("seed run %s: %w", r.ID, err)
-	}
 	m := root(r)
-	if err := m.Validate(); err != nil {
-		return fmt.Errorf("seed run %s: %w", r.ID, err)
-	}
 	r.State = ledger.Running
 	if err := l.Create(ctx, r); err != nil {
 		return fmt.Errorf("seed run %s: %w", r.ID, err)

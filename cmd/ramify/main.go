@@ -75,6 +75,7 @@ func realMain(args []string, std streams) int {
 	// A second signal ends the process at once, as without us.
 	context.AfterFunc(ctx, stop)
 
+	dropEmptyVariables()
 	var c cli
 	code := -1
 	parser, err := kong.New(&c,
@@ -101,7 +102,6 @@ func realMain(args []string, std streams) int {
 		fmt.Fprintf(std.err, "ramify: %s; see ramify --help\n", oneLine(err))
 		return exitUsage
 	}
-	// RAMIFY_STATE that is empty names no folder; as a path it would be this one.
 	if c.State == "" {
 		c.State = defaultState()
 	}
@@ -135,9 +135,18 @@ func exitCode(err error, w io.Writer) int {
 // server said.
 func oneLine(err error) string { return console.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")) }
 
+// dropEmptyVariables makes a variable that is empty as none: compose files and
+// units pass on what is not set as RAMIFY_CONCURRENCY=, which is no number.
+func dropEmptyVariables() {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "RAMIFY_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
 // checkGiven refuses a flag that was given without a value, --out "$DIR" where
-// DIR is not set: what it was to say is not what its absence says. A variable
-// that is empty is as none.
+// DIR is not set: what it was to say is not what its absence says.
 func checkGiven(c *kong.Context) error {
 	for _, p := range c.Path {
 		if p.Flag == nil || p.Resolved {

@@ -136,6 +136,10 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if exists(g.State, c.Run) {
 		return errExists(g, c.Run)
 	}
+	// Before there is a file: a root that is refused later would leave its name taken.
+	if err := seed.Check(ledger.Run{ID: c.Run, Root: tgt.root}); err != nil {
+		return usagef("target: %w", err)
+	}
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}

@@ -140,7 +140,13 @@ func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 	if spent > 1 {
 		return nil, "", false
 	}
-	worth := worthCut + dearCut*spent*spent
+	held := 0.0
+	for _, p := range pieces {
+		if p.held {
+			held++
+		}
+	}
+	worth := worthCut + dearCut*spent*spent*min(1, 0.2+0.8*held/s.slots)
 	var able []*piece
 	for _, p := range pieces {
 		if p.failed == nil && len(p.guess.steps) > 0 && p.guess.left-pageKeys >= worth {

@@ -64,13 +64,11 @@ func (a *assembly) collect(ctx context.Context, spooled []dataFile) error {
 			if err := a.end(); err != nil {
 				return err
 			}
-			sum := md5.New()
-			if err := a.sink.readSpool(f.id, func(spool *os.File) error {
-				return copyExactly(sum, io.NewSectionReader(spool, 0, size), size, a.buf)
-			}); err != nil {
+			sum, err := a.digest(f.id, size)
+			if err != nil {
 				return err
 			}
-			a.made = append(a.made, dataFile{id: f.id, size: size, rows: rows, md5: hex.EncodeToString(sum.Sum(nil))})
+			a.made = append(a.made, dataFile{id: f.id, size: size, rows: rows, md5: sum})
 		default:
 			if err := a.copyKept(ctx, f.id); err != nil {
 				return err
@@ -78,6 +76,18 @@ func (a *assembly) collect(ctx context.Context, spooled []dataFile) error {
 		}
 	}
 	return nil
+}
+
+// digest is the MD5 of the first size bytes of a spool file, in hexadecimal.
+func (a *assembly) digest(id, size int64) (string, error) {
+	if known := a.sink.spool.digest(id, size); known != "" {
+		return known, nil
+	}
+	sum := md5.New()
+	err := a.sink.readSpool(id, func(spool *os.File) error {
+		return copyExactly(sum, io.NewSectionReader(spool, 0, size), size, a.buf)
+	})
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // copyKept copies the kept ranges of a file.

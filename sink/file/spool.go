@@ -2,8 +2,11 @@ package file
 
 import (
 	"context"
+	"crypto/md5" // the layout of an inventory asks for it
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"os"
 	"sync"
 )
@@ -18,6 +21,13 @@ type spool struct {
 	file   *spoolFile // nil until it is needed
 	nextID int64
 	closed bool
+	ended  map[int64]digest // of files, as they were written by this process from the start
+}
+
+// digest is the MD5 of the first size bytes of a file, in hexadecimal.
+type digest struct {
+	size int64
+	md5  string
 }
 
 // medium is a file to append to. Tests break it.
@@ -30,7 +40,7 @@ type medium interface {
 var errClosed = errors.New("results are closed")
 
 func newSpool(limit, nextID int64, create func(context.Context, int64) (medium, error)) *spool {
-	return &spool{limit: limit, nextID: nextID, create: create}
+	return &spool{limit: limit, nextID: nextID, create: create, ended: map[int64]digest{}}
 }
 
 // append writes a member and returns the file and the offset it has there. It
@@ -46,7 +56,7 @@ func (s *spool) append(ctx context.Context, member []byte) (file *spoolFile, off
 	off, err = file.append(member)
 	full := err == nil && off+int64(len(member)) >= s.limit
 	if full {
-		s.file = nil
+		s.end()
 	}
 	s.mu.Unlock()
 	if full {
@@ -87,13 +97,30 @@ func (s *spool) seal() (release func(), err error) {
 		err = errClosed
 	} else if s.file != nil {
 		err = s.file.close()
-		s.file = nil
+		s.end()
 	}
 	if err != nil {
 		s.mu.Unlock()
 		return nil, err
 	}
 	return s.mu.Unlock, nil
+}
+
+// end lets go of the current file, but for its digest: results are described by
+// theirs, and reading a large file again takes longer than all else at the end.
+func (s *spool) end() {
+	s.ended[s.file.id] = digest{s.file.written, hex.EncodeToString(s.file.sum.Sum(nil))}
+	s.file = nil
+}
+
+// digest is the MD5 of a file of that size, "" if it must be read for it.
+func (s *spool) digest(id, size int64) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.ended[id]; d.size == size {
+		return d.md5
+	}
+	return ""
 }
 
 // takeID is a number for a file that is not a spool file.
@@ -111,6 +138,7 @@ func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
+	s.file.ahead.Wait()
 	err := s.file.medium.Close() // what is committed was synced by its commit
 	s.file = nil
 	return err
@@ -120,17 +148,20 @@ func (s *spool) close() error {
 type spoolFile struct {
 	id     int64
 	medium medium
+	sum    hash.Hash // of what was written; of the goroutine that appends
 
 	mu      sync.Mutex
 	turn    sync.Cond // a sync has ended
 	written int64
 	synced  int64
+	asked   int64 // up to where ahead was asked to sync
 	syncing bool
+	ahead   sync.WaitGroup
 	err     error // a sync has failed: nothing here can be trusted that was not synced before
 }
 
 func newSpoolFile(id int64, m medium) *spoolFile {
-	f := &spoolFile{id: id, medium: m}
+	f := &spoolFile{id: id, medium: m, sum: md5.New()}
 	f.turn.L = &f.mu
 	return f
 }
@@ -143,11 +174,21 @@ func (f *spoolFile) append(b []byte) (off int64, err error) {
 	if _, err := f.medium.WriteAt(b, off); err != nil {
 		return 0, fmt.Errorf("write spool file %d: %w", f.id, err)
 	}
+	f.sum.Write(b)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.written += int64(len(b))
-	f.mu.Unlock()
+	if f.written-f.asked >= syncAhead {
+		f.asked = f.written
+		upTo := f.written
+		f.ahead.Go(func() { _ = f.sync(upTo) }) // an error stays, for who commits
+	}
 	return off, nil
 }
+
+// syncAhead is how many bytes are written before they are synced, though nobody
+// waits for it: whoever commits then waits for the last few only.
+const syncAhead = 4 << 20
 
 // sync returns when the first upTo bytes are durable. Callers that wait while
 // one sync runs share the next. After a failed one the kernel may have dropped
@@ -193,6 +234,7 @@ func (f *spoolFile) close() error {
 	written := f.written
 	f.mu.Unlock()
 	err := f.sync(written)
+	f.ahead.Wait()
 	f.mu.Lock()
 	for f.syncing { // of somebody who asked for less
 		f.turn.Wait()
