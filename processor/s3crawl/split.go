@@ -36,6 +36,7 @@ type splitter struct {
 	trie   trie
 	trust  [kinds]float64 // how full the first pages of cuts were, lately
 	tried  [kinds]float64 // cuts
+	full   [kinds]float64 // of them, by how full their first pages were
 	pages  float64        // that came in
 	useful float64        // of them, by their keys
 }
@@ -74,6 +75,7 @@ const (
 	dearCut     = 3 * pageKeys // more, when all is spent that may be
 	farPart     = 0.6          // of what is left goes to the far piece
 	leastFar    = pageKeys / 4
+	firstBets   = 4    // cuts of a kind that may be open before one has paid, and twice as many as have
 	tries       = 8    // pieces that are looked at for a cut
 	enough      = 100  // pages that all teach habits; later
 	sampled     = 8    // every 8th does
@@ -111,6 +113,7 @@ func (s *splitter) page(p *piece, objects []inventory.Object, more bool) {
 		g.virgin = false
 		s.tried[g.kind]++
 		full := min(1, float64(len(objects))/(pageKeys/2))
+		s.full[g.kind] += full
 		s.trust[g.kind] += max(recentTrust, 1/(s.tried[g.kind]+1)) * (full - s.trust[g.kind])
 		s.trust[g.kind] = max(leastTrust, s.trust[g.kind])
 	}
@@ -141,9 +144,13 @@ func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 		return nil, "", false
 	}
 	held := 0.0
+	var bets [kinds]float64
 	for _, p := range pieces {
 		if p.held {
 			held++
+		}
+		if p.guess.virgin {
+			bets[p.guess.kind]++
 		}
 	}
 	worth := worthCut + dearCut*spent*spent*min(1, 0.2+0.8*held/s.slots)
@@ -155,7 +162,7 @@ func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 	}
 	sort.Slice(able, func(i, j int) bool { return able[i].guess.left > able[j].guess.left })
 	for _, p := range able[:min(tries, len(able))] {
-		if at, ok := s.divideAt(p); ok {
+		if at, ok := s.divideAt(p, &bets); ok {
 			return p, at, true
 		}
 	}
@@ -177,7 +184,7 @@ func (s *splitter) spent(pieces []*piece) float64 {
 
 // divideAt is where to cut a piece: beyond the page that is under way, so that
 // the far part has somewhat more than half of the rest.
-func (s *splitter) divideAt(p *piece) (string, bool) {
+func (s *splitter) divideAt(p *piece, bets *[kinds]float64) (string, bool) {
 	g := &p.guess
 	rest := g.left - pageKeys
 	goal := pageKeys + (1-farPart)*rest
@@ -189,7 +196,8 @@ func (s *splitter) divideAt(p *piece) (string, bool) {
 	best, bestOff, before := "", math.Inf(1), float64(pageKeys)
 	for _, st := range g.steps {
 		off := math.Abs(before - goal)
-		if off < bestOff && g.left-before >= leastFar && st.at > p.after && (p.until == "" || st.at < p.until) && len(st.at) <= maxBound {
+		if off < bestOff && g.left-before >= leastFar && st.at > p.after && (p.until == "" || st.at < p.until) && len(st.at) <= maxBound &&
+			bets[st.kind] < firstBets+2*s.full[st.kind] {
 			best, bestOff = st.at, off
 		}
 		before += st.keys
