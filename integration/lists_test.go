@@ -192,6 +192,7 @@ func TestListsThatAreNone(t *testing.T) {
 		want            string
 	}{
 		{"prefixes:", "", nil, 1, "names no file; want prefixes:FILE"},
+		{"inventory:", "", nil, 1, `target "inventory:" names no inventory; want inventory:s3://`},
 		{"prefixes:nowhere", "", nil, 1, "open nowhere: no such file"},
 		{"prefixes:list", "\n\n", nil, 1, "target prefixes:list has no line that is not blank"},
 		{"prefixes:list", "s3://bucket/a\nusr/\n", nil, 1, `line 2: target is "usr/", want s3://bucket`},

@@ -35,6 +35,8 @@ func parseTarget(s, node string) (target, error) {
 	switch {
 	case strings.HasPrefix(s, "s3://"):
 		return s3Target(s, node)
+	case s == inventoryScheme:
+		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
 	case strings.HasPrefix(s, inventoryScheme):
 		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
 	case strings.HasPrefix(s, prefixesScheme):

@@ -207,8 +207,10 @@ func (d *decoder) text(f field, to *string) error {
 	return err
 }
 
+// boolean reads true or false, white space around it or not (XML Schema Part 2,
+// section 4.3.6: that of a boolean collapses).
 func boolean(b []byte) (bool, error) {
-	switch string(b) {
+	switch string(bytes.Trim(b, " \t\r\n")) {
 	case "true":
 		return true, nil
 	case "false":

@@ -34,6 +34,7 @@ func TestAwkwardDocuments(t *testing.T) {
 		"declaration, BOM, line":    {"\ufeff\n<?xml version='1.0' encoding=\"utf-8\" standalone='yes' ?>\n" + wrap("<Contents><Key>é</Key></Contents>"), keys("é")},
 		"ASCII declared":            {`<?xml version="1.0" encoding="us-ascii"?>` + wrap("<Contents><Key>a</Key></Contents>"), keys("a")},
 		"IsTruncated behind":        {wrap("<Contents><Key>a</Key></Contents><IsTruncated>true</IsTruncated>"), truncated(keys("a"), true)},
+		"IsTruncated, spaced":       {wrap("<Contents><Key>a</Key></Contents><IsTruncated>\n\ttrue<!-- more -->\n</IsTruncated>"), truncated(keys("a"), true)},
 		"KeyCount":                  {wrap("<KeyCount>007</KeyCount>"), counted(Page{}, 7)},
 		"encoding behind":           {wrap("<Contents><Key>a%2Fb+c%2B</Key></Contents><EncodingType>url</EncodingType>"), keys("a/b c+")},
 		"no encoding":               {wrap("<Contents><Key>a%2Fb+c</Key></Contents><EncodingType/>"), keys("a%2Fb+c")},

@@ -152,7 +152,7 @@ func (r *reader) bool(name string) (is, found bool) {
 	if !r.seen[name] {
 		return false, false
 	}
-	is, err := strconv.ParseBool(s)
+	is, err := strconv.ParseBool(strings.Trim(s, " \t\r\n"))
 	if err != nil {
 		r.doubt = true
 	}
