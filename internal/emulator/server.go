@@ -126,6 +126,18 @@ func (s *Server) printed() int64 {
 	return info.Size()
 }
 
+// URL is the endpoint of a server that start gives, and watches it. A test where
+// it cannot start fails.
+func URL(t testing.TB, start func() (*Server, error)) string {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Watch(t)
+	return s.URL
+}
+
 // Watch shows what the server prints from now on, if the test fails.
 func (s *Server) Watch(t testing.TB) {
 	from := s.printed()

@@ -59,13 +59,13 @@ type step struct {
 	kind kind
 }
 
-// kind is how a step was guessed: by a view of habits, or else
+// kind is how a step was guessed: the number of a view of habits, or blind.
+type kind int
+
 const (
 	blind kind = views + iota // nothing speaks for it, but something must be tried
 	kinds
 )
-
-type kind int
 
 const (
 	extra       = 0.2  // requests beyond the pages that may be spent, a page,
@@ -135,7 +135,7 @@ func (s *splitter) page(p *piece, objects []inventory.Object, more bool) {
 func (s *splitter) faith(k kind) float64 { return min(1, s.trust[k]/0.7) }
 
 // cut finds the piece with the most left, and where to cut it. The more requests
-// were spent, the more must be beyond the cut.
+// were spent, the more must be beyond the cut; less so while slots stand idle.
 func (s *splitter) cut(pieces []*piece) (near *piece, at string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

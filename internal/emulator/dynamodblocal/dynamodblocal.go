@@ -66,10 +66,5 @@ func install(dir string) error {
 // when first asked for, empty and in memory. A test where it cannot start fails.
 func URL(t testing.TB) string {
 	t.Helper()
-	s, err := server()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Watch(t)
-	return s.URL
+	return emulator.URL(t, server)
 }
