@@ -24,7 +24,7 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 	case ledger.Claimed:
 		return u.yield(ctx)
 	case ledger.Won:
-		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+		u.settled(own, share)
 	default:
 		u.behind = true
 	}
@@ -157,7 +157,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		return 0, fmt.Errorf("settle failed node %s: %w", u.m.ID, err)
 	}
 	if outcome == ledger.Won {
-		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+		u.settled(p.Own, u.m.Share)
 	} else {
 		u.behind = true
 	}

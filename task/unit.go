@@ -32,9 +32,18 @@ type unit struct {
 	borrows atomic.Bool // it takes idle slots itself
 	loans   sync.Map    // of *loan: borrowed and not returned
 
+	seen seen
+
 	results schema.PID // under which results are kept
 	partMu  sync.Mutex
 	part    sink.Part // opened by the first write
+}
+
+func newUnit(t *Task, h *held, m *schema.Message) *unit {
+	u := &unit{t: t, held: h, m: m, pid: m.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u.results = u.pid
+	u.suspect = h.Receives > 1 || m.Re > schema.PostOriginal
+	return u
 }
 
 // handle does what the message asks for.
@@ -82,7 +91,11 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 
 // orphan is a message of a run the ledger does not know: to the dead letters.
 func (u *unit) orphan(ctx context.Context) (verdict, error) {
-	return done, u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger")
+	if err := u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger"); err != nil {
+		return 0, err
+	}
+	u.seen.rejected = 1
+	return done, nil
 }
 
 // ask reads what the ledger knows of the node before work is done on it.
@@ -275,7 +288,12 @@ func (u *unit) header(p *ledger.Plan, failed int) schema.Header {
 // postKids posts children of a plan.
 func (u *unit) postKids(ctx context.Context, p *ledger.Plan, h schema.Header, share schema.Share, slots ledger.Slots, re int) error {
 	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re}
-	return u.t.poster.Send(ctx, parent.Children(slots)...)
+	letters := parent.Children(slots)
+	if err := u.t.poster.Send(ctx, letters...); err != nil {
+		return err
+	}
+	u.seen.posted(letters)
+	return nil
 }
 
 // group posts the children of one group of a wide plan.
