@@ -172,9 +172,7 @@ func (t *Task) Start(ctx context.Context) {
 	t.services.Go(func() { t.holder.run(serving) })
 	t.services.Go(func() { t.deletes.run(serving) })
 	t.services.Go(func() { t.reporting(serving) })
-	for range t.inbox.receivers() {
-		t.receivers.Go(func() { t.inbox.receive(receiving, working) })
-	}
+	t.receivers.Go(func() { t.inbox.receive(receiving, working) })
 	t.receivers.Go(func() { t.inbox.dispatch(receiving) })
 }
 
