@@ -10,11 +10,10 @@ import (
 
 // How the dead-letter queue is looked through.
 const (
-	anyway    = 10 * time.Minute      // it is, whether or not its depth has changed
-	hidden    = 30 * time.Second      // messages are, while one looks, and for each a little longer
-	perLetter = 5 * time.Millisecond  //
-	restAfter = 10 * time.Millisecond // for each message looked at, before the next look: at most 100 a second are received
-	partial   = time.Minute           // before a look that follows one that did not see all
+	anyway    = 10 * time.Minute     // after which it is, whether or not its depth has changed
+	partial   = time.Minute          // after a look that did not see all
+	hidden    = 30 * time.Second     // messages are by a look,
+	perLetter = 5 * time.Millisecond // and for each that there is: at most 200 a second are received
 )
 
 // letters looks after the dead-letter queue: it finds what the queue itself moved
@@ -24,7 +23,7 @@ type letters struct {
 	k      *Keeper
 	last   int64     // its depth at the last look; -1: look
 	looked time.Time // when
-	rest   time.Duration
+	rest   time.Duration // from then to the next
 }
 
 func (l *letters) begin() { l.last, l.looked, l.rest = -1, time.Time{}, 0 }
@@ -46,10 +45,9 @@ func (l *letters) round(ctx context.Context) {
 		return
 	}
 	seen, settled := l.look(ctx, d)
-	l.last, l.looked = d.Total(), time.Now()
-	l.rest = min(time.Duration(seen)*restAfter, anyway)
+	l.last, l.looked, l.rest = d.Total(), time.Now(), 0
 	if int64(seen) < d.Visible {
-		l.last, l.rest = -1, max(l.rest, min(partial, 6*l.k.Every))
+		l.last, l.rest = -1, min(partial, 6*l.k.Every)
 	}
 	if settled > 0 {
 		l.k.Log.Info("settled what the queue had moved to its dead-letter queue", "messages", settled)
