@@ -1,0 +1,158 @@
+package sweep_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/sweep"
+)
+
+func TestResultsAreMadeOnceAnEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		for _, id := range []string{"finished", "failed", "cancelled", "silent"} {
+			out := "out"
+			if id == "silent" {
+				out = ""
+			}
+			y.run(id, out)
+		}
+		k := y.keeper()
+		time.Sleep(time.Hour)
+		assert.Empty(t, y.made(), "none is over")
+		y.end("finished", ledger.Finished, 0)
+		y.end("failed", ledger.Failed, 0)
+		y.end("cancelled", ledger.Cancelled, 0)
+		y.end("silent", ledger.Finished, 0)
+		time.Sleep(15 * time.Second)
+		assert.ElementsMatch(t, []string{"finished/0", "failed/0"}, y.made())
+		k.Kick("failed")
+		time.Sleep(2 * time.Hour)
+		assert.Len(t, y.made(), 2)
+
+		_, err := y.ledger.Amend(t.Context(), "failed", ledger.Change{From: ledger.Failed, State: ledger.Running, NextEpoch: true})
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		y.end("failed", ledger.Finished, 1)
+		time.Sleep(15 * time.Second)
+		assert.ElementsMatch(t, []string{"finished/0", "failed/0", "failed/1"}, y.made())
+	})
+}
+
+// A keeper that takes over finds what ended before, if that was not long ago.
+func TestTheNextKeeperMakesWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("old", "out")
+		y.end("old", ledger.Finished, 0)
+		time.Sleep(8 * 24 * time.Hour)
+		y.run("new", "out")
+		y.end("new", ledger.Finished, 0)
+		time.Sleep(24 * time.Hour)
+		y.keeper()
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{"new/0"}, y.made())
+	})
+}
+
+// The task that sees a run end has its results made at once, whoever has the
+// lease; and not twice where two see it.
+func TestAKickMakesResultsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("run", "out")
+		y.run("other", "out")
+		slowly := func(o *sweep.Options) {
+			o.Finish = func(ctx context.Context, r ledger.Run) error {
+				time.Sleep(time.Minute)
+				return y.finish(ctx, r)
+			}
+		}
+		y.keeper(slowly)
+		time.Sleep(time.Second)
+		second, third := y.keeper(slowly), y.keeper(slowly)
+		time.Sleep(time.Minute)
+		third.Kick("run")
+		time.Sleep(5 * time.Minute)
+		assert.Empty(t, y.made(), "it is not over")
+
+		y.end("run", ledger.Finished, 0)
+		y.end("other", ledger.Finished, 0)
+		second.Kick("run")
+		third.Kick("run")
+		third.Kick("run")
+		third.Kick("other")
+		time.Sleep(61 * time.Second)
+		assert.ElementsMatch(t, []string{"run/0", "other/0"}, y.made())
+	})
+}
+
+func TestResultsThatCannotBeMadeAreTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("run", "out")
+		tries := 0
+		y.keeper(func(o *sweep.Options) {
+			o.Finish = func(ctx context.Context, r ledger.Run) error {
+				if tries++; tries < 8 {
+					return errors.New("the bucket is away")
+				}
+				return y.finish(ctx, r)
+			}
+		})
+		time.Sleep(time.Minute)
+		y.end("run", ledger.Finished, 0)
+		time.Sleep(time.Minute)
+		assert.GreaterOrEqual(t, tries, 1)
+		time.Sleep(24 * time.Hour)
+		assert.Equal(t, []string{"run/0"}, y.made())
+		assert.Equal(t, 8, tries)
+	})
+}
+
+// While results are made the run's lease is kept; who stops, or loses it, ends.
+func TestMakingResultsEndsWithTheKeeperAndItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("run", "out")
+		y.end("run", ledger.Finished, 0)
+		causes := make(chan error, 2)
+		line := &cut{Leaser: y.ledger}
+		forever := func(o *sweep.Options) {
+			o.Leaser = line
+			o.Finish = func(ctx context.Context, _ ledger.Run) error {
+				<-ctx.Done()
+				causes <- context.Cause(ctx)
+				return ctx.Err()
+			}
+		}
+		first := y.keeper(forever)
+		time.Sleep(time.Hour)
+		require.Empty(t, causes)
+		second := y.keeper()
+		second.Kick("run")
+		time.Sleep(time.Minute)
+		assert.Empty(t, y.made(), "the first is at it")
+
+		line.off.Store(true)
+		time.Sleep(time.Minute)
+		require.ErrorIs(t, <-causes, sweep.ErrLeaseLost)
+		line.off.Store(false)
+		time.Sleep(time.Hour)
+		assert.Equal(t, []string{"run/0"}, y.made(), "the second took over")
+
+		y.run("next", "out")
+		y.end("next", ledger.Finished, 0)
+		first.Kick("next")
+		time.Sleep(time.Second)
+		first.Stop(t.Context())
+		require.ErrorIs(t, <-causes, sweep.ErrStopped)
+	})
+}
