@@ -67,10 +67,3 @@ func (b *shortBody) Read(p []byte) (int, error) {
 	b.left -= n
 	return n, err
 }
-
-// CloseIdleConnections is what net/http asks a transport for.
-func (s short) CloseIdleConnections() {
-	if c, ok := s.RoundTripper.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}

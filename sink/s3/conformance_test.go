@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/johannesboyne/gofakes3"
@@ -48,7 +50,9 @@ func config(url string) aws.Config {
 	return aws.Config{
 		Region:       "us-east-1",
 		BaseEndpoint: &url,
-		Credentials:  credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
+		// A server that outlives the test leaves no connection behind.
+		HTTPClient:  awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }),
+		Credentials: credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
 	}
 }
 
@@ -63,9 +67,6 @@ type store struct {
 func newStore(t testing.TB, url string) *store {
 	s := &store{t: t, cfg: config(url), bucket: "ramify-" + strings.ToLower(rand.Text())}
 	s.client = s3client.FromConfig(s.cfg, 16)
-	t.Cleanup(func() {
-		s.client.API().Options().HTTPClient.(interface{ CloseIdleConnections() }).CloseIdleConnections()
-	})
 	_, err := s.client.API().CreateBucket(context.Background(), &awss3.CreateBucketInput{Bucket: &s.bucket})
 	require.NoError(t, err)
 	return s

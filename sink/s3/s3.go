@@ -105,7 +105,6 @@ func open(ctx context.Context, c *s3client.Client, o Options) (*Sink, error) {
 		step:  func(string) error { return nil },
 	}
 	if err := s.probe(ctx, prefix+partsName+"/probe"); err != nil {
-		s.release()
 		return nil, fmt.Errorf("open results: %w", err)
 	}
 	return s, nil
@@ -129,18 +128,11 @@ func (s *Sink) Open(_ context.Context, a sink.Attempt) (sink.Part, error) {
 	return &part{sink: s, attempt: a}, nil
 }
 
-// Close releases the connections. It removes nothing: what was not committed is
+// Close has parts commit no more. It removes nothing: what was not committed is
 // left to the bucket's lifecycle rules.
 func (s *Sink) Close() error {
 	s.closed.Store(true)
-	s.release()
 	return nil
-}
-
-func (s *Sink) release() {
-	if c, ok := s.client.API().Options().HTTPClient.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
 }
 
 // Keep writes an object beside the results, URL/RUN/NAME, over any that is there:
