@@ -280,6 +280,9 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 // doReduce runs the second step of the node and commits its results. They have
 // no plan to name the attempt that counts, so the sink decides as for a leaf.
 func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account, error) {
+	if u.lost {
+		return schema.Account{}, processor.Permanent(u.lostReason())
+	}
 	r := u.reducer()
 	if r == nil {
 		return schema.Account{}, processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))

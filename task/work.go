@@ -120,10 +120,9 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 		return u.giveUp(ctx, why)
 	}
 	t.cfg.Log.Warn("node failed, will be tried again", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
-	again := *u.m
+	again := u.copied()
 	again.Tries++
-	again.Re = max(again.Re, schema.PostAgain)
-	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries)}); err != nil {
+	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries), Copy: true}); err != nil {
 		return 0, err
 	}
 	u.seen.retries++
