@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,7 +48,9 @@ func variable(flag string) string {
 }
 
 // fromEnvironment reports whether a flag has its value from its variable.
-func fromEnvironment(flag, value string) bool { return value != "" && os.Getenv(variable(flag)) == value }
+func fromEnvironment(flag, value string) bool {
+	return value != "" && os.Getenv(variable(flag)) == value
+}
 
 // named is a flag as whoever gave it knows it: its variable, or --flag.
 func named(flag, value string) string {
@@ -111,6 +113,8 @@ type fleet struct {
 	main    *sqs.Queue
 	dead    *sqs.Queue
 	keys    *schema.Keyring
+	buckets *s3client.Client // nil: not yet needed
+	once    sync.Once
 }
 
 // patience is how long to wait for an answer before there is anything to do.
@@ -165,6 +169,19 @@ func (f *fleet) openDead(ctx context.Context) (err error) {
 	return nil
 }
 
+// openToPost opens what whoever posts needs: the queue, and the keys.
+func (f *fleet) openToPost(ctx context.Context) error { return f.openQueue(ctx) }
+
+// openAll opens what a task needs.
+func (f *fleet) openAll(ctx context.Context) error {
+	for _, open := range []func(context.Context) error{f.openToPost, f.openDead, f.openLedger} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // explain is an error of AWS in one line, with the way out.
 func (f *fleet) explain(what string, err error) error {
 	var api smithy.APIError
@@ -194,10 +211,8 @@ func (f *fleet) close() {
 	}
 }
 
-// quoted is a value as a shell takes it.
-func quoted(s string) string {
-	if regexp.MustCompile(`^[A-Za-z0-9_./:@=+,-]+$`).MatchString(s) {
-		return s
-	}
-	return strconv.Quote(s)
+// bucketClient asks S3, about results.
+func (f *fleet) bucketClient() *s3client.Client {
+	f.once.Do(func() { f.buckets = s3client.FromConfig(f.cfg, 16) })
+	return f.buckets
 }

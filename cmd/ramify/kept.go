@@ -79,7 +79,9 @@ func (f *fleet) kept() *kept {
 func (s *state) kept(g *cli) *kept {
 	return &kept{
 		ledger: s.ledger, board: s.ledger, owned: s.store.Owned, options: g.options(), close: s.close,
-		summary: func(ctx context.Context, r ledger.Run) (console.Summary, bool, error) { return s.loadSummary(ctx, r.Epoch) },
+		summary: func(ctx context.Context, r ledger.Run) (console.Summary, bool, error) {
+			return s.loadSummary(ctx, r.Epoch)
+		},
 	}
 }
 
