@@ -103,11 +103,9 @@ func (g *Governor) decide(s Sample) Decision {
 	case d.Width < now && 2*d.Wanted < now:
 		d.Desired, d.Reason = max(d.Width, d.Wanted), Collapsed
 	}
-	if within := min(max(d.Desired, k.Min), k.Max); within != d.Desired {
-		d.Desired = within
-		if within != now && (now < k.Min || now > k.Max) {
-			d.Reason = OutOfRange
-		}
+	d.Desired = min(max(d.Desired, k.Min), k.Max)
+	if now < k.Min && d.Desired == k.Min || now > k.Max && d.Desired == k.Max {
+		d.Reason = OutOfRange
 	}
 	d.Change = d.Desired != now
 	return d
