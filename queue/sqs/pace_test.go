@@ -30,7 +30,7 @@ type throttler struct {
 	latency time.Duration
 
 	mu              sync.Mutex
-	bears           int // 0: any number
+	bears           int // 0: any number; -1: none
 	hangs           bool
 	since           map[string]time.Time
 	count           map[string]int
@@ -101,7 +101,7 @@ func (s *throttler) bearsOne(action string) bool {
 	if time.Since(s.since[action]) >= 100*time.Millisecond {
 		s.since[action], s.count[action] = time.Now(), 0
 	}
-	if s.count[action]++; s.bears > 0 && s.count[action] > s.bears {
+	if s.count[action]++; s.bears != 0 && s.count[action] > s.bears {
 		s.refused[action]++
 		return false
 	}
@@ -227,12 +227,10 @@ func TestAThrottledEntrySlows(t *testing.T) {
 // for turns longer than for an answer.
 func TestNobodyIsHeldUpByAThrottledQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newThrottler(1)
+		s := newThrottler(-1)
 		q, err := sqs.Open(t.Context(), s.config(), fakeURL)
 		require.NoError(t, err)
-		for range 3 {
-			_ = q.Send(t.Context(), entries("a"))
-		}
+		require.Error(t, q.Send(t.Context(), entries("a"))[0])
 		require.Equal(t, 1, q.Slowed()["sqs:SendMessageBatch on queue nodes"])
 		s.set(0, true)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -254,15 +252,15 @@ func TestNobodyIsHeldUpByAThrottledQueue(t *testing.T) {
 // no error.
 func TestReceiveWithoutATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newThrottler(1)
+		s := newThrottler(-1)
 		q, err := sqs.Open(t.Context(), s.config(), fakeURL)
 		require.NoError(t, err)
 		receive := func(ctx context.Context, wait time.Duration) ([]queue.Delivery, error) {
 			return q.Receive(ctx, queue.Request{Max: 1, Wait: wait, Visibility: time.Minute})
 		}
-		for q.Slowed() == nil {
-			_, _ = receive(t.Context(), 0)
-		}
+		_, err = receive(t.Context(), 0)
+		require.ErrorContains(t, err, "SQS asks for fewer requests")
+		require.NotNil(t, q.Slowed())
 		s.set(0, true)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
