@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/ramify/ramify/internal/pace"
+	"github.com/ramify/ramify/queue"
 )
 
 // client is the SDK's, with connections for all requests that may be under way.
@@ -70,10 +72,10 @@ func watchAttempts(stack *middleware.Stack) error {
 		}), "Retry", middleware.After)
 }
 
-// paced waits until the queue bears one more request of an action, and tells the
-// pacer what came of it: the errors of its entries.
-func (q *Queue) paced(ctx context.Context, to string, do func(context.Context) []error) error {
-	turn, err := q.pace.Wait(ctx, to)
+// paced waits until the queue bears one more request of an action, or the context
+// of waiting ends, and tells the pacer what came of it: the errors of its entries.
+func (q *Queue) paced(ctx, waiting context.Context, to string, do func(context.Context) []error) error {
+	turn, err := q.pace.Wait(waiting, to)
 	if err != nil {
 		return err
 	}
@@ -94,12 +96,18 @@ func (q *Queue) paced(ctx context.Context, to string, do func(context.Context) [
 	return nil
 }
 
-// pacedBatch is what makes one request, with its turn.
+// pacedBatch is what makes one request, with its turn. Once the queue is closed
+// there is as long to wait for one as for an answer.
 func pacedBatch[E any](q *Queue, action string, do func(context.Context, []E) []error) func(context.Context, []E) []error {
 	to := q.dependency(action)
 	return func(ctx context.Context, entries []E) []error {
+		waiting, giveUp := context.WithCancelCause(ctx)
+		defer giveUp(nil)
+		defer context.AfterFunc(q.closing, func() {
+			time.AfterFunc(patience, func() { giveUp(queue.ErrClosed) })
+		})()
 		var errs []error
-		err := q.paced(ctx, to, func(ctx context.Context) []error {
+		err := q.paced(ctx, waiting, to, func(ctx context.Context) []error {
 			errs = do(ctx, entries)
 			return errs
 		})

@@ -216,7 +216,8 @@ func (q *Queue) enter(ctx context.Context) (context.Context, func(), error) {
 }
 
 // Close ends receives, lets go at once what waits to be sent, deleted or
-// extended, and waits for the answers, ten seconds at most.
+// extended, and waits for the answers, ten seconds at most; where SQS has asked for
+// fewer requests, ten seconds more.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	q.close()

@@ -40,8 +40,8 @@ func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery,
 		began := time.Now()
 		var got []queue.Delivery
 		var err error
-		turn, over := context.WithDeadline(ctx, began.Add(time.Duration(wait)*time.Second))
-		waited := q.paced(turn, q.dependency("ReceiveMessage"), func(context.Context) []error {
+		waiting, over := context.WithDeadline(ctx, began.Add(time.Duration(wait)*time.Second))
+		waited := q.paced(ctx, waiting, q.dependency("ReceiveMessage"), func(ctx context.Context) []error {
 			wait = max(wait-int32(time.Since(began)/time.Second), 1)
 			got, err = q.poll(ctx, r, min(wait, int32(maxWait/time.Second)))
 			return []error{err}
