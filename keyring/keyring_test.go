@@ -191,10 +191,24 @@ func TestGenerate(t *testing.T) {
 	assert.NotNil(t, w.Keyring())
 }
 
+// logged collects what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.text.String() }
+
 // watching runs a test with keys of a vault that are watched, in made-up time.
-func watching(t *testing.T, test func(t *testing.T, v *vault, w *keyring.Watch, log *bytes.Buffer)) {
+func watching(t *testing.T, test func(t *testing.T, v *vault, w *keyring.Watch, log *logged)) {
 	synctest.Test(t, func(t *testing.T) {
-		v, log := &vault{}, &bytes.Buffer{}
+		v, log := &vault{}, &logged{}
 		v.put("s", keyring.Current, line("old", 'O'))
 		w, err := keyring.Open(t.Context(), "secretsmanager:s", keyring.Options{
 			Secrets: v, Log: slog.New(slog.NewJSONHandler(log, nil)),
@@ -215,7 +229,7 @@ func rotate(v *vault) {
 }
 
 func TestKeysChangeWhileInUse(t *testing.T) {
-	watching(t, func(t *testing.T, v *vault, w *keyring.Watch, log *bytes.Buffer) {
+	watching(t, func(t *testing.T, v *vault, w *keyring.Watch, log *logged) {
 		r := w.Keyring()
 		rotate(v)
 		time.Sleep(4 * time.Minute)
@@ -234,7 +248,7 @@ func TestKeysChangeWhileInUse(t *testing.T) {
 // would go to the dead-letter queue otherwise. Forged ones do not have them read
 // more than once a minute.
 func TestAnUnknownKeyIsLookedFor(t *testing.T) {
-	watching(t, func(t *testing.T, v *vault, w *keyring.Watch, _ *bytes.Buffer) {
+	watching(t, func(t *testing.T, v *vault, w *keyring.Watch, _ *logged) {
 		r := w.Keyring()
 		time.Sleep(time.Minute)
 		before := v.count()
@@ -270,7 +284,7 @@ func TestTroubleKeepsTheKeys(t *testing.T) {
 		"damaged": func(v *vault) { v.put("s", keyring.Current, "new:AAAA") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			watching(t, func(t *testing.T, v *vault, w *keyring.Watch, log *bytes.Buffer) {
+			watching(t, func(t *testing.T, v *vault, w *keyring.Watch, log *logged) {
 				trouble(v)
 				time.Sleep(time.Hour)
 				assert.True(t, verifies(t, w.Keyring(), "old", 'O'))

@@ -177,7 +177,7 @@ func TestBounds(t *testing.T) {
 			others++
 		}
 	}
-	assert.EqualValues(t, 1000, sum)
+	assert.Equal(t, 1000, int(sum))
 	assert.Positive(t, others)
 
 	for i := range 250 {
@@ -274,5 +274,5 @@ func TestConcurrentWorkIsWhole(t *testing.T) {
 	for _, l := range out.read(t) {
 		sum += l["Nodes"].(float64)
 	}
-	assert.EqualValues(t, 8000, sum)
+	assert.Equal(t, 8000, int(sum))
 }

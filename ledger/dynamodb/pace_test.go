@@ -60,7 +60,7 @@ func (s *narrow) Do(r *http.Request) (*http.Response, error) {
 		return refuse(r, 400, s.code), nil
 	}
 	return &http.Response{
-		StatusCode: 200, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, Body: io.NopCloser(strings.NewReader("{}")),
 	}, nil
 }
