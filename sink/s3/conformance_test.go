@@ -95,12 +95,14 @@ func (s *store) keys(prefix string) (keys []string) {
 
 // rows are the keys in the files of the manifest, in their order.
 func (s *store) rows(prefix string) (rows []string) {
-	m, err := inventory.ParseManifest(s.get(prefix + "/" + inventory.ManifestName))
+	manifest := s.get(prefix + "/" + inventory.ManifestName)
+	assert.Equal(s.t, md5Of(manifest), string(s.get(prefix+"/"+inventory.ChecksumName)))
+	m, err := inventory.ParseManifest(manifest)
 	require.NoError(s.t, err)
 	assert.Equal(s.t, "arn:aws:s3:::"+s.bucket, m.DestinationBucket)
 	for _, f := range m.Files {
 		content := s.get(f.Key)
-		assert.EqualValues(s.t, f.Size, len(content))
+		assert.Len(s.t, content, int(f.Size))
 		assert.Equal(s.t, f.MD5, md5Of(content), f.Key)
 		for o, err := range m.Read(bytes.NewReader(content), f.Size) {
 			require.NoError(s.t, err)

@@ -295,6 +295,7 @@ func TestErrorsSayWhetherRetryingHelps(t *testing.T) {
 	s.refuse("GET unit", -1, http.StatusForbidden, "AccessDenied")
 	_, err := made.Finish(t.Context(), leaves(1))
 	require.ErrorIs(t, err, sink.ErrFull, "a record that may not be read is not one that is not there")
+	require.ErrorContains(t, err, "s3:ListBucket on arn:aws:s3:::"+s.bucket)
 }
 
 // A process that dies between any two steps of Finish loses nothing.
