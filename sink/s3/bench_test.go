@@ -2,12 +2,10 @@ package s3_test
 
 import (
 	"fmt"
-	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/inventory"
@@ -20,7 +18,6 @@ import (
 func BenchmarkLeafCommit(b *testing.B) {
 	store := newStore(b, fakeS3(b))
 	o := store.options(inventory.CSV.Layout())
-	o.Config.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.MaxConnsPerHost = 0 })
 	s := store.open(o)
 	block := row(o.Layout, "some/key/of/usual/length")
 	var n atomic.Int64

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/johannesboyne/gofakes3"
@@ -46,13 +45,16 @@ func fakeS3(t testing.TB) string {
 	return server.URL
 }
 
-func config(url string) aws.Config {
+func config(t testing.TB, url string) aws.Config {
+	// A server that outlives the test keeps no connection of it.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 128
+	t.Cleanup(transport.CloseIdleConnections)
 	return aws.Config{
 		Region:       "us-east-1",
 		BaseEndpoint: &url,
-		// A server that outlives the test leaves no connection behind.
-		HTTPClient:  awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }),
-		Credentials: credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
+		HTTPClient:   &http.Client{Transport: transport},
+		Credentials:  credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
 	}
 }
 
@@ -65,7 +67,7 @@ type store struct {
 }
 
 func newStore(t testing.TB, url string) *store {
-	s := &store{t: t, cfg: config(url), bucket: "ramify-" + strings.ToLower(rand.Text())}
+	s := &store{t: t, cfg: config(t, url), bucket: "ramify-" + strings.ToLower(rand.Text())}
 	s.client = s3client.FromConfig(s.cfg, 16)
 	_, err := s.client.API().CreateBucket(context.Background(), &awss3.CreateBucketInput{Bucket: &s.bucket})
 	require.NoError(t, err)
