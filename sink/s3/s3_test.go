@@ -255,6 +255,28 @@ func TestLostAnswerOfACommit(t *testing.T) {
 	assert.Equal(t, []string{"a"}, s.rows(results))
 }
 
+// The store has completed an upload, the answer was lost, and the request that is
+// made again finds no upload.
+func TestLostAnswerOfAnUpload(t *testing.T) {
+	s := newServer(t)
+	made := s.hastily(s.options(keysLayout))
+	p := begin(t, made, 1, 1)
+	block := bytes.Repeat([]byte("row\n"), s3.Piece/4)
+	require.NoError(t, p.Write(t.Context(), sink.Rows, block, s3.Piece/4))
+	lost := 0
+	s.set(func(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
+		if what(r) == "POST rows" && lost == 0 {
+			lost++
+			serve(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		serve(w, r)
+	})
+	commitLeaf(t, p, 1)
+	assert.Equal(t, 1, lost)
+	assert.EqualValues(t, s3.Piece/4, finish(t, made, 1).Rows)
+}
+
 // Two conditional writes met: S3 answers neither yes nor no.
 func TestConflictIsRepeated(t *testing.T) {
 	s := newServer(t)
@@ -295,6 +317,7 @@ func TestErrorsSayWhetherRetryingHelps(t *testing.T) {
 	s.refuse("GET unit", -1, http.StatusForbidden, "AccessDenied")
 	_, err := made.Finish(t.Context(), leaves(1))
 	require.ErrorIs(t, err, sink.ErrFull, "a record that may not be read is not one that is not there")
+	require.ErrorContains(t, err, "s3:ListBucket on arn:aws:s3:::"+s.bucket)
 }
 
 // A process that dies between any two steps of Finish loses nothing.
