@@ -21,8 +21,8 @@ const (
 // otherwise; they are seen again when their visibility timeout has passed.
 type letters struct {
 	k      *Keeper
-	last   int64     // its depth at the last look; -1: look
-	looked time.Time // when
+	last   int64         // its depth at the last look; -1: look
+	looked time.Time     // when
 	rest   time.Duration // from then to the next
 }
 
