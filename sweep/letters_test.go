@@ -12,8 +12,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sweep"
+	"github.com/ramify/ramify/task"
 )
 
 func (y *yard) letter(body, why string) {
@@ -92,8 +97,8 @@ func TestALetterThatCannotBeSettledIsLeftForLater(t *testing.T) {
 		})
 		time.Sleep(time.Minute)
 		assert.EqualValues(t, 1, y.left())
-		time.Sleep(time.Hour)
-		assert.Equal(t, []string{"lost"}, y.gone())
+		time.Sleep(4 * time.Minute)
+		assert.Equal(t, []string{"lost"}, y.gone(), "sooner than the next look anyway")
 		assert.Zero(t, y.left())
 	})
 }
@@ -112,5 +117,66 @@ func TestAFullQueueIsLookedThroughSlowly(t *testing.T) {
 		}
 		assert.Less(t, y.dead.Calls().Receive.Calls, 900*20, "requests in 15 minutes")
 		assert.Less(t, y.dead.Calls().Receive.Entries, 900*200, "messages received in 15 minutes")
+	})
+}
+
+// eater is a queue that has moved the message of a node to the dead-letter queue
+// before it was ever done.
+type eater struct {
+	queue.Queue
+	dead queue.Queue
+	id   string
+}
+
+func (q *eater) Send(ctx context.Context, entries []queue.Entry) (errs []error) {
+	for _, e := range entries {
+		to := q.Queue
+		if m, err := schema.Parse(e.Body); err == nil && m.ID == q.id {
+			to = q.dead
+		}
+		errs = append(errs, to.Send(ctx, []queue.Entry{e})...)
+	}
+	return errs
+}
+
+// A node whose message the queue moved away, since each task that took it died, is
+// given up: its run ends, and a letter with the reason is there for people.
+func TestANodeThatTheQueueGaveUpEndsItsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("run", "out")
+		w, err := task.New(task.Config{
+			ID: "task", Queue: &eater{y.main, y.dead, "child 3"}, Dead: y.dead, Ledger: y.ledger, Board: y.ledger,
+			Processors: processor.Set{"k": process(func(_ context.Context, n *processor.Node, out processor.Out) error {
+				if n.Depth > 0 {
+					return nil
+				}
+				for i := range 5 {
+					_ = out.Child(processor.Child{ID: fmt.Sprint("child ", i)})
+				}
+				return nil
+			})},
+			Sink: func(context.Context, ledger.Run) (sink.Sink, error) { return sink.Discard{}, nil },
+		})
+		require.NoError(t, err)
+		_, err = sweep.Run(t.Context(), y.ledger, y.poster(), "run")
+		require.NoError(t, err)
+		w.Start(t.Context())
+		defer w.Stop(t.Context())
+		time.Sleep(time.Minute)
+		require.False(t, y.over("run"))
+		require.EqualValues(t, 1, y.left())
+		y.keeper(func(o *sweep.Options) { o.Lost, o.Reason = w.Lost, task.AttrReason })
+		time.Sleep(2 * time.Minute)
+
+		r, err := y.ledger.Run(t.Context(), "run")
+		require.NoError(t, err)
+		assert.Equal(t, ledger.Failed, r.State)
+		assert.Equal(t, schema.Account{Nodes: 5, Failures: 1}, r.Totals)
+		assert.Equal(t, []string{"run/0"}, y.made())
+		got, err := y.dead.Receive(t.Context(), queue.Request{Max: 10, Visibility: time.Hour})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		assert.NotEmpty(t, got[0].Attrs[task.AttrReason])
 	})
 }
