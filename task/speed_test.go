@@ -73,6 +73,26 @@ func TestSpeedOverASlowMedium(t *testing.T) {
 	})
 }
 
+// A plan is read for what its children's settlers must know of it once a task at
+// most, and not at all by one task that has written it.
+func TestPlansAreHardlyReadToClimb(t *testing.T) {
+	for tasks, most := range map[int]int{1: 0, 4: 11111 / 100} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 1, processor.Set{"synthetic": &synthetic.Processor{}})
+			w.main.Set(queuehostile.Faults{Latency: 20 * time.Millisecond})
+			spec := synthetic.Spec{Fanout: 10, Depth: 4}
+			r := ledger.Run{ID: "run", Root: ledger.Kid{Kind: "synthetic", ID: synthetic.RootID, Args: spec.Args()}}
+			require.NoError(t, seed.Run(t.Context(), w.ledger, w.poster(), r))
+			for range tasks {
+				w.task(func(c *task.Config) { c.Concurrency = 16 })
+			}
+			got := w.wait(0)
+			assert.EqualValues(t, 11111, got.Totals.Nodes)
+			assert.LessOrEqual(t, w.ledger.Calls().Read.Calls, most, "reads by %d tasks", tasks)
+		})
+	}
+}
+
 // A task that has nothing to do polls once at a time: polls cost, day and night.
 func TestAnIdleTaskPollsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

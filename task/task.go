@@ -129,6 +129,7 @@ type Task struct {
 	poster  post.Poster
 	inbox   *inbox
 	deletes *deleter
+	headers headers
 
 	width    sync.Mutex  // guards own
 	own      int         // slots, where no run says otherwise
