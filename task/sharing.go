@@ -91,9 +91,9 @@ func (s *sharing) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			if !raised.IsZero() { // nobody is to share with a task that is gone
-				ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-				defer cancel()
-				lower(ctx)
+				last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+				lower(last)
+				cancel()
 			}
 			return
 		case <-s.began:
