@@ -22,8 +22,8 @@ type seedCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, or a node as JSON."`
 	walkFlags
 	fleetFlags
-	Concurrency int  `help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
-	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read."`
+	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
+	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read and results written."`
 	Watch       bool `help:"Follow the run to its end."`
 }
 
@@ -67,6 +67,9 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency, Params: params,
 		},
+	}
+	if err := c.checkOut(ctx, f, r); err != nil {
+		return err
 	}
 	// Whole, or not at all: whoever interrupts once the name is printed can resume.
 	if err := c.post(context.WithoutCancel(ctx), l, f.poster(), r); err != nil {
@@ -179,6 +182,21 @@ func (c *seedCmd) checkBare() error {
 	c.Out, c.Inline, c.Retries = "", defaultInline, defaultRetries // of the environment
 	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Versions, c.Concurrency = "", "", nil, 0, false, 0
 	return nil
+}
+
+// checkOut looks whether results can be written: tasks could only log that they
+// cannot, and the run would stand still.
+func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
+	if !c.Check || r.Options.Out == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := f.openSink(ctx, r)
+	if err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 // complete makes the target whole, which may take a look at it.
