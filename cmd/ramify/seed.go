@@ -152,38 +152,6 @@ func (c *seedCmd) ready(f *fleet, tgt target, now time.Time) (*filter.Filter, er
 	return c.filter(kind, now)
 }
 
-// checkBare refuses what would be kept with the run, where nothing is kept: what
-// the environment says is the tasks' own, and is left alone.
-func (c *seedCmd) checkBare() error {
-	filters := strings.Join(c.Filter, ", ")
-	for _, o := range []struct {
-		flag, value string
-		set         bool
-	}{
-		{"out", c.Out, c.Out != ""},
-		{"format", c.Format, c.Format != ""},
-		{"columns", c.Columns, c.Columns != ""},
-		{"filter", filters, filters != ""},
-		{"max-rps", fmt.Sprint(c.MaxRPS), c.MaxRPS != 0},
-		{"versions", fmt.Sprint(c.Versions), c.Versions},
-		{"inline", fmt.Sprint(c.Inline), c.Inline != defaultInline},
-		{"retries", fmt.Sprint(c.Retries), c.Retries != defaultRetries},
-		{"concurrency", fmt.Sprint(c.Concurrency), c.Concurrency != 0},
-		{"watch", fmt.Sprint(c.Watch), c.Watch},
-	} {
-		switch {
-		case !o.set || fromEnvironment(o.flag, o.value):
-		case o.flag == "watch":
-			return usagef("--watch is set, but without a ledger nobody knows how far a run is; want --ledger dynamodb:TABLE with it")
-		default:
-			return usagef("--%s is %q, but without a ledger nothing is kept with a run: set it in the tasks' environment where there is a variable for it (docs/cli.md), or use --ledger dynamodb:TABLE", o.flag, o.value)
-		}
-	}
-	c.Out, c.Inline, c.Retries = "", defaultInline, defaultRetries // of the environment
-	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Versions, c.Concurrency = "", "", nil, 0, false, 0
-	return nil
-}
-
 // checkOut looks whether results can be written: tasks could only log that they
 // cannot, and the run would stand still.
 func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
