@@ -78,17 +78,28 @@ func (w *worker) run(ctx context.Context) error {
 	}
 	err := w.wait(ctx)
 	w.log.Info("draining", "grace", w.s.grace.String())
-	w.stop(context.WithoutCancel(ctx))
+	w.stop(ctx)
 	w.log.Info("stopped")
 	return err
 }
 
-// stop drains: what is under way has its grace, the rest is given back.
-func (w *worker) stop(ctx context.Context) {
+// stop drains: what is under way has its grace, the rest is given back. Results of
+// a run that ended just now have as long again after a signal, and otherwise as
+// long as they take.
+func (w *worker) stop(signal context.Context) {
+	ctx := context.WithoutCancel(signal)
 	if w.keeper != nil {
-		w.keeper.Stop(ctx)
+		w.keeper.Yield(ctx)
 	}
 	w.task.Stop(ctx)
+	if w.keeper != nil {
+		results, cancel := signal, context.CancelFunc(func() {})
+		if signal.Err() != nil {
+			results, cancel = context.WithTimeout(ctx, w.s.grace)
+		}
+		w.keeper.Stop(results)
+		cancel()
+	}
 	if w.metrics != nil {
 		w.metrics.Stop()
 	}
