@@ -68,6 +68,7 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 		return later, nil
 	}
 	u.run = run
+	u.t.figures.change(run.ID, func(*ledger.Worker) {}) // people see who works before anything has settled
 	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
 		return 0, err
 	}

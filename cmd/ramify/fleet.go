@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -23,82 +21,6 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-// fleetFlags say where a fleet is.
-type fleetFlags struct {
-	Queue  string `help:"The fleet's queue: its name or URL." placeholder:"NAME"`
-	Ledger string `help:"What is known about the fleet's runs: dynamodb:TABLE, or none." placeholder:"dynamodb:TABLE"`
-	Stack  string `help:"The CloudFormation stack whose outputs say where the fleet is." placeholder:"NAME"`
-}
-
-// given reports whether a fleet is meant, and not this machine.
-func (f *fleetFlags) given() bool { return f.Ledger != "" || f.Stack != "" }
-
-// options is what printed commands need to find the fleet, besides the environment.
-func (f *fleetFlags) options() string {
-	var given []string
-	for _, o := range [][2]string{{"queue", f.Queue}, {"ledger", f.Ledger}, {"stack", f.Stack}} {
-		if o[1] != "" && !fromEnvironment(o[0], o[1]) {
-			given = append(given, "--"+o[0]+" "+o[1])
-		}
-	}
-	return strings.Join(given, " ")
-}
-
-// variable is the environment variable of a flag.
-func variable(flag string) string {
-	return "RAMIFY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
-// fromEnvironment reports whether a flag has its value from its variable.
-func fromEnvironment(flag, value string) bool {
-	return value != "" && os.Getenv(variable(flag)) == value
-}
-
-// named is a flag as whoever gave it knows it: its variable, or --flag.
-func named(flag, value string) string {
-	if fromEnvironment(flag, value) {
-		return variable(flag)
-	}
-	return "--" + flag
-}
-
-// Ways to keep a fleet's ledger.
-const (
-	ledgerNone  = "none" // the bare pattern: nothing is known about runs
-	ledgerTable = "dynamodb:"
-)
-
-// Source: Amazon DynamoDB Developer Guide, "Naming rules".
-var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
-
-// table is the DynamoDB table of the ledger, "" where there is none.
-func (f *fleetFlags) table() (string, error) {
-	const want = "want dynamodb:TABLE, or none"
-	name, is := strings.CutPrefix(f.Ledger, ledgerTable)
-	switch {
-	case f.Ledger == "":
-		return "", usagef("it is not said where the fleet's ledger is: set --ledger or RAMIFY_LEDGER, %s, or --stack", want)
-	case f.Ledger == ledgerNone:
-		return "", nil
-	case !is:
-		return "", usagef("%s is %q, %s", named("ledger", f.Ledger), f.Ledger, want)
-	case !tableName.MatchString(name):
-		return "", usagef("%s is %q, but a table's name has 3 to 255 letters, digits, '.', '_' and '-'", named("ledger", f.Ledger), f.Ledger)
-	}
-	return name, nil
-}
-
-// queue refuses a queue that cannot be one.
-func (f *fleetFlags) checkQueue() error {
-	if f.Queue == "" {
-		return usagef("it is not said which queue is the fleet's: set --queue or RAMIFY_QUEUE to its name or URL, or --stack")
-	}
-	if err := sqs.CheckName(f.Queue); err != nil {
-		return usagef("%s: %w", named("queue", f.Queue), err)
-	}
-	return nil
-}
-
 // records are what a fleet's ledger offers.
 type records interface {
 	ledger.Ledger
@@ -109,6 +31,7 @@ type records interface {
 // fleet is a fleet that can be asked.
 type fleet struct {
 	fleetFlags
+	way     string // what printed commands need to find it
 	out     string // default of runs that name none
 	cfg     aws.Config
 	records records // nil: none
@@ -131,7 +54,7 @@ func (f *fleetFlags) find(ctx context.Context) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	fl := &fleet{fleetFlags: *f, cfg: cfg}
+	fl := &fleet{fleetFlags: *f, way: f.options(), cfg: cfg}
 	if f.Stack != "" {
 		if err := fl.readStack(ctx); err != nil {
 			return nil, err
@@ -149,10 +72,8 @@ func (f *fleet) openLedger(ctx context.Context) error {
 	f.records = dynamodb.New(f.cfg, table, dynamodb.Options{})
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := f.records.Run(ctx, "-"); err != nil && !errors.Is(err, ledger.ErrNoRun) {
-		return f.explain("open ledger "+f.Ledger, err)
-	}
-	return nil
+	_, err = f.records.Read(ctx, []ledger.Key{{}}) // which does not exist
+	return f.explain("open ledger "+f.Ledger, err)
 }
 
 // openQueue opens the queue, which must exist.
@@ -199,19 +120,19 @@ func (f *fleet) openAll(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// explain is an error of AWS in one line, with the way out.
+// explain is an error of AWS in one line, with the way out. What an adapter knows
+// it has explained.
 func (f *fleet) explain(what string, err error) error {
+	var request *smithy.OperationError
 	var api smithy.APIError
-	if errors.As(err, &api) || errors.Is(err, context.Canceled) {
-		return err // it is explained
+	if !errors.As(err, &request) || errors.As(err, &api) || errors.Is(err, context.Canceled) {
+		return err
 	}
 	if f.cfg.Region == "" && strings.Contains(err.Error(), "egion") {
 		return fmt.Errorf("%s: no region: set AWS_REGION", what)
 	}
-	if _, line := s3client.Explain(what, "", err); line != nil {
-		return line
-	}
-	return err
+	_, line := s3client.Explain(what, "", err)
+	return line
 }
 
 func (f *fleet) poster() *post.Poster { return &post.Poster{Queue: f.main, Keys: f.keys} }
