@@ -36,7 +36,7 @@ type Faults struct {
 // Harsh is far worse than a day on which AWS says "increased error rates".
 var Harsh = Faults{
 	Lost: .05, Late: .3, Delay: 30 * time.Millisecond, Stuck: .003, Stall: time.Second,
-	Twice: .05, Copied: .05, Held: .05,
+	Twice: .05, Copied: .2, Held: .05,
 }
 
 // Done is what went wrong so far. Lost and Twice are counted by operation
