@@ -31,15 +31,15 @@ func (t *Task) work(m *held) {
 		t.reject(m, err)
 		return
 	}
-	u := &unit{t: t, held: m, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
-	u.results = u.pid
-	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
+	u := newUnit(t, m, msg)
+	defer func() { t.cfg.Observe(u.observation()) }()
 	ctx := m.ctx
 	v, err := u.handle(ctx)
 	for l := range u.loans.Range { // of a processor that panicked
 		l.(*loan).Return()
 	}
-	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += time.Since(u.began) })
+	u.seen.busy = time.Since(u.began)
+	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += u.seen.busy })
 	switch {
 	case err == nil:
 	case context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), ErrLeaseLost):
@@ -100,6 +100,7 @@ func (t *Task) reject(m *held, why error) {
 		t.putBack(context.WithoutCancel(m.ctx), t.cfg.Backoff, m)
 		return
 	}
+	t.cfg.Observe(Observation{Rejected: 1})
 	t.deletes.add(m)
 }
 
@@ -119,12 +120,12 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 		return u.giveUp(ctx, why)
 	}
 	t.cfg.Log.Warn("node failed, will be tried again", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
-	again := *u.m
+	again := u.copied()
 	again.Tries++
-	again.Re = max(again.Re, schema.PostAgain)
-	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries)}); err != nil {
+	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries), Copy: true}); err != nil {
 		return 0, err
 	}
+	u.seen.retries++
 	t.figures.change(u.m.Run, func(w *ledger.Worker) { w.Retries++ })
 	return done, nil
 }
