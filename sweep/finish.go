@@ -179,7 +179,7 @@ func (f *finisher) has(r ledger.Run) bool {
 func (f *finisher) renew(ctx context.Context, lease string, lost context.CancelCauseFunc) {
 	tick := time.NewTicker(f.k.Every)
 	defer tick.Stop()
-	until := time.Now().Add(3 * f.k.Every)
+	until := time.Now().Add(f.k.lasts())
 	for {
 		select {
 		case <-ctx.Done():

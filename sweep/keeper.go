@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -123,53 +124,69 @@ func (k *Keeper) Kick(run string) { k.finisher.add(run, true) }
 
 func (k *Keeper) lease() string { return "sweep:" + k.Name }
 
-// hold takes and renews the lease, and works while it is held.
+// hold takes and renews the lease, and works while it is held. A keeper that finds
+// it with another asks again when it ends: each time costs a write.
 func (k *Keeper) hold(ctx context.Context) {
-	tick := time.NewTicker(k.Every)
-	defer tick.Stop()
 	var work sync.WaitGroup
 	stop := func(error) {}
-	var until time.Time // the lease is held
+	var until time.Time // the lease is this keeper's; zero: it is not
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		mine, end, err := k.take(ctx, k.lease())
+		select {
+		case <-ctx.Done():
+			stop(ErrStopped)
+			return
+		case <-next.C:
+		}
 		working := !until.IsZero()
+		mine, end, err := k.take(ctx, k.lease())
+		pause := k.Every
 		switch {
-		case err != nil && ctx.Err() == nil:
-			k.Log.Warn("lease not renewed", "lease", k.lease(), "error", err)
+		case err != nil:
+			if ctx.Err() == nil {
+				k.Log.Warn("lease not taken or renewed", "error", err)
+			}
 			mine = working && time.Now().Before(until)
 		case mine:
 			until = end
+		default:
+			pause = min(max(time.Until(end), k.Every), k.lasts())
+			pause += rand.N(k.Every) // many wait for it
 		}
 		switch {
 		case mine && !working:
-			var held context.Context
 			held, cancel := context.WithCancelCause(ctx)
 			stop = func(why error) { cancel(why); work.Wait() }
 			work.Go(func() { k.rounds(held) })
 		case !mine && working:
 			stop(ErrLeaseLost)
+			k.Log.Warn("keeper stops: the lease is lost", "lease", k.lease())
 			until = time.Time{}
 		}
-		select {
-		case <-ctx.Done():
-			stop(ErrStopped)
-			return
-		case <-tick.C:
-		}
+		next.Reset(pause)
 	}
 }
 
-// take takes or renews a lease and tells whether it is this keeper's, until when.
+// lasts is how long a lease is taken for.
+func (k *Keeper) lasts() time.Duration { return 3 * k.Every }
+
+// take takes or renews a lease, and tells whether it is this keeper's and until
+// when somebody has it.
 func (k *Keeper) take(ctx context.Context, name string) (mine bool, until time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, k.Every)
 	defer cancel()
 	now := time.Now()
-	until = now.Add(3 * k.Every)
-	held, err := k.Leaser.Lease(ctx, ledger.Lease{Name: name, Owner: k.ID, From: now, Until: until})
-	if err != nil {
+	want := ledger.Lease{Name: name, Owner: k.ID, From: now, Until: now.Add(k.lasts())}
+	held, err := k.Leaser.Lease(ctx, want)
+	switch {
+	case err != nil:
 		return false, time.Time{}, fmt.Errorf("take lease %s: %w", name, err)
+	case held.Owner == k.ID:
+		return true, want.Until, nil // with the monotonic clock, which held has not
+	default:
+		return false, held.Until, nil
 	}
-	return held.Owner == k.ID, until, nil
 }
 
 // release gives a lease back, so that the next one need not wait for its end.

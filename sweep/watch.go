@@ -138,11 +138,13 @@ func (w *watch) look(ctx context.Context, run string) (goes bool, err error) {
 		return true, nil
 	}
 	posted, err := Run(ctx, w.k.Ledger, w.k.Poster, run)
-	if ctx.Err() != nil {
-		return true, nil
+	if err != nil {
+		return true, err // it is tried again at the next look
 	}
-	w.k.Log.Warn("swept a run without progress", "run", run, "since", v.since, "posted", posted)
+	if posted > 0 {
+		w.k.Log.Warn("swept a run without progress", "run", run, "since", v.since, "posted", posted)
+	}
 	// One unit may take hours, and what is posted beside it is in vain.
 	v.since, v.wait = time.Now(), min(2*v.wait, max(longest, w.k.NoProgress))
-	return true, err
+	return true, nil
 }

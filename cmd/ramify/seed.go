@@ -63,7 +63,7 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
 	r := ledger.Run{
-		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
+		ID: c.walkFlags.Run, Target: tgt.name, Root: tgt.root, Created: now,
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency, Params: params,
 		},
@@ -72,7 +72,7 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.post(context.WithoutCancel(ctx), l, f.poster(), r); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	fmt.Fprintf(std.err, "run %s\n", c.walkFlags.Run)
 	switch {
 	case c.Watch:
 		return c.follow(ctx, f, w)
@@ -83,7 +83,7 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 			Queue  string `json:"queue"`
 			Ledger string `json:"ledger"`
 			Out    string `json:"out"`
-		}{c.Run, tgt.name, f.Queue, f.Ledger, c.Out})
+		}{c.walkFlags.Run, tgt.name, f.Queue, f.Ledger, c.Out})
 	}
 	return nil
 }
@@ -195,15 +195,15 @@ func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filt
 // follow watches the run to its end, and to its results.
 func (c *seedCmd) follow(ctx context.Context, f *fleet, w *work) error {
 	k := f.kept()
-	last, err := k.watch(ctx, c.Run, w.term)
+	last, err := k.watch(ctx, c.walkFlags.Run, w.term)
 	if err != nil {
 		return err
 	}
 	if ctx.Err() != nil && !last.State.Over() {
-		fmt.Fprintf(w.std.err, "the run goes on; `%s` follows it\n", k.command("watch", c.Run))
+		fmt.Fprintf(w.std.err, "the run goes on; `%s` follows it\n", k.command("watch", c.walkFlags.Run))
 		return exitError(exitInterrupted)
 	}
-	sum, err := f.ended(ctx, c.Run)
+	sum, err := f.ended(ctx, c.walkFlags.Run)
 	if err != nil {
 		return err
 	}

@@ -86,7 +86,7 @@ func (m *madeFleet) write(std streams, asJSON bool) error {
 	t := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "queue\t%s\t%s\n", m.Queue, m.QueueURL)
 	fmt.Fprintf(t, "dead letters\t%s\t%s\n", m.DeadLetters, m.DeadLettersURL)
-	fmt.Fprintf(t, "ledger\t%s\t\n", m.Ledger)
+	fmt.Fprintf(t, "ledger\t%s\n", m.Ledger)
 	if err := t.Flush(); err != nil {
 		return err
 	}
