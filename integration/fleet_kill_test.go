@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"syscall"
 	"testing"
 	"time"
 )
@@ -65,24 +66,56 @@ func (p *taskProcess) struckDown(t *testing.T, end *process) bool {
 // Tasks are killed once a second, each with messages in its hands, at least 30 of
 // them: all is counted and listed once, and nothing is left behind.
 func TestFleetKill(t *testing.T) {
-	kills := 30
+	const least = 30
+	most := least + 10
 	if soak() {
-		kills = 300
+		most = 100_000 // until the end
 	}
-	for round := 0; kills > 0; round++ {
-		f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
-		f.grow(t, 4)
-		begun := time.Now()
-		run := "kill-" + f.name
-		end := f.crawl(t, run)
-		r := &reaper{killer: newKiller(t, 0), fleet: f, run: run}
-		r.reap(t, end, time.Second, 1000)
-		f.requireExact(t, run, f.awaitEnd(t, end))
-		f.drain(t)
-		t.Logf("%d tasks killed in %v", r.kills, time.Since(begun))
-		if r.kills < 30 {
-			t.Fatalf("only %d tasks were killed while they held a message", r.kills)
+	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
+	f.grow(t, 4)
+	run := "kill-" + f.name
+	begun, end := time.Now(), f.crawl(t, run)
+	r := &reaper{killer: newKiller(t, 0), fleet: f, run: run}
+	r.reap(t, end, time.Second, most)
+	f.requireExact(t, run, f.awaitEnd(t, end))
+	t.Logf("%d tasks killed, all done in %v", r.kills, time.Since(begun))
+	if r.kills < least {
+		t.Fatalf("only %d tasks were killed while they held a message", r.kills)
+	}
+	f.drain(t)
+}
+
+// A task that stands still for longer than its messages are hidden, and then goes
+// on as if nothing had been, does no harm: others have done its work meanwhile.
+func TestFleetStaleTask(t *testing.T) {
+	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond, env: []string{"RAMIFY_VISIBILITY=2s"}})
+	f.grow(t, 4)
+	run := "stale-" + f.name
+	end := f.crawl(t, run)
+	k := newKiller(t, 0)
+	stops := 0
+	for end.running() {
+		p := f.tasks[k.rand.IntN(len(f.tasks))]
+		next := p.door.coming()
+		if !p.door.strike(t, p.process, syscall.SIGSTOP) {
+			select {
+			case <-next:
+			case <-time.After(time.Second):
+			case <-end.done:
+			}
+			continue
 		}
-		kills -= r.kills
+		select {
+		case <-time.After(5 * time.Second): // its messages are others' now
+			stops++
+		case <-end.done:
+		}
+		p.signal(t, syscall.SIGCONT)
+	}
+	f.requireExact(t, run, f.awaitEnd(t, end))
+	f.drain(t)
+	t.Logf("%d tasks stood still", stops)
+	if stops < 3 {
+		t.Fatalf("only %d tasks stood still while they held a message", stops)
 	}
 }
