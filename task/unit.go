@@ -52,7 +52,7 @@ func newUnit(t *Task, h *held, m *schema.Message) *unit {
 
 // handle does what the message asks for.
 func (u *unit) handle(ctx context.Context) (verdict, error) {
-	run, err := u.t.control.get(ctx, u.m.Run, false)
+	run, err := u.t.control.get(ctx, u.m.Run, u.lost) // a pause of this moment must not cost a node
 	if err == nil && run.Epoch < u.m.Epoch {
 		run, err = u.t.control.get(ctx, u.m.Run, true)
 	}

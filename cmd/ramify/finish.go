@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"path"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
@@ -29,7 +27,7 @@ func (f *fleet) finish(ctx context.Context, r ledger.Run) error {
 	if _, found, err := f.loadSummary(ctx, r); err != nil || found {
 		return err
 	}
-	out, err := f.openSink(ctx, r)
+	out, err := openBucket(ctx, f.cfg, r)
 	if err != nil {
 		return err
 	}
@@ -54,7 +52,12 @@ func (f *fleet) finish(ctx context.Context, r ledger.Run) error {
 			end.Biggest = append(end.Biggest, bigPrefix{l.Prefix, l.Objects, l.Bytes})
 		}
 	}
-	return f.saveSummary(ctx, r, end)
+	body, err := json.Marshal(end)
+	if err != nil {
+		return fmt.Errorf("keep summary: %w", err)
+	}
+	_, key := summaryPlace(r)
+	return out.Keep(ctx, path.Base(key), body)
 }
 
 // sumPrefixes counts the distinct prefixes of all depths, and finds the biggest
@@ -110,23 +113,6 @@ func summaryPlace(r ledger.Run) (bucket, key string) {
 		prefix += "/"
 	}
 	return bucket, fmt.Sprintf("%s%s/summary-%d.json", prefix, r.ID, r.Epoch)
-}
-
-func (f *fleet) saveSummary(ctx context.Context, r ledger.Run, end ending) error {
-	body, err := json.Marshal(end)
-	if err != nil {
-		return fmt.Errorf("keep summary: %w", err)
-	}
-	bucket, key := summaryPlace(r)
-	client := f.bucketClient()
-	err = client.Ask(bucket, func(region func(*s3.Options)) error {
-		_, err := client.API().PutObject(ctx, &s3.PutObjectInput{
-			Bucket: &bucket, Key: &key, Body: bytes.NewReader(body), ContentType: aws.String("application/json"),
-		}, region)
-		return err
-	})
-	_, err = s3client.Explain("put s3://"+bucket+"/"+key, "s3:PutObject on arn:aws:s3:::"+bucket+"/"+key, err)
-	return err
 }
 
 // loadSummary is the summary of the end of a run in its epoch, once it was made.

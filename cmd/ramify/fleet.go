@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
+	"github.com/ramify/ramify/keyring"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/ledger/dynamodb"
 	"github.com/ramify/ramify/post"
@@ -112,7 +114,9 @@ type fleet struct {
 	records records // nil: none
 	main    *sqs.Queue
 	dead    *sqs.Queue
-	keys    *schema.Keyring
+	secret  string          // where the stack has its signing key
+	keys    *schema.Keyring // nil: messages are not signed
+	watch   *keyring.Watch
 	buckets *s3client.Client // nil: not yet needed
 	once    sync.Once
 }
@@ -128,6 +132,11 @@ func (f *fleetFlags) find(ctx context.Context) (*fleet, error) {
 		return nil, err
 	}
 	fl := &fleet{fleetFlags: *f, cfg: cfg}
+	if f.Stack != "" {
+		if err := fl.readStack(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return fl, nil
 }
 
@@ -170,11 +179,19 @@ func (f *fleet) openDead(ctx context.Context) (err error) {
 }
 
 // openToPost opens what whoever posts needs: the queue, and the keys.
-func (f *fleet) openToPost(ctx context.Context) error { return f.openQueue(ctx) }
+func (f *fleet) openToPost(ctx context.Context) error {
+	if err := f.openKeys(ctx, nil); err != nil {
+		return err
+	}
+	return f.openQueue(ctx)
+}
 
 // openAll opens what a task needs.
-func (f *fleet) openAll(ctx context.Context) error {
-	for _, open := range []func(context.Context) error{f.openToPost, f.openDead, f.openLedger} {
+func (f *fleet) openAll(ctx context.Context, log *slog.Logger) error {
+	if err := f.openKeys(ctx, log); err != nil {
+		return err
+	}
+	for _, open := range []func(context.Context) error{f.openQueue, f.openDead, f.openLedger} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -200,6 +217,9 @@ func (f *fleet) explain(what string, err error) error {
 func (f *fleet) poster() *post.Poster { return &post.Poster{Queue: f.main, Keys: f.keys} }
 
 func (f *fleet) close() {
+	if f.watch != nil {
+		f.watch.Stop()
+	}
 	if f.main != nil {
 		_ = f.main.Close()
 	}

@@ -1,17 +1,26 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
-	"fmt"
-	"time"
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/ramify/ramify/keyring"
+	"github.com/ramify/ramify/keyring/secretsmanager"
 )
 
-// newSigningKey is a fresh key as RAMIFY_SIGNING_KEY holds it, named after its day.
-func newSigningKey(now time.Time) (string, error) {
-	secret := make([]byte, 32)
-	if _, err := rand.Read(secret); err != nil {
-		return "", fmt.Errorf("make signing key: %w", err)
+// openKeys reads the keys that messages are signed with: those that the
+// environment names, else the stack's. They are no flag: everybody on a machine
+// can read the arguments of a command.
+func (f *fleet) openKeys(ctx context.Context, log *slog.Logger) error {
+	value := cmp.Or(os.Getenv(keyring.Var), f.secret)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	keys, err := keyring.Open(ctx, value, keyring.Options{Secrets: secretsmanager.New(f.cfg), Log: log})
+	if err != nil {
+		return err
 	}
-	return "k" + now.UTC().Format("20060102") + ":" + base64.RawURLEncoding.EncodeToString(secret), nil
+	f.watch, f.keys = keys, keys.Keyring()
+	return nil
 }

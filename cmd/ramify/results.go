@@ -36,6 +36,8 @@ func (c *walkFlags) checkResults(kind string) (err error) {
 		return usagef("--format is %s, but what nodes of kind %s write is ndjson", c.Format, kind)
 	case c.Out == "-" && f == inventory.Parquet:
 		return usagef("--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -")
+	case kindOfOut(c.Out) == outQueue && f == inventory.Parquet:
+		return usagef("--format is parquet, which cannot be cut into messages; want keys, csv or ndjson with the URL of a queue for --out")
 	case c.Out == "-" && c.JSON:
 		return usagef("--json and --out - both write to standard output; want one of them")
 	}

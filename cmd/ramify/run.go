@@ -225,13 +225,16 @@ func (c *walkFlags) checkRoot(tgt target) error {
 	return nil
 }
 
-// paramMaxRPS keeps --max-rps for a run that is resumed.
-const paramMaxRPS = "max_rps"
+// What is kept with a run besides its options for processors.
+const (
+	paramMaxRPS = "max_rps" // --max-rps, for a run that is resumed
+	paramBucket = "bucket"  // whose objects are listed
+)
 
 // params are the run's options for processors.
 func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := map[string]string{
-		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), paramBucket: tgt.bucket,
 	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)

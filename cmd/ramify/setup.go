@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ramify/ramify/keyring"
 	"github.com/ramify/ramify/ledger/dynamodb"
 	"github.com/ramify/ramify/queue/sqs"
 )
@@ -56,9 +57,7 @@ func (c *setupCmd) Run(ctx context.Context, _ *cli, std streams) error {
 		}
 	}
 	if c.SigningKey {
-		if made.SigningKey, err = newSigningKey(time.Now()); err != nil {
-			return err
-		}
+		made.SigningKey = keyring.Generate()
 	}
 	return made.write(std, c.JSON)
 }
