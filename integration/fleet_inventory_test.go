@@ -10,7 +10,7 @@ import (
 // results is an inventory of exactly the truth, each key once.
 func (f *fleet) requireInventory(t *testing.T, run string, want truth) {
 	t.Helper()
-	files := f.depot.results(t, run)
+	files := f.made(t, run)
 	data, ok := files["manifest.json"]
 	if !ok {
 		t.Fatalf("there is no manifest.json under s3://%s/%s/", results, run)

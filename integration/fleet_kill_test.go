@@ -83,6 +83,7 @@ func TestFleetKill(t *testing.T) {
 		t.Fatalf("only %d tasks were killed while they held a message", r.kills)
 	}
 	f.drain(t)
+	f.requireNoLetters(t)
 }
 
 // A task that stands still for longer than its messages are hidden, and then goes
@@ -114,6 +115,7 @@ func TestFleetStaleTask(t *testing.T) {
 	}
 	f.requireExact(t, run, f.awaitEnd(t, end))
 	f.drain(t)
+	f.requireNoLetters(t)
 	t.Logf("%d tasks stood still", stops)
 	if stops < 3 {
 		t.Fatalf("only %d tasks stood still while they held a message", stops)

@@ -39,6 +39,8 @@ type fleet struct {
 	name  string
 	set   fleetSettings
 	depot *depot
+	truth truth                                            // of the bucket that is crawled
+	made  func(t *testing.T, run string) map[string][]byte // the objects of a run's results, by their keys behind its name
 
 	sqs       *sqs.Client
 	main, dlq *string // URLs
@@ -73,11 +75,11 @@ func newFleet(t *testing.T, set fleetSettings) *fleet {
 	if s3 == "" {
 		s3 = d.open(t, 0).url
 	}
-	f := &fleet{user: newUser(t, s3), set: set, depot: d}
+	f := &fleet{user: newUser(t, s3), set: set, depot: d, truth: d.truth(), made: d.results}
 	f.name = fmt.Sprintf("fleet-%d-%d", os.Getpid(), fleets.Add(1))
 	f.env = append(f.env,
 		// DynamoDB Local has a database for each.
-		"AWS_ACCESS_KEY_ID="+strings.ReplaceAll(f.name, "-", ""), "AWS_SECRET_ACCESS_KEY=secret",
+		"AWS_ACCESS_KEY_ID="+f.key(), "AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_ENDPOINT_URL_SQS="+set.sqs, "AWS_ENDPOINT_URL_DYNAMODB="+set.dynamodb,
 		"RAMIFY_QUEUE="+f.name, "RAMIFY_LEDGER=dynamodb:"+f.name, "RAMIFY_SIGNING_KEY="+signingKey,
 		// What a killed task held is seen again after seconds, not a minute.
@@ -91,6 +93,9 @@ func newFleet(t *testing.T, set fleetSettings) *fleet {
 	f.main, f.dlq = f.queueURL(t, f.name), f.queueURL(t, f.name+"-dead")
 	return f
 }
+
+// key is the fleet's access key: one a server, since some keep accounts apart by it.
+func (f *fleet) key() string { return strings.ReplaceAll(f.name, "-", "") }
 
 func (f *fleet) queueURL(t *testing.T, name string) *string {
 	t.Helper()
@@ -118,7 +123,7 @@ func (f *fleet) task(t *testing.T) *taskProcess {
 		p.door = f.depot.open(t, f.set.latency)
 		env = append(env, "AWS_ENDPOINT_URL_S3="+p.door.url)
 	}
-	u := &user{dir: f.dir, env: env}
+	u := &user{dir: f.dir, env: env} // of two values the last counts
 	p.process = u.start(t, "task")
 	return p
 }
@@ -239,10 +244,14 @@ type letter struct {
 	attrs map[string]string
 }
 
-// deadLetters takes all messages out of the dead-letter queue.
+// deadLetters takes all messages out of the dead-letter queue, once no task looks
+// at them any more.
 func (f *fleet) deadLetters(t *testing.T) (letters []letter) {
 	t.Helper()
-	for f.depth(t, f.dlq).visible > 0 {
+	for over := time.Now().Add(deadline); f.depth(t, f.dlq) != (depth{inFlight: len(letters)}); {
+		if time.Now().After(over) {
+			t.Fatalf("took %d letters; left %+v", len(letters), f.depth(t, f.dlq))
+		}
 		out, err := f.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
 			QueueUrl: f.dlq, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}, WaitTimeSeconds: 1, VisibilityTimeout: 600,
 		})
@@ -272,22 +281,27 @@ func (f *fleet) post(t *testing.T, l letter) {
 	}
 }
 
-// requireExact fails the test unless a crawl of the depot has ended as it must,
-// all tasks after it: exact totals, an exact inventory, and nothing left behind.
+// requireExact fails the test unless a crawl has ended as it must: exact totals,
+// an exact inventory, and nothing left in the queue.
 func (f *fleet) requireExact(t *testing.T, run string, end result) {
 	t.Helper()
 	if end.code != 0 {
 		t.Log(f.said())
 	}
 	end.requireCode(t, 0)
-	tr, sum := f.depot.truth(), parseSummary(t, end.stdout)
-	tr.requireSummary(t, sum)
-	if sum.Nodes != tr.prefixes+1 {
-		t.Errorf("%d nodes, want one for each of %d prefixes and the root", sum.Nodes, tr.prefixes)
+	sum := parseSummary(t, end.stdout)
+	f.truth.requireSummary(t, sum)
+	if sum.Nodes != f.truth.prefixes+1 {
+		t.Errorf("%d nodes, want one for each of %d prefixes and the root", sum.Nodes, f.truth.prefixes)
 	}
-	f.requireInventory(t, run, tr)
+	f.requireInventory(t, run, f.truth)
 	f.requireDrained(t)
+}
+
+// requireNoLetters fails the test if there is anything in the dead-letter queue.
+func (f *fleet) requireNoLetters(t *testing.T) {
+	t.Helper()
 	if d := f.depth(t, f.dlq); d != (depth{}) {
-		t.Errorf("the dead-letter queue has %+v: %.2000q", d, f.deadLetters(t))
+		t.Errorf("the dead-letter queue has %+v: %.4000q", d, f.deadLetters(t))
 	}
 }

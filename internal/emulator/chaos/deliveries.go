@@ -60,25 +60,32 @@ func (p *Proxy) mix(queue string, messages []json.RawMessage, room int) []json.R
 		q = &deliveries{}
 		p.queues[queue] = q
 	}
-	var out, back []json.RawMessage
+	var back []json.RawMessage
+	all := q.held // the oldest first, or they would be held for ever
 	for _, m := range messages {
 		if p.chance(p.faults.Held) {
 			p.done.Held++
 			back = append(back, m)
 			continue
 		}
-		out = append(out, m)
+		all = append(all, m)
 	}
-	n := min(len(q.held), max(room-len(out), 0))
-	fresh := append(slices.Clone(out), q.held[:n]...)
-	q.held = append(slices.Clone(q.held[n:]), back...)
-	out = slices.Clone(fresh)
-	for len(out) < room && len(q.past) > 0 && p.chance(p.faults.Copied) {
+	copies := 0
+	for copies < room && len(q.past) > 0 && p.chance(p.faults.Copied) {
+		copies++
+	}
+	take := min(len(all), room-copies)
+	if len(q.held) > most { // copies do not crowd out what waits already
+		take = min(len(all), room)
+	}
+	out := slices.Clone(all[:take])
+	q.held = slices.Concat(all[take:], back)
+	for range min(copies, room-take) {
 		p.done.Copied++
 		out = append(out, q.past[p.rand.IntN(len(q.past))])
 	}
 	// What is in this answer may come again in a later one.
-	q.past = append(q.past, fresh...)
+	q.past = slices.Concat(q.past, all[:take])
 	q.past = slices.Clone(q.past[max(len(q.past)-memory, 0):])
 	p.rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
