@@ -28,7 +28,7 @@ func newCrew(t *testing.T, s3 string) *crew {
 	u.env = append(u.env,
 		"AWS_ENDPOINT_URL_SQS="+elasticmq.URL(t), "AWS_ENDPOINT_URL_DYNAMODB="+dynamodblocal.URL(t),
 		"AWS_ACCESS_KEY_ID=cli", "AWS_SECRET_ACCESS_KEY="+secretText, "AWS_REGION=us-east-1",
-		"RAMIFY_QUEUE="+name, "RAMIFY_LEDGER=dynamodb:"+name, "RAMIFY_VISIBILITY=5s", "RAMIFY_SWEEP=1s",
+		"RAMIFY_QUEUE="+name, "RAMIFY_LEDGER=dynamodb:"+name, "RAMIFY_VISIBILITY=5s", "RAMIFY_SWEEP=2s",
 	)
 	return &crew{u, name}
 }
@@ -94,7 +94,7 @@ Tasks, and commands about runs, find them by:
 func TestFleetWalksATree(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t, "").setup(t)
-	r := c.run(t, "seed", treeOf(10, 3, `,"objects":2,"bytes":10`), "--run", "r", "--inline", "0", "--json")
+	r := c.run(t, "seed", treeOf(10, 2, `,"objects":2,"bytes":10`), "--run", "r", "--inline", "0", "--json")
 	r.requireCode(t, 0)
 	requireText(t, r.stderr, "run r\n")
 	requireText(t, r.stdout, `{"run":"r","target":"synthetic 0","queue":"`+c.name+`","ledger":"dynamodb:`+c.name+`","out":""}`+"\n")
@@ -104,7 +104,7 @@ func TestFleetWalksATree(t *testing.T) {
 	lines := strings.Split(strings.TrimSuffix(w.stdout, "\n"), "\n")
 	requireText(t, lines[len(lines)-1], "finished 100% {any}")
 	sum := c.awaitFleet(t, "r", "finished")
-	if sum.Nodes != 1111 || sum.Totals.Objects != 2222 || sum.Totals.Bytes != 11110 || sum.Failed != 0 {
+	if sum.Nodes != 111 || sum.Totals.Objects != 222 || sum.Totals.Bytes != 1110 || sum.Failed != 0 {
 		t.Errorf("got %+v", sum)
 	}
 	for _, p := range []*process{a, b} {
@@ -123,6 +123,11 @@ func TestFleetWalksATree(t *testing.T) {
 // awaitFleet waits until a run is in a state, and returns its summary then.
 func (c *crew) awaitFleet(t *testing.T, run, state string) summary {
 	t.Helper()
+	return c.awaitSummary(t, run, state, func(s summary) bool { return s.State == state })
+}
+
+func (c *crew) awaitSummary(t *testing.T, run, what string, ok func(summary) bool) summary {
+	t.Helper()
 	for over := time.Now().Add(deadline); ; {
 		r := c.run(t, "status", run, "--json")
 		r.requireCode(t, 0)
@@ -130,11 +135,25 @@ func (c *crew) awaitFleet(t *testing.T, run, state string) summary {
 		if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
 			t.Fatal(err)
 		}
-		if s.State == state {
+		if ok(s) {
 			return s
 		}
 		if time.Now().After(over) {
-			t.Fatalf("waited %v for %s; it is %+v", deadline, state, s)
+			t.Fatalf("waited %v for status %s; it is %+v", deadline, what, s)
+		}
+	}
+}
+
+// awaitText waits until a command prints some text.
+func (c *crew) awaitText(t *testing.T, text string, args ...string) {
+	t.Helper()
+	for over := time.Now().Add(deadline); ; {
+		r := c.run(t, args...)
+		if strings.Contains(r.stdout, text) {
+			return
+		}
+		if time.Now().After(over) {
+			t.Fatalf("waited %v for %q in %s", deadline, text, r.stdout)
 		}
 	}
 }

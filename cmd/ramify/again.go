@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/seed"
@@ -15,6 +16,9 @@ import (
 func (c *onFlags) openFleet(ctx context.Context) (*fleet, ledger.Run, error) {
 	if c.Moved {
 		return nil, ledger.Run{}, usagef("--moved is set, but on a fleet the tasks' environment says where S3 is")
+	}
+	if fromEnvironment("concurrency", strconv.Itoa(c.Concurrency)) {
+		c.Concurrency = 0 // that is what a task has where a run says nothing
 	}
 	f, err := c.openRecords(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/health"
 )
 
 // Exit codes; docs/cli.md lists them.
@@ -59,6 +60,7 @@ type cli struct {
 	Setup   setupCmd   `cmd:"" help:"Make the queues and the table of a fleet where there are none."`
 	Seed    seedCmd    `cmd:"" help:"Begin a run on a fleet."`
 	Task    taskCmd    `cmd:"" help:"Work on the runs of a fleet until told to stop."`
+	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
@@ -86,7 +88,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries)},
+		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress},
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),

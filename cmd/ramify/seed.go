@@ -22,8 +22,8 @@ type seedCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, or a node as JSON."`
 	walkFlags
 	fleetFlags
-	Concurrency int  `help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
-	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read."`
+	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
+	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read and results written."`
 	Watch       bool `help:"Follow the run to its end."`
 }
 
@@ -67,6 +67,9 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 		Options: ledger.Options{
 			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency, Params: params,
 		},
+	}
+	if err := c.checkOut(ctx, f, r); err != nil {
+		return err
 	}
 	// Whole, or not at all: whoever interrupts once the name is printed can resume.
 	if err := c.post(context.WithoutCancel(ctx), l, f.poster(), r); err != nil {
@@ -149,36 +152,19 @@ func (c *seedCmd) ready(f *fleet, tgt target, now time.Time) (*filter.Filter, er
 	return c.filter(kind, now)
 }
 
-// checkBare refuses what would be kept with the run, where nothing is kept: what
-// the environment says is the tasks' own, and is left alone.
-func (c *seedCmd) checkBare() error {
-	filters := strings.Join(c.Filter, ", ")
-	for _, o := range []struct {
-		flag, value string
-		set         bool
-	}{
-		{"out", c.Out, c.Out != ""},
-		{"format", c.Format, c.Format != ""},
-		{"columns", c.Columns, c.Columns != ""},
-		{"filter", filters, filters != ""},
-		{"max-rps", fmt.Sprint(c.MaxRPS), c.MaxRPS != 0},
-		{"versions", fmt.Sprint(c.Versions), c.Versions},
-		{"inline", fmt.Sprint(c.Inline), c.Inline != defaultInline},
-		{"retries", fmt.Sprint(c.Retries), c.Retries != defaultRetries},
-		{"concurrency", fmt.Sprint(c.Concurrency), c.Concurrency != 0},
-		{"watch", fmt.Sprint(c.Watch), c.Watch},
-	} {
-		switch {
-		case !o.set || fromEnvironment(o.flag, o.value):
-		case o.flag == "watch":
-			return usagef("--watch is set, but without a ledger nobody knows how far a run is; want --ledger dynamodb:TABLE with it")
-		default:
-			return usagef("--%s is %q, but without a ledger nothing is kept with a run: set it in the tasks' environment where there is a variable for it (docs/cli.md), or use --ledger dynamodb:TABLE", o.flag, o.value)
-		}
+// checkOut looks whether results can be written: tasks could only log that they
+// cannot, and the run would stand still.
+func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
+	if !c.Check || r.Options.Out == "" {
+		return nil
 	}
-	c.Out, c.Inline, c.Retries = "", defaultInline, defaultRetries // of the environment
-	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Versions, c.Concurrency = "", "", nil, 0, false, 0
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := f.openSink(ctx, r)
+	if err != nil {
+		return err
+	}
+	return out.Close()
 }
 
 // complete makes the target whole, which may take a look at it.

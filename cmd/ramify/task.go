@@ -86,27 +86,6 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	return w.run(ctx)
 }
 
-// checkBare refuses what cannot be without a ledger.
-func (c *taskCmd) checkBare(f *fleet) error {
-	if _, err := f.table(); err != nil {
-		return err
-	}
-	if f.Ledger != ledgerNone {
-		return nil
-	}
-	if c.Out == "" {
-		c.Out = f.out
-	}
-	switch kindOfOut(c.Out) {
-	case outNone:
-		return nil
-	case outQueue:
-		_, err := parseOut(named("out", c.Out), c.Out)
-		return err
-	}
-	return usagef("%s is %q, but without a ledger nobody knows which results count: want the URL of an SQS queue, or --ledger dynamodb:TABLE", named("out", c.Out), c.Out)
-}
-
 // rarely logs trouble, which is repeated, once in a while.
 type rarely struct {
 	log *slog.Logger

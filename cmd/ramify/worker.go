@@ -12,10 +12,7 @@ import (
 	"github.com/ramify/ramify/internal/ecs"
 	"github.com/ramify/ramify/internal/emf"
 	"github.com/ramify/ramify/internal/health"
-	"github.com/ramify/ramify/inventory"
-	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/ledger/none"
-	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/sweep"
 	"github.com/ramify/ramify/task"
@@ -148,16 +145,6 @@ func (w *worker) over(run string) {
 	if w.keeper != nil {
 		w.keeper.Kick(run)
 	}
-}
-
-// bareOptions are those of every run where there is no ledger.
-func (w *worker) bareOptions() ledger.Options {
-	o := ledger.Options{Retries: w.s.retries, Inline: w.s.inline, Out: w.c.Out}
-	if o.Out != "" {
-		o.Format = inventory.NDJSON.String()
-		o.Params = map[string]string{listing.ParamFormat: o.Format}
-	}
-	return o
 }
 
 // say logs what the task is, without its secrets.
