@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -106,9 +107,9 @@ type door struct {
 	depot   http.Handler
 	latency time.Duration
 
-	mu     sync.Mutex
-	asking int // LISTs that wait out the latency: their nodes' messages are held
-	lists  int // in all
+	mu       sync.Mutex
+	asking   int      // LISTs that wait out the latency: their nodes' messages are held
+	prefixes []string // that were asked for
 }
 
 // open opens a door until the test ends.
@@ -126,13 +127,14 @@ func (d *depot) open(t *testing.T, latency time.Duration) *door {
 
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	list := r.URL.Query().Get("list-type") == "2" && strings.Trim(r.URL.Path, "/") == bucket
+	q := r.URL.Query()
+	list := q.Get("list-type") == "2" && strings.Trim(r.URL.Path, "/") == bucket
 	if list {
-		d.count(1)
+		d.arrive(q.Get("prefix"))
 	}
 	wait(r.Context(), d.latency)
 	if list {
-		d.count(-1)
+		d.leave()
 	}
 	d.depot.ServeHTTP(w, r)
 }
@@ -146,12 +148,25 @@ func wait(ctx context.Context, latency time.Duration) {
 	}
 }
 
-func (d *door) count(by int) {
+func (d *door) arrive(prefix string) {
 	defer d.tell()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.asking += by
-	d.lists += max(by, 0)
+	d.asking++
+	d.prefixes = append(d.prefixes, prefix)
+}
+
+func (d *door) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asking--
+}
+
+// asked is what was asked for so far, prefix by prefix.
+func (d *door) asked() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.prefixes)
 }
 
 // strike sends a signal to the task behind the door if it holds a message: it has
