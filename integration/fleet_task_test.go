@@ -48,7 +48,7 @@ func TestTaskConfiguration(t *testing.T) {
 	// A key that is no key: what it is, is said nowhere.
 	c := &crew{user: &user{dir: u.dir, env: append(append([]string{}, u.env...), append(fine, "RAMIFY_SIGNING_KEY=k:"+secretText)...)}}
 	r := c.run(t, "task")
-	if r.code == 0 || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "RAMIFY_SIGNING_KEY") || strings.Contains(r.stderr, secretText) {
+	if r.code != 1 || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "RAMIFY_SIGNING_KEY") || strings.Contains(r.stderr, secretText) {
 		t.Errorf("code %d, %s", r.code, r.stderr)
 	}
 	// Nobody answers.

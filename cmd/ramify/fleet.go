@@ -71,10 +71,8 @@ func (f *fleet) openLedger(ctx context.Context) error {
 	f.records = dynamodb.New(f.cfg, table, dynamodb.Options{})
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := f.records.Run(ctx, "-"); err != nil && !errors.Is(err, ledger.ErrNoRun) {
-		return f.explain("open ledger "+f.Ledger, err)
-	}
-	return nil
+	_, err = f.records.Read(ctx, []ledger.Key{{}}) // which does not exist
+	return f.explain("open ledger "+f.Ledger, err)
 }
 
 // openQueue opens the queue, which must exist.
@@ -121,19 +119,19 @@ func (f *fleet) openAll(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// explain is an error of AWS in one line, with the way out.
+// explain is an error of AWS in one line, with the way out. What an adapter knows
+// it has explained.
 func (f *fleet) explain(what string, err error) error {
+	var request *smithy.OperationError
 	var api smithy.APIError
-	if errors.As(err, &api) || errors.Is(err, context.Canceled) {
-		return err // it is explained
+	if !errors.As(err, &request) || errors.As(err, &api) || errors.Is(err, context.Canceled) {
+		return err
 	}
 	if f.cfg.Region == "" && strings.Contains(err.Error(), "egion") {
 		return fmt.Errorf("%s: no region: set AWS_REGION", what)
 	}
-	if _, line := s3client.Explain(what, "", err); line != nil {
-		return line
-	}
-	return err
+	_, line := s3client.Explain(what, "", err)
+	return line
 }
 
 func (f *fleet) poster() *post.Poster { return &post.Poster{Queue: f.main, Keys: f.keys} }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/ramify/ramify/keyring"
 	"github.com/ramify/ramify/keyring/secretsmanager"
@@ -18,9 +19,18 @@ func (f *fleet) openKeys(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	keys, err := keyring.Open(ctx, value, keyring.Options{Secrets: secretsmanager.New(f.cfg), Log: log})
+	if err != nil && !inSecrets(value) {
+		return usageError{err}
+	}
 	if err != nil {
 		return err
 	}
 	f.watch, f.keys = keys, keys.Keyring()
 	return nil
+}
+
+// inSecrets reports whether keys are in AWS Secrets Manager, which may not answer;
+// all else is configuration.
+func inSecrets(value string) bool {
+	return strings.HasPrefix(value, "secretsmanager:") || strings.HasPrefix(value, "arn:")
 }

@@ -133,7 +133,7 @@ func (c *seedCmd) ready(f *fleet, tgt target, now time.Time) (*filter.Filter, er
 		if err := c.checkBare(); err != nil {
 			return nil, err
 		}
-	} else if c.Out == "" {
+	} else if f.out != "" && (c.Out == "" || fromEnvironment("out", c.Out)) {
 		c.Out = f.out
 	}
 	if err := checkShared(named("out", c.Out), c.Out); err != nil {
