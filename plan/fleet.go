@@ -14,10 +14,11 @@ type Fleet struct {
 	Scaling  Scaling
 	Tracking Tracking // of TargetTracking
 	Launches Launches
-	Lag      int  // seconds that the queue's counts are late
-	Warm     bool // as many tasks as can be run before the seed comes
-	Seeded   int  // tasks that the seed asks for
-	Phase    int  // seconds after the seed of metricfn's first look; negative: anywhere within a minute
+	Lag      int     // seconds that the queue's counts are late
+	Warm     bool    // as many tasks as can be run before the seed comes
+	Seeded   int     // tasks that the seed asks for
+	Phase    int     // seconds after the seed of metricfn's first look; negative: anywhere within a minute
+	Doubt    float64 // how far the part that is settled misleads about the rest: sigma of its logarithm
 	Rate     func(now float64) float64
 }
 
@@ -49,15 +50,14 @@ const (
 )
 
 type world struct {
-	f       *Fleet
-	n       *nodes
-	s       *service
-	p       *policy
-	seen    []scaling.Queue // the last Lag seconds
-	curve   []Point
-	stride  int
-	looks   int
-	started scaling.Queue
+	f      *Fleet
+	n      *nodes
+	s      *service
+	p      *policy
+	seen   []scaling.Queue // the last Lag seconds
+	curve  []Point
+	stride int
+	doubt  float64
 }
 
 // Run lets the model run once.
@@ -75,7 +75,7 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 	if phase < 0 {
 		phase = rng.IntN(60)
 	}
-	w := &world{f: f, s: s, n: newNodes(t, rng.Float64), p: newPolicy(f, s, phase), stride: 1, started: scaling.Queue{Unread: 1}}
+	w := &world{f: f, s: s, n: newNodes(t, rng.Float64), p: newPolicy(f, s, phase), stride: 1, doubt: math.Exp(f.Doubt * rng.NormFloat64())}
 	w.n.rate = f.Rate
 	o := Outcome{}
 	now := 0
@@ -93,6 +93,7 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 	o.Duration = seconds(max(w.n.finished, 0))
 	o.First = seconds(float64(max(s.first, 0)))
 	o.Peak, o.Changes, o.Curve = s.peak, s.changes, w.curve
+	o.Looks = w.p.looks
 	o.TaskSeconds, o.Total = s.taskSeconds(now+1), seconds(float64(now+1))
 	return o
 }
@@ -113,6 +114,7 @@ func (w *world) second(now int) {
 		Service: &scaling.Service{Running: w.s.running, Pending: w.s.pending, Desired: w.s.desired},
 		Ledger: &scaling.Ledger{
 			Settled: int64(w.n.settled), Busy: seconds(w.n.busy), Unsettled: w.n.finished < 0,
+			Expected: scaling.Expect(int64(w.n.leaves), w.n.share*w.doubt),
 		},
 	}
 	w.p.tick(now+1, w.s, look)
