@@ -98,7 +98,7 @@ func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) 
 		cpu, gb = p.VCPUARM, p.GBARM
 	}
 	hours := o.TaskSeconds / 3600
-	run := o.Total.Hours()
+	run := o.Away.Hours()
 	billed := math.Ceil(run) // metrics are by the hour
 	c := Cost{
 		Fargate: hours * (s.VCPU*cpu + s.GB*gb) * (1 - s.Spot*discount),
@@ -107,7 +107,7 @@ func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) 
 		DynamoDB: (m.messages()*m.writesPerMessage()+o.TaskSeconds*writesPerTaskSecond)*p.Write +
 			float64(o.Looks)*readsPerLook*p.Read,
 		S3:     m.Tree.Nodes() * m.Lists * p.List,
-		Lambda: o.Total.Minutes()*p.Invoke + float64(o.Looks)*lookSeconds*lambdaGB*p.LambdaGB,
+		Lambda: o.Away.Minutes()*p.Invoke + float64(o.Looks)*lookSeconds*lambdaGB*p.LambdaGB,
 		CloudWatch: (metricsOfFleet+metricsOfRun)*billed/hoursOfMonth*p.Metric + float64(o.Looks)*p.Put +
 			(alarms*p.Alarm+fastAlarms*p.AlarmFast)*run/hoursOfMonth + o.TaskSeconds*logsPerTaskSecond*p.Logs,
 	}

@@ -29,18 +29,21 @@ type Outcome struct {
 	First       time.Duration // to the first running task
 	Peak        int           // tasks running at most
 	TaskSeconds float64       // billed, those after the end of the run included
-	Total       time.Duration // from the seed until the fleet was back at its minimum
+	Away        time.Duration // from the seed until the fleet was back at its minimum
 	Changes     int           // of the desired count
 	Looks       int           // of metricfn
+	Throttled   time.Duration // in which the services' limits held the fleet back
 	Curve       []Point
 }
 
 // Point is the state of a fleet at a time.
 type Point struct {
-	At                        int // seconds
-	Desired, Running, Pending int
-	Outstanding               float64
-	Done                      float64 // part of the nodes
+	At          int     `json:"at"` // seconds
+	Desired     int     `json:"desired"`
+	Running     int     `json:"running"`
+	Pending     int     `json:"pending"`
+	Outstanding float64 `json:"outstanding"`
+	Done        float64 `json:"done"` // part of the nodes
 }
 
 const (
@@ -90,11 +93,14 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 		}
 	}
 	o.Finished = w.n.finished >= 0
-	o.Duration = seconds(max(w.n.finished, 0))
+	o.Duration = seconds(w.n.finished)
+	if !o.Finished {
+		o.Duration = seconds(float64(now))
+	}
 	o.First = seconds(float64(max(s.first, 0)))
 	o.Peak, o.Changes, o.Curve = s.peak, s.changes, w.curve
-	o.Looks = w.p.looks
-	o.TaskSeconds, o.Total = s.taskSeconds(now+1), seconds(float64(now+1))
+	o.Looks, o.Throttled = w.p.looks, seconds(w.n.refused)
+	o.TaskSeconds, o.Away = s.taskSeconds(now+1), seconds(float64(now+1))
 	return o
 }
 

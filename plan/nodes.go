@@ -34,6 +34,7 @@ type nodes struct {
 	settled  float64                   // nodes whose end was seen
 	rate     func(now float64) float64 // nodes a second that the services bear; nil: any
 	credit   float64
+	refused  float64 // seconds in which the services bore less than was asked
 	finished float64 // when the last was done; negative: not yet
 }
 
@@ -114,7 +115,10 @@ func (n *nodes) work(now int, slots float64) {
 		if n.rate != nil {
 			bears := n.rate(n.clock)
 			n.credit = min(n.credit+bears*n.step, bears) // a second's worth at most
-			take = min(take, n.credit)
+			if take > n.credit+nothing {
+				take = n.credit
+				n.refused += n.step
+			}
 			n.credit -= take
 		}
 		// Who is told to slow down holds a slot, too.
