@@ -14,10 +14,11 @@ type Fleet struct {
 	Scaling  Scaling
 	Tracking Tracking // of TargetTracking
 	Launches Launches
-	Lag      int  // seconds that the queue's counts are late
-	Warm     bool // as many tasks as can be run before the seed comes
-	Seeded   int  // tasks that the seed asks for
-	Phase    int  // seconds after the seed of metricfn's first look; negative: anywhere within a minute
+	Lag      int     // seconds that the queue's counts are late
+	Warm     bool    // as many tasks as can be run before the seed comes
+	Seeded   int     // tasks that the seed asks for
+	Phase    int     // seconds after the seed of metricfn's first look; negative: anywhere within a minute
+	Doubt    float64 // how far the part that is settled misleads about the rest: sigma of its logarithm
 	Rate     func(now float64) float64
 }
 
@@ -28,18 +29,21 @@ type Outcome struct {
 	First       time.Duration // to the first running task
 	Peak        int           // tasks running at most
 	TaskSeconds float64       // billed, those after the end of the run included
-	Total       time.Duration // from the seed until the fleet was back at its minimum
+	Away        time.Duration // from the seed until the fleet was back at its minimum
 	Changes     int           // of the desired count
 	Looks       int           // of metricfn
+	Throttled   time.Duration // in which the services' limits held the fleet back
 	Curve       []Point
 }
 
 // Point is the state of a fleet at a time.
 type Point struct {
-	At                        int // seconds
-	Desired, Running, Pending int
-	Outstanding               float64
-	Done                      float64 // part of the nodes
+	At          int     `json:"at"` // seconds
+	Desired     int     `json:"desired"`
+	Running     int     `json:"running"`
+	Pending     int     `json:"pending"`
+	Outstanding float64 `json:"outstanding"`
+	Done        float64 `json:"done"` // part of the nodes
 }
 
 const (
@@ -49,15 +53,14 @@ const (
 )
 
 type world struct {
-	f       *Fleet
-	n       *nodes
-	s       *service
-	p       *policy
-	seen    []scaling.Queue // the last Lag seconds
-	curve   []Point
-	stride  int
-	looks   int
-	started scaling.Queue
+	f      *Fleet
+	n      *nodes
+	s      *service
+	p      *policy
+	seen   []scaling.Queue // the last Lag seconds
+	curve  []Point
+	stride int
+	doubt  float64
 }
 
 // Run lets the model run once.
@@ -75,7 +78,7 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 	if phase < 0 {
 		phase = rng.IntN(60)
 	}
-	w := &world{f: f, s: s, n: newNodes(t, rng.Float64), p: newPolicy(f, s, phase), stride: 1, started: scaling.Queue{Unread: 1}}
+	w := &world{f: f, s: s, n: newNodes(t, rng.Float64), p: newPolicy(f, s, phase), stride: 1, doubt: math.Exp(f.Doubt * rng.NormFloat64())}
 	w.n.rate = f.Rate
 	o := Outcome{}
 	now := 0
@@ -90,10 +93,14 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 		}
 	}
 	o.Finished = w.n.finished >= 0
-	o.Duration = seconds(max(w.n.finished, 0))
+	o.Duration = seconds(w.n.finished)
+	if !o.Finished {
+		o.Duration = seconds(float64(now))
+	}
 	o.First = seconds(float64(max(s.first, 0)))
 	o.Peak, o.Changes, o.Curve = s.peak, s.changes, w.curve
-	o.TaskSeconds, o.Total = s.taskSeconds(now+1), seconds(float64(now+1))
+	o.Looks, o.Throttled = w.p.looks, seconds(w.n.refused)
+	o.TaskSeconds, o.Away = s.taskSeconds(now+1), seconds(float64(now+1))
 	return o
 }
 
@@ -113,6 +120,7 @@ func (w *world) second(now int) {
 		Service: &scaling.Service{Running: w.s.running, Pending: w.s.pending, Desired: w.s.desired},
 		Ledger: &scaling.Ledger{
 			Settled: int64(w.n.settled), Busy: seconds(w.n.busy), Unsettled: w.n.finished < 0,
+			Expected: scaling.Expect(int64(w.n.leaves), w.n.share*w.doubt),
 		},
 	}
 	w.p.tick(now+1, w.s, look)

@@ -25,10 +25,16 @@ type nodes struct {
 	longs int
 	draw  func() float64 // 0 to 1
 
+	leaf   []float64 // of each level, the part without children
+	shares []float64 // and what such a node is of the run
+	leaves float64   // that are done
+	share  float64   // settled with them
+
 	busy     float64                   // slot-seconds so far, those of running ones included
 	settled  float64                   // nodes whose end was seen
 	rate     func(now float64) float64 // nodes a second that the services bear; nil: any
 	credit   float64
+	refused  float64 // seconds in which the services bore less than was asked
 	finished float64 // when the last was done; negative: not yet
 }
 
@@ -50,6 +56,15 @@ func newNodes(t Tree, draw func() float64) *nodes {
 		n.step /= float64(n.perNode)
 	}
 	n.ready[0] = t.Levels[0]
+	left := 1.0
+	for l, width := range t.Levels {
+		part := 1.0
+		if l+1 < len(t.Levels) {
+			part = max(0, 1-t.Levels[l+1]/width)
+		}
+		n.leaf, n.shares = append(n.leaf, part), append(n.shares, left/width)
+		left *= 1 - part
+	}
 	return n
 }
 
@@ -100,7 +115,10 @@ func (n *nodes) work(now int, slots float64) {
 		if n.rate != nil {
 			bears := n.rate(n.clock)
 			n.credit = min(n.credit+bears*n.step, bears) // a second's worth at most
-			take = min(take, n.credit)
+			if take > n.credit+nothing {
+				take = n.credit
+				n.refused += n.step
+			}
 			n.credit -= take
 		}
 		// Who is told to slow down holds a slot, too.
@@ -160,6 +178,8 @@ func (n *nodes) release() {
 			l := c.lo + i
 			n.done += x
 			n.settled += x
+			n.leaves += x * n.leaf[l]
+			n.share += x * n.leaf[l] * n.shares[l]
 			if l == n.wide {
 				n.divert(x)
 			}

@@ -22,21 +22,20 @@ const (
 // that wake the service and put it to sleep (Application Auto Scaling User Guide,
 // "Target tracking scaling policies").
 type Tracking struct {
-	Metric                string  // scaling.MetricBacklogSeconds, MetricBacklogPerTask or MetricOutstandingPerTask
-	Target                float64 // of that metric
-	OutCooldown           int     // seconds
-	InCooldown            int
-	ScaleIn               bool
-	Wake, Sleep           bool // alarms on what is outstanding
-	Unread                bool // alarms look at unread messages alone
-	Every                 int  // seconds between two looks
-	Steps                 bool // step scaling every 10 s beside it: ×2, ×4, ×10 at 1, 4, 10 times the target
-	wakePeriod, sleepsFor int
+	Metric      string  // scaling.MetricBacklogSeconds, MetricBacklogPerTask or MetricOutstandingPerTask
+	Target      float64 // of that metric
+	OutCooldown int     // seconds
+	InCooldown  int
+	ScaleIn     bool
+	Wake, Sleep bool // alarms on what is outstanding
+	Unread      bool // alarms look at unread messages alone
+	Every       int  // seconds between two looks
+	Steps       bool // step scaling every 10 s beside it: ×2, ×4, ×10 at 1, 4, 10 times the target
 }
 
-// outstandingPerTask is (unread + in flight) ÷ running, a metric that metricfn
-// does not publish but others do.
-const outstandingPerTask = "OutstandingPerTask"
+// OutstandingPerTask is a metric, (unread + in flight) ÷ running, that
+// metricfn does not publish but others do.
+const OutstandingPerTask = "OutstandingPerTask"
 
 // policy is what changes the desired count.
 type policy struct {
@@ -49,6 +48,7 @@ type policy struct {
 	out    int // when tracking last scaled out, and in
 	in     int
 	added  int
+	looks  int
 }
 
 func newPolicy(f *Fleet, s *service, phase int) *policy {
@@ -153,11 +153,12 @@ func (p *policy) tick(now int, s *service, look scaling.Sample) {
 	}
 	if (now-p.phase)%p.every == 0 {
 		look.At = time.Unix(int64(now), 0)
+		p.looks++
 		metrics, d := p.gov.Look(look)
 		for _, m := range metrics {
 			p.put(now, m.Name, m.Value)
 		}
-		p.put(now, outstandingPerTask, float64(look.Queue.Outstanding())/float64(max(s.running, 1)))
+		p.put(now, OutstandingPerTask, float64(look.Queue.Outstanding())/float64(max(s.running, 1)))
 		if p.f.Scaling == Governor && d.Change {
 			s.set(d.Desired)
 		}

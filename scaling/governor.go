@@ -7,6 +7,7 @@ const (
 	measured = 5 * time.Minute // over which the time of a message is measured
 	recent   = time.Minute     // over which what is settled is told
 	slack    = 5 * time.Second // looks are not on the second
+	trust    = 4               // times what the backlog asks for, at most, is launched on an expectation
 	kept     = measured + Idle + slack
 )
 
@@ -121,7 +122,12 @@ func (g *Governor) want(s Sample) (d Decision) {
 	c := float64(k.Concurrency)
 	width := max(1, tasks(float64(out)/c))
 	work := float64(out) * g.perMessage() / c
-	wanted := min(max(1, tasks(work/k.Target.Seconds())), width)
+	asked := work / k.Target.Seconds()
+	if s.Ledger != nil && k.Rule == Size {
+		expected := float64(s.Ledger.Expected) * g.perMessage() / c
+		asked = max(asked, min(expected/k.Acceptable.Seconds(), trust*asked))
+	}
+	wanted := min(max(1, tasks(asked)), width)
 	wanted = max(wanted, g.standing(s))
 	return Decision{Wanted: min(wanted, k.Max), Width: min(width, k.Max)}
 }

@@ -10,6 +10,9 @@
 //	width  = max(1, ceil(out/C))                    tasks that could be busy right now
 //	wanted = min(max(1, ceil(work/T)), width)       with out > 0
 //
+// Where the ledger can say how much is still to come (Expect), wanted is more if
+// that would not be done within the acceptable latency.
+//
 // docs/scale.md says what they do to trees of all sizes.
 package scaling
 
@@ -43,7 +46,7 @@ type Knobs struct {
 	Concurrency int           // slots of a task, at least 1
 	Target      time.Duration // T: the backlog is to be worked off in; shorter is faster and dearer
 	Launch      time.Duration // L: from a decision to a running task
-	Acceptable  time.Duration // target of BacklogSeconds for target tracking, the net under the governor
+	Acceptable  time.Duration // latency: what is expected is to be done in, and the net's target of BacklogSeconds
 	Rule        Rule          // how the backlog is read
 }
 
@@ -54,12 +57,16 @@ const (
 	// Backlog takes the backlog as it is, and doubles a fleet under which one stands.
 	// It is P8s of the study that docs/scale.md tells of.
 	Backlog Rule = "backlog"
+
+	// Size is Backlog, and takes into account how much is expected. Where that is not
+	// known it is the same.
+	Size Rule = "size"
 )
 
 // Defaults are the knobs of a fleet that nobody has tuned.
 func Defaults() Knobs {
 	return Knobs{
-		Max: 200, Concurrency: 32, Rule: Backlog,
+		Max: 200, Concurrency: 32, Rule: Size,
 		Target: 15 * time.Second, Launch: 45 * time.Second, Acceptable: 2 * time.Minute,
 	}
 }
@@ -86,8 +93,8 @@ func (k Knobs) Check() error {
 		return bad("launch", k.Launch, "0s or more")
 	case k.Acceptable <= 0:
 		return bad("acceptable", k.Acceptable, "more than 0s")
-	case k.Rule != Backlog:
-		return bad("rule", k.Rule, string(Backlog))
+	case k.Rule != Backlog && k.Rule != Size:
+		return bad("rule", k.Rule, string(Size)+" or "+string(Backlog))
 	}
 	return nil
 }
@@ -118,6 +125,21 @@ type Ledger struct {
 	Settled   int64         // messages
 	Busy      time.Duration // time that slots were taken, those taken now included
 	Unsettled bool          // a run is not over and not paused
+	Expected  int64         // messages that are still to come or to settle, by Expect; 0: not known
+}
+
+// Expect is how many messages of a run are still to settle, judging by those that
+// have: leaves is how many settled that had no children, and done which part of the
+// run is settled, weighed by shares. It is as good as the tree is even, and 0 before
+// the first leaf. Of several runs the sum is taken.
+//
+// Leaves, not all messages: early in a walk most messages have children, and a
+// run would look many times as big as it is.
+func Expect(leaves int64, done float64) int64 {
+	if !(leaves > 0 && done > 0 && done < 1) {
+		return 0
+	}
+	return int64(min(float64(leaves)*(1-done)/done, 1e15))
 }
 
 // The metrics, as they are named in CloudWatch.

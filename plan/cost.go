@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"math"
+	"time"
+)
+
+// Size is what a task is made of.
+type Size struct {
+	VCPU, GB float64
+	ARM      bool
+	Spot     float64 // part of the tasks on Fargate Spot
+}
+
+// The sizes that Fargate has, by vCPU: from, to and between, in GB (Amazon ECS
+// Developer Guide, "Fargate task definition considerations for CPU and memory").
+var sizes = map[float64][3]float64{
+	0.25: {0.5, 2, 0.5}, 0.5: {1, 4, 1}, 1: {2, 8, 1}, 2: {4, 16, 1}, 4: {8, 30, 1}, 8: {16, 60, 4}, 16: {32, 120, 8},
+}
+
+// Check says which field has a value that Fargate does not have.
+func (s Size) Check() error {
+	of, known := sizes[s.VCPU]
+	steps := (s.GB - of[0]) / max(of[2], 0.5)
+	switch {
+	case !known:
+		return bad("cpu", s.VCPU, "0.25, 0.5, 1, 2, 4, 8 or 16 vCPU")
+	case s.VCPU == 0.25 && s.GB == 1.5:
+		return bad("memory", s.GB, "0.5, 1 or 2 GB with 0.25 vCPU")
+	case s.GB < of[0] || s.GB > of[1] || steps != math.Trunc(steps):
+		return badf("memory", s.GB, "%v to %v GB in steps of %v with %v vCPU", of[0], of[1], of[2], s.VCPU)
+	case !(s.Spot >= 0 && s.Spot <= 1):
+		return bad("spot", s.Spot, "a part of the tasks, 0 to 1")
+	}
+	return nil
+}
+
+// Cost is dollars by service.
+type Cost struct {
+	Fargate, IPv4, SQS, DynamoDB, S3, Lambda, CloudWatch float64
+}
+
+// Total is all of them.
+func (c Cost) Total() float64 {
+	return c.Fargate + c.IPv4 + c.SQS + c.DynamoDB + c.S3 + c.Lambda + c.CloudWatch
+}
+
+// What a message costs beside its node.
+const (
+	// A send, a receive and a delete, ten messages each, and what does not fill up.
+	requestsPerMessage = 0.31
+	// A receive of twenty seconds by each of two receivers of a task that waits.
+	pollsPerSecond = 0.1
+	// A task's figures, every five seconds, and its leases.
+	writesPerTaskSecond = 0.25
+	readsPerLook        = 4.0
+	fullPlan            = 4.0 // write units
+	settlement          = 1.0
+	metricsOfFleet      = 14.0
+	metricsOfRun        = 3.0
+	lambdaGB            = 0.128
+	lookSeconds         = 10.0 // of a function that looks again and again: it waits most of it
+	logsPerTaskSecond   = 20e-9
+	alarms, fastAlarms  = 7.0, 1.0
+)
+
+// writesPerMessage are the write units of a message: one to settle, and where it
+// has children one a kilobyte of plan. Of a unit that does many nodes inline, a
+// plan is nearly full.
+func (m *Model) writesPerMessage() float64 {
+	if m.perMessage() > 1 {
+		return settlement + fullPlan
+	}
+	inner := 0.0
+	for l, n := range m.Tree.Levels[:len(m.Tree.Levels)-1] {
+		kids := m.Tree.Levels[l+1] / n
+		inner += min(n, m.Tree.Levels[l+1]) * max(1, math.Ceil(kids/64))
+	}
+	return settlement + inner/m.Tree.Nodes()
+}
+
+// messages are those of a run.
+func (m *Model) messages() float64 { return max(1, m.Tree.Nodes()/m.perMessage()) }
+
+// perMessage is how many nodes a message does in the long run: its budget, and no
+// longer than until it is due.
+func (m *Model) perMessage() float64 {
+	return max(1, min(float64(m.Inline), checkpoint.Seconds()/m.Tree.Time.Seconds()))
+}
+
+// checkpoint is when a unit on SQS ends and posts what is left.
+const checkpoint = 10 * time.Second
+
+// cost is what an outcome costs; discount is that of Spot.
+func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) Cost {
+	cpu, gb := p.VCPU, p.GB
+	if s.ARM {
+		cpu, gb = p.VCPUARM, p.GBARM
+	}
+	hours := o.TaskSeconds / 3600
+	run := o.Away.Hours()
+	billed := math.Ceil(run) // metrics are by the hour
+	c := Cost{
+		Fargate: hours * (s.VCPU*cpu + s.GB*gb) * (1 - s.Spot*discount),
+		IPv4:    hours * p.IPv4,
+		SQS:     (m.messages()*requestsPerMessage + o.TaskSeconds*pollsPerSecond) * p.SQS,
+		DynamoDB: (m.messages()*m.writesPerMessage()+o.TaskSeconds*writesPerTaskSecond)*p.Write +
+			float64(o.Looks)*readsPerLook*p.Read,
+		S3:     m.Tree.Nodes() * m.Lists * p.List,
+		Lambda: o.Away.Minutes()*p.Invoke + float64(o.Looks)*lookSeconds*lambdaGB*p.LambdaGB,
+		CloudWatch: (metricsOfFleet+metricsOfRun)*billed/hoursOfMonth*p.Metric + float64(o.Looks)*p.Put +
+			(alarms*p.Alarm+fastAlarms*p.AlarmFast)*run/hoursOfMonth + o.TaskSeconds*logsPerTaskSecond*p.Logs,
+	}
+	return c
+}
