@@ -22,13 +22,14 @@ type inbox struct {
 	unitNow atomic.Int64 // mean time of a unit, in nanoseconds
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
 	mu      sync.Mutex
+	taking  chan struct{} // held by the receiver that waits for room
 }
 
 // ahead is how many messages a task may hold beyond its slots.
 const ahead = 512
 
 func newInbox(t *Task) *inbox {
-	in := &inbox{t: t, ready: make(chan *held, ahead), room: newSlots(t.cfg.Concurrency)}
+	in := &inbox{t: t, ready: make(chan *held, ahead), room: newSlots(t.cfg.Concurrency), taking: make(chan struct{}, 1)}
 	in.last.Store(time.Now().UnixNano())
 	return in
 }
@@ -60,11 +61,9 @@ func (in *inbox) receive(ctx, work context.Context) {
 			continue
 		}
 		in.allow()
-		if in.room.acquire(ctx) != nil {
+		n, err := in.take(ctx)
+		if err != nil {
 			return
-		}
-		n := 1
-		for most := in.t.cfg.Queue.Limits().Batch; n < most && in.room.borrow(); n++ {
 		}
 		asked := time.Now()
 		in.polls.Add(1)
@@ -100,6 +99,35 @@ func (in *inbox) receive(ctx, work context.Context) {
 			}
 		}
 		in.t.giveBack(context.WithoutCancel(ctx), late...)
+	}
+}
+
+// take waits for room for the messages of one receive and says for how many: for
+// as many as a request takes while others wait to be begun. Otherwise each unit
+// that ends would be followed by a receive of one message.
+func (in *inbox) take(ctx context.Context) (int, error) {
+	select {
+	case in.taking <- struct{}{}: // one at a time: two would wait twice as long
+		defer func() { <-in.taking }()
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	_, capacity := in.t.slots.use()
+	most := in.t.cfg.Queue.Limits().Batch
+	for n := 0; ; n++ {
+		switch {
+		case n > 0 && in.room.borrow():
+		case n > 0 && (len(in.ready) == 0 || n >= capacity):
+			return n, nil
+		case in.room.acquire(ctx) != nil:
+			for range n {
+				in.room.release()
+			}
+			return 0, context.Cause(ctx)
+		}
+		if n+1 == most {
+			return most, nil
+		}
 	}
 }
 
