@@ -23,13 +23,14 @@ type inbox struct {
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
 	mu      sync.Mutex
 	taking  chan struct{} // held by the receiver that waits for room
+	moved   chan struct{} // tells it to look again
 }
 
 // ahead is how many messages a task may hold beyond its slots.
 const ahead = 512
 
 func newInbox(t *Task) *inbox {
-	in := &inbox{t: t, ready: make(chan *held, ahead), room: newSlots(t.cfg.Concurrency), taking: make(chan struct{}, 1)}
+	in := &inbox{t: t, ready: make(chan *held, ahead), room: newSlots(t.cfg.Concurrency), taking: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
 	in.last.Store(time.Now().UnixNano())
 	return in
 }
@@ -102,9 +103,10 @@ func (in *inbox) receive(ctx, work context.Context) {
 	}
 }
 
-// take waits for room for the messages of one receive and says for how many: for
-// as many as a request takes while others wait to be begun. Otherwise each unit
-// that ends would be followed by a receive of one message.
+// take waits for room for the messages of one receive and says for how many. While
+// messages wait to be begun it waits until a request's fill has room, or half of
+// what there is room for at all: otherwise each unit that ends would be followed by
+// a receive of one message.
 func (in *inbox) take(ctx context.Context) (int, error) {
 	select {
 	case in.taking <- struct{}{}: // one at a time: two would wait twice as long
@@ -112,22 +114,35 @@ func (in *inbox) take(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	_, capacity := in.t.slots.use()
-	most := in.t.cfg.Queue.Limits().Batch
-	for n := 0; ; n++ {
-		switch {
-		case n > 0 && in.room.borrow():
-		case n > 0 && (len(in.ready) == 0 || n >= capacity):
+	for {
+		if err := in.room.acquire(ctx); err != nil {
+			return 0, err
+		}
+		_, all := in.room.use()
+		n, most := 1, min(in.t.cfg.Queue.Limits().Batch, (all+1)/2)
+		for n < most && in.room.borrow() {
+			n++
+		}
+		if n == most || len(in.ready) == 0 {
 			return n, nil
-		case in.room.acquire(ctx) != nil:
-			for range n {
-				in.room.release()
-			}
+		}
+		for range n {
+			in.room.release()
+		}
+		select {
+		case <-in.moved:
+		case <-ctx.Done():
 			return 0, context.Cause(ctx)
 		}
-		if n+1 == most {
-			return most, nil
-		}
+	}
+}
+
+// move has the receiver that waits for room look again: a message was begun, or is
+// done.
+func (in *inbox) move() {
+	select {
+	case in.moved <- struct{}{}:
+	default:
 	}
 }
 
@@ -162,7 +177,9 @@ func (in *inbox) dispatch(ctx context.Context) {
 }
 
 func (in *inbox) start(m *held) {
+	in.move()
 	in.t.units.Go(func() {
+		defer in.move()
 		defer in.room.release()
 		defer in.t.slots.release()
 		began := time.Now()
