@@ -114,7 +114,7 @@ type importRule struct {
 var (
 	seams    = []string{"./queue", "./ledger", "./processor", "./sink"}
 	adapters = below(seams)
-	engine   = []string{"./task/...", "./seed/...", "./post/..."}
+	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
 	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
 
 	importRules = []importRule{
