@@ -26,6 +26,9 @@ type Poster struct {
 type Letter struct {
 	Message schema.Message
 	Delay   time.Duration
+	// Copy: the message takes the place of one that was received. It keeps its id
+	// however often it is sent, since that may own a plan, and must find it.
+	Copy bool
 }
 
 // Send posts all letters and returns nil once every one of them is durable. An
@@ -70,10 +73,8 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		for i := range letters {
 			m := &letters[i].Message
 			m.Re = max(m.Re, schema.PostAgain)
-			if m.Tries == 0 {
-				// Another post of the node. The copy of a retried message stays the
-				// same message: its id may own the plan, and must find it.
-				m.MID = schema.NewMID()
+			if !letters[i].Copy {
+				m.MID = schema.NewMID() // another post of the node
 			}
 			e, err := p.entry(&letters[i])
 			if err != nil {

@@ -59,7 +59,7 @@ func TestSentAgainAsPossibleDuplicates(t *testing.T) {
 			q := hostile.New(seed, hostile.Faults{Send: hostile.Loss{Before: 0.3, After: 0.3, Half: 0.3}})
 			p := post.Poster{Queue: q}
 			retried := letter("retried")
-			retried.Message.Tries, retried.Message.Re = 1, schema.PostAgain
+			retried.Message.Re, retried.Copy = schema.PostAgain, true
 			letters := []post.Letter{retried}
 			for range 25 {
 				letters = append(letters, letter("original"))

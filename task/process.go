@@ -102,7 +102,7 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 	if !won {
 		return u.concede(ctx, &stored)
 	}
-	u.t.figures.settled(u.m.Run, res.own, res.share, u.m.Epoch)
+	u.settled(res.own, res.share)
 	if u.suspect {
 		if v, claimed, err := u.claim(ctx); err != nil || !claimed {
 			return v, err

@@ -24,7 +24,7 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 	case ledger.Claimed:
 		return u.yield(ctx)
 	case ledger.Won:
-		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+		u.settled(own, share)
 	default:
 		u.behind = true
 	}
@@ -157,7 +157,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		return 0, fmt.Errorf("settle failed node %s: %w", u.m.ID, err)
 	}
 	if outcome == ledger.Won {
-		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+		u.settled(p.Own, u.m.Share)
 	} else {
 		u.behind = true
 	}
@@ -280,6 +280,9 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 // doReduce runs the second step of the node and commits its results. They have
 // no plan to name the attempt that counts, so the sink decides as for a leaf.
 func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account, error) {
+	if u.lost {
+		return schema.Account{}, processor.Permanent(u.lostReason())
+	}
 	r := u.reducer()
 	if r == nil {
 		return schema.Account{}, processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))

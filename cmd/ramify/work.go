@@ -105,8 +105,12 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 // stands then.
 func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
 	slots := r.Options.Concurrency
-	if w.concurrency > 0 {
+	if w.concurrency > 0 && w.concurrency != slots {
+		// A task follows the run's own number.
 		slots = w.concurrency
+		if _, err := st.ledger.Amend(ctx, st.run, ledger.Change{From: ledger.Running, Epoch: r.Epoch, Concurrency: &slots}); err != nil {
+			return "", fmt.Errorf("set concurrency: %w", err)
+		}
 	}
 	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
 	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
