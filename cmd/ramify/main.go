@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -55,6 +56,9 @@ type cli struct {
 	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
 	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
 	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
+	Setup   setupCmd   `cmd:"" help:"Make the queues and the table of a fleet where there are none."`
+	Seed    seedCmd    `cmd:"" help:"Begin a run on a fleet."`
+	Task    taskCmd    `cmd:"" help:"Work on the runs of a fleet until told to stop."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
@@ -82,7 +86,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries)},
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/ramify/ramify/processor/s3crawl/pace"
+	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/s3client"
 )
 

@@ -16,7 +16,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
-	"github.com/ramify/ramify/processor/s3crawl/pace"
+	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/s3client"
 )
 

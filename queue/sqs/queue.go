@@ -153,6 +153,9 @@ func OpenDeadLetters(ctx context.Context, cfg aws.Config, nameOrURL string) (*Qu
 	return Open(ctx, cfg, of.dead)
 }
 
+// Name is the queue's name.
+func (q *Queue) Name() string { return q.name }
+
 // DeadLetters is the name of the queue to which this one moves what was received
 // too often, and nothing if it has none.
 func (q *Queue) DeadLetters() string { return q.dead }

@@ -155,7 +155,7 @@ func TestBucketIsSlowedAndRecovers(t *testing.T) {
 		}
 		cancel()
 		all.Wait()
-		if n := len(p.buckets); n != 0 {
+		if n := len(p.windows); n != 0 {
 			t.Errorf("%d buckets are kept", n)
 		}
 	})
@@ -175,7 +175,7 @@ func TestOneRoundSlowsOnce(t *testing.T) {
 	for _, r := range requests {
 		r.Done(TooFast)
 	}
-	if w := p.buckets["b"]; w.limit != 16 || w.slowed != 1 || w.flying != 0 {
+	if w := p.windows["b"]; w.limit != 16 || w.slowed != 1 || w.flying != 0 {
 		t.Errorf("window %+v", w)
 	}
 	r, err := p.Wait(t.Context(), "b")
@@ -183,7 +183,7 @@ func TestOneRoundSlowsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Done(TooFast)
-	if w := p.buckets["b"]; w.limit != 1 {
+	if w := p.windows["b"]; w.limit != 1 {
 		t.Errorf("window %+v", w)
 	}
 }
@@ -196,7 +196,7 @@ func TestGivingUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.buckets["b"].limit, p.buckets["b"].peak = 1, 1
+		p.windows["b"].limit, p.windows["b"].peak = 1, 1
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var all sync.WaitGroup
@@ -208,14 +208,14 @@ func TestGivingUp(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := len(p.buckets["b"].queue); n != 5 {
+		if n := len(p.windows["b"].queue); n != 5 {
 			t.Errorf("%d wait", n)
 		}
 		first.Done(Other) // one waits for the cap now
 		synctest.Wait()
 		cancel(gone)
 		all.Wait()
-		if w := p.buckets["b"]; w.flying != 0 || len(w.queue) != 0 {
+		if w := p.windows["b"]; w.flying != 0 || len(w.queue) != 0 {
 			t.Errorf("window %+v", w)
 		}
 		time.Sleep(2 * time.Second)

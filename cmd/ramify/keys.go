@@ -1,0 +1,26 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/ramify/ramify/keyring"
+	"github.com/ramify/ramify/keyring/secretsmanager"
+)
+
+// openKeys reads the keys that messages are signed with: those that the
+// environment names, else the stack's. They are no flag: everybody on a machine
+// can read the arguments of a command.
+func (f *fleet) openKeys(ctx context.Context, log *slog.Logger) error {
+	value := cmp.Or(os.Getenv(keyring.Var), f.secret)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	keys, err := keyring.Open(ctx, value, keyring.Options{Secrets: secretsmanager.New(f.cfg), Log: log})
+	if err != nil {
+		return err
+	}
+	f.watch, f.keys = keys, keys.Keyring()
+	return nil
+}
