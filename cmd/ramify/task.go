@@ -2,24 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/ramify/ramify/console"
-	"github.com/ramify/ramify/inventory"
-	"github.com/ramify/ramify/ledger"
-	"github.com/ramify/ramify/ledger/none"
-	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
-	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/s3client"
-	"github.com/ramify/ramify/sweep"
-	"github.com/ramify/ramify/task"
 )
 
 // taskCmd has its settings as text: what is wrong is said by the variable's name.
