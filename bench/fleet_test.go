@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,13 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-
 	"github.com/ramify/ramify/bench/fleet"
 	"github.com/ramify/ramify/internal/emulator/counter"
 	"github.com/ramify/ramify/internal/emulator/elasticmq"
-	"github.com/ramify/ramify/queue/sqs"
 )
 
 // BenchmarkFleet sets the engine on SQS, one message a node and no ledger, beside
@@ -42,9 +37,9 @@ func (t tree) nodes() int { return fleet.Nodes(t.fanout, t.depth) }
 
 // walker is a contestant.
 type walker struct {
-	name, about  string
-	batched      bool
-	command, env []string
+	name, about string
+	batched     bool
+	start       func(ctx context.Context, p fleet.Place) (fleet.Walker, error)
 }
 
 // meet is where walkers compete: one server, and a proxy that counts.
@@ -90,12 +85,8 @@ func (m *meet) lap(b *testing.B, endpoint string, t tree, who walker) (round, er
 	ctx, cancel := context.WithTimeout(b.Context(), patience)
 	defer cancel()
 	name := "fleet-" + rand.Text()
-	_, err := sqs.Create(ctx, aws.Config{
-		Region: "us-east-1", BaseEndpoint: &m.url, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
-		Credentials: credentials.NewStaticCredentialsProvider("bench", "bench", ""),
-	}, name, sqs.Settings{})
-	must(b, err)
-	w, err := fleet.Start(ctx, fleet.Place{Endpoint: endpoint, Name: name, Fanout: t.fanout}, who.command, who.env...)
+	must(b, fleet.Create(ctx, m.url, name))
+	w, err := who.start(ctx, fleet.Place{Endpoint: endpoint, Name: name, Fanout: t.fanout})
 	if err != nil {
 		return round{}, err
 	}
@@ -247,21 +238,28 @@ func parseFleet(b *testing.B) fleetOptions {
 // walkers builds and installs all that compete, Ramify first.
 func (o *fleetOptions) walkers(b *testing.B) []walker {
 	b.Helper()
-	program := filepath.Join(b.TempDir(), "walker")
-	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", program, "./fleet/walker")
+	program := filepath.Join(b.TempDir(), "ramify")
+	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-o", program, "../cmd/ramify")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("build walker: %v\n%s", err, out)
+		b.Fatalf("build ramify: %v\n%s", err, out)
 	}
+	server := elasticmq.URL(b)
 	all := []walker{{
-		name: "ramify", about: "the engine on `queue/sqs` without a ledger, 256 slots, one message a node", batched: true,
-		command: []string{program}, env: passed("FLEET_SLOTS", "FLEET_PROFILE"),
+		name: "ramify", about: "`ramify task --ledger none --inline 0 --concurrency 256`, metrics on", batched: true,
+		start: func(ctx context.Context, p fleet.Place) (fleet.Walker, error) {
+			return fleet.StartTask(ctx, p, server, program)
+		},
 	}}
 	for _, p := range o.peers {
 		command, env, err := p.Install()
 		must(b, err)
+		env = append(env, passed("FLEET_CONSUMERS", "FLEET_POOL", "FLEET_SLOTS")...)
 		all = append(all, walker{
-			name: p.Name, about: p.About, batched: p.Batched, command: command,
-			env: append(env, passed("FLEET_CONSUMERS", "FLEET_POOL", "FLEET_PEER_SLOTS")...),
+			name: p.Name, about: p.About, batched: p.Batched,
+			start: func(ctx context.Context, p fleet.Place) (fleet.Walker, error) {
+				return fleet.Start(ctx, p, command, env...)
+			},
 		})
 	}
 	return all

@@ -51,7 +51,31 @@ type Place struct {
 // URL is that of the queue at the endpoint.
 func (p Place) URL() string { return p.Endpoint + "/000000000000/" + p.Name }
 
-// Worker is a process that walks trees.
+func (p Place) env() []string {
+	return []string{
+		"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"),
+		"AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_SQS=" + p.Endpoint,
+	}
+}
+
+// Walker walks trees, one after the other, in a process of its own.
+type Walker interface {
+	// Walk walks a tree of so many levels below its root to its end and says how
+	// long that took, from the first post on.
+	Walk(ctx context.Context, depth int) (time.Duration, error)
+	// Stop ends the process, which may drain, and says what went wrong.
+	Stop() error
+	// CPU is what the process used, once it has been stopped.
+	CPU() time.Duration
+}
+
+var (
+	_ Walker = (*Worker)(nil)
+	_ Walker = (*Task)(nil)
+)
+
+// Worker is a process that walks trees as it is told. It implements Walker.
 type Worker struct {
 	fanout int
 	cmd    *exec.Cmd
@@ -68,12 +92,7 @@ const patience = time.Minute
 func Start(ctx context.Context, p Place, command []string, env ...string) (*Worker, error) {
 	w := &Worker{fanout: p.Fanout, lines: make(chan Answer)}
 	w.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
-	w.cmd.Env = append([]string{
-		"HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH"),
-		"AWS_ACCESS_KEY_ID=bench", "AWS_SECRET_ACCESS_KEY=bench", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_ENDPOINT_URL_SQS=" + p.Endpoint,
-		"FLEET_QUEUE=" + p.URL(), "FLEET_NAME=" + p.Name, "FLEET_FANOUT=" + strconv.Itoa(p.Fanout),
-	}, env...)
+	w.cmd.Env = append(append(p.env(), "FLEET_QUEUE="+p.URL(), "FLEET_NAME="+p.Name, "FLEET_FANOUT="+strconv.Itoa(p.Fanout)), env...)
 	w.cmd.Stderr = &w.said
 	var err error
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
