@@ -34,7 +34,8 @@ type Letter struct {
 // Send posts all letters and returns nil once every one of them is durable. An
 // entry that failed is sent again, and again, as a possible duplicate with a new
 // message id, with growing pauses until ctx ends. Only a message that can never
-// be sent ends it early.
+// be sent (queue.ErrTooLarge, queue.ErrInvalid), or a queue that is closed, ends it
+// early.
 func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 	entries := make([]queue.Entry, len(letters))
 	for i := range letters {
@@ -52,7 +53,7 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		for i, err := range errs {
 			switch {
 			case err == nil:
-			case errors.Is(err, queue.ErrTooLarge), errors.Is(err, queue.ErrClosed):
+			case errors.Is(err, queue.ErrTooLarge), errors.Is(err, queue.ErrInvalid), errors.Is(err, queue.ErrClosed):
 				return fmt.Errorf("post node %s: %w", letters[i].Message.ID, err)
 			default:
 				last = err

@@ -95,6 +95,17 @@ func TestTooLargeEndsAtOnce(t *testing.T) {
 	assert.True(t, errors.As(err, &field) || errors.Is(err, queue.ErrTooLarge), "%v", err)
 }
 
+func TestWhatCanNeverBeSentEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := post.Poster{Queue: hostile.New(1, hostile.Faults{})}
+		late := letter("late")
+		late.Delay = 24 * time.Hour
+		began := time.Now()
+		require.ErrorIs(t, p.Send(t.Context(), letter("fine"), late), queue.ErrInvalid)
+		assert.Zero(t, time.Since(began))
+	})
+}
+
 func TestChildrenAreSignedAndShareTheirParentsPart(t *testing.T) {
 	keys, err := schema.NewKeyring(schema.Key{ID: "k", Secret: make([]byte, 32)})
 	require.NoError(t, err)

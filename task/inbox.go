@@ -16,11 +16,13 @@ import (
 type inbox struct {
 	t     *Task
 	ready chan *held
-	room  *slots // messages that may be received: waiting or in a slot
+	room  *room  // messages that may be held
+	calls *slots // receives that may be under way: as many as bring something
 
 	polls   atomic.Int32 // receives that wait for a message
 	unitNow atomic.Int64 // mean time of a unit, in nanoseconds
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
+	failed  atomic.Int32 // receives in a row that failed
 	mu      sync.Mutex
 	taking  chan struct{} // held by the receiver that waits for room
 	moved   chan struct{} // tells it to look again
@@ -30,16 +32,53 @@ type inbox struct {
 const ahead = 512
 
 func newInbox(t *Task) *inbox {
-	in := &inbox{t: t, ready: make(chan *held, ahead), room: newSlots(t.cfg.Concurrency), taking: make(chan struct{}, 1), moved: make(chan struct{}, 1)}
+	in := &inbox{
+		t: t, ready: make(chan *held, ahead), calls: newSlots(1),
+		room: newRoom(t.cfg.Concurrency, t.cfg.Queue.Limits().Batch),
+	}
 	in.last.Store(time.Now().UnixNano())
 	return in
 }
 
-// receivers is how many receives run at a time: enough that all slots can be
-// filled by requests of the medium's size.
-func (in *inbox) receivers() int {
+// Receives that are under way at a time. An idle task polls once: each poll costs.
+// One that finds plenty adds another, up to most: at 20 ms a request, 32 of them
+// bring 16,000 messages a second. A few more than one stay while slots stand idle
+// and there is anything at all, since a queue of many servers may bring little at
+// a time.
+const (
+	mostReceives = 32
+	fewReceives  = 4
+)
+
+// adapt says how many receives may be under way after one that brought got of n.
+func (in *inbox) adapt(got, n int) {
+	_, calls := in.calls.use()
+	_, slots := in.t.slots.use()
 	batch := in.t.cfg.Queue.Limits().Batch
-	return min(max((in.t.cfg.Concurrency+batch-1)/batch, 1), 8)
+	most := min((slots+batch-1)/batch+1, mostReceives)
+	now := calls
+	switch {
+	case got >= n-n/4:
+		now++
+	case got == 0:
+		now = 1
+	case in.starving() && got > 0:
+		now = min(max(calls-1, 1), fewReceives)
+	case got <= n/4:
+		now--
+	}
+	if now = max(min(now, most), 1); now != calls {
+		in.calls.resize(now)
+	}
+}
+
+// starving reports whether a slot is idle that a message could have.
+func (in *inbox) starving() bool {
+	if len(in.ready) > 0 {
+		return false
+	}
+	taken, capacity := in.t.slots.use()
+	return taken < capacity
 }
 
 // allow sets how many messages may be held: those in slots, and as many ahead as
@@ -53,97 +92,73 @@ func (in *inbox) allow() {
 	in.room.resize(capacity + prefetch)
 }
 
-// receive is one receiver; its messages' units live in work.
+// receive has messages received until ctx ends; their units live in work. It
+// returns when no receive is under way any more.
 func (in *inbox) receive(ctx, work context.Context) {
-	pause := 100 * time.Millisecond
+	var receives sync.WaitGroup
+	defer receives.Wait()
 	for ctx.Err() == nil {
 		if in.t.control.paused(ctx) {
 			sleep(ctx, in.t.cfg.Control)
 			continue
 		}
+		if in.calls.acquire(ctx) != nil {
+			return
+		}
 		in.allow()
-		n, err := in.take(ctx)
+		n, err := in.room.take(ctx, in.starving)
 		if err != nil {
 			return
 		}
-		asked := time.Now()
-		in.polls.Add(1)
-		got, err := in.t.cfg.Queue.Receive(ctx, queue.Request{Max: n, Wait: in.t.cfg.Wait, Visibility: in.t.cfg.Visibility})
-		in.polls.Add(-1)
-		for range n - len(got) {
-			in.room.release()
-		}
-		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
-				return
-			}
-			in.t.cfg.Trouble(err)
-			in.t.cfg.Log.Warn("receive messages", "error", err)
-			sleep(ctx, pause+rand.N(pause))
-			pause = min(2*pause, 20*time.Second)
-			continue
-		}
-		pause = 100 * time.Millisecond
-		if len(got) > 0 {
-			// A long poll may have waited before the lease began.
-			asked = time.Now().Add(-min(time.Since(asked), time.Second))
-			in.last.Store(time.Now().UnixNano())
-		}
-		var late []*held
-		for _, d := range got {
-			m := in.t.holder.add(work, d, asked)
-			select {
-			case in.ready <- m:
-			case <-ctx.Done():
-				late = append(late, m)
-				in.room.release()
-			}
-		}
-		in.t.giveBack(context.WithoutCancel(ctx), late...)
+		receives.Go(func() {
+			defer in.calls.release()
+			in.poll(ctx, work, n)
+		})
 	}
 }
 
-// take waits for room for the messages of one receive and says for how many. While
-// messages wait to be begun it waits until a request's fill has room, or half of
-// what there is room for at all: otherwise each unit that ends would be followed by
-// a receive of one message.
-func (in *inbox) take(ctx context.Context) (int, error) {
-	select {
-	case in.taking <- struct{}{}: // one at a time: two would wait twice as long
-		defer func() { <-in.taking }()
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+// poll is one receive, of n messages at most. After one that failed it waits.
+func (in *inbox) poll(ctx, work context.Context, n int) {
+	asked := time.Now()
+	in.polls.Add(1)
+	got, err := in.t.cfg.Queue.Receive(ctx, queue.Request{Max: n, Wait: in.t.cfg.Wait, Visibility: in.t.cfg.Visibility})
+	in.polls.Add(-1)
+	if len(got) < n {
+		in.room.release(n-len(got), true)
 	}
-	for {
-		if err := in.room.acquire(ctx); err != nil {
-			return 0, err
+	if err != nil {
+		if ctx.Err() != nil {
+			return
 		}
-		_, all := in.room.use()
-		n, most := 1, min(in.t.cfg.Queue.Limits().Batch, (all+1)/2)
-		for n < most && in.room.borrow() {
-			n++
+		if errors.Is(err, queue.ErrClosed) {
+			<-ctx.Done() // there will be no more
+			return
 		}
-		if n == most || len(in.ready) == 0 {
-			return n, nil
-		}
-		for range n {
-			in.room.release()
-		}
+		in.t.cfg.Trouble(err)
+		in.t.cfg.Log.Warn("receive messages", "error", err)
+		in.calls.resize(1)
+		pause := min(100*time.Millisecond<<min(in.failed.Add(1)-1, 8), 20*time.Second)
+		sleep(ctx, pause+rand.N(pause))
+		return
+	}
+	in.failed.Store(0)
+	in.adapt(len(got), n)
+	if len(got) > 0 {
+		// A long poll may have waited before the lease began.
+		asked = time.Now().Add(-min(time.Since(asked), time.Second))
+		in.last.Store(time.Now().UnixNano())
+	}
+	var late []*held
+	for _, d := range got {
+		m := in.t.holder.add(work, d, asked)
 		select {
-		case <-in.moved:
+		case in.ready <- m:
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			late = append(late, m)
 		}
 	}
-}
-
-// move has the receiver that waits for room look again: a message was begun, or is
-// done.
-func (in *inbox) move() {
-	select {
-	case in.moved <- struct{}{}:
-	default:
-	}
+	in.room.release(len(late), true)
+	in.t.giveBack(context.WithoutCancel(ctx), late...)
 }
 
 // dispatch starts units as slots become free.
@@ -161,13 +176,14 @@ func (in *inbox) dispatch(ctx context.Context) {
 		default:
 			// Nothing waits: an idle slot must stay free to be borrowed.
 			in.t.slots.release()
+			in.room.wake()
 			select {
 			case <-ctx.Done():
 				return
 			case m := <-in.ready:
 				if in.t.slots.acquire(ctx) != nil {
 					in.t.giveBack(context.WithoutCancel(ctx), m)
-					in.room.release()
+					in.room.release(1, true)
 					return
 				}
 				in.start(m)
@@ -179,13 +195,15 @@ func (in *inbox) dispatch(ctx context.Context) {
 func (in *inbox) start(m *held) {
 	in.move()
 	in.t.units.Go(func() {
-		defer in.move()
-		defer in.room.release()
-		defer in.t.slots.release()
 		began := time.Now()
 		in.t.work(m)
 		in.note(time.Since(began))
+		in.t.slots.release()
+		in.room.release(1, in.starving())
 	})
+	if len(in.ready) == 0 {
+		in.room.wake()
+	}
 }
 
 // note keeps a moving mean of the time a unit takes.
@@ -204,7 +222,7 @@ func (in *inbox) giveBack(ctx context.Context) {
 	var waiting []*held
 	for len(in.ready) > 0 { // nobody else takes or adds any more
 		waiting = append(waiting, <-in.ready)
-		in.room.release()
+		in.room.release(1, true)
 	}
 	in.t.giveBack(ctx, waiting...)
 }

@@ -72,6 +72,9 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 			Run: u.m.Run, At: h.Up, Epoch: u.m.Epoch,
 			Account: tally.Sum.Add(h.Own), Failed: failed, Via: true,
 		}
+		if !h.Up.IsRoot() {
+			s.Header = u.t.headers.get(h.Up.Parent, u.m.Epoch)
+		}
 		next, outcome, err := u.t.cfg.Ledger.Settle(ctx, s)
 		if err != nil {
 			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
@@ -110,6 +113,7 @@ func (u *unit) readHeader(ctx context.Context, pid schema.PID) (*schema.Header, 
 		failed = rec[1].Tally.Fail.Len()
 	}
 	h := u.header(p, failed)
+	u.t.headers.put(pid, u.m.Epoch, h)
 	return &h, nil
 }
 

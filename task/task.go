@@ -129,6 +129,7 @@ type Task struct {
 	poster  post.Poster
 	inbox   *inbox
 	deletes *deleter
+	headers headers
 
 	width    sync.Mutex  // guards own
 	own      int         // slots, where no run says otherwise
@@ -172,9 +173,7 @@ func (t *Task) Start(ctx context.Context) {
 	t.services.Go(func() { t.holder.run(serving) })
 	t.services.Go(func() { t.deletes.run(serving) })
 	t.services.Go(func() { t.reporting(serving) })
-	for range t.inbox.receivers() {
-		t.receivers.Go(func() { t.inbox.receive(receiving, working) })
-	}
+	t.receivers.Go(func() { t.inbox.receive(receiving, working) })
 	t.receivers.Go(func() { t.inbox.dispatch(receiving) })
 }
 

@@ -295,6 +295,10 @@ func (u *unit) header(p *ledger.Plan, failed int) schema.Header {
 // postKids posts children of a plan.
 func (u *unit) postKids(ctx context.Context, p *ledger.Plan, h schema.Header, share schema.Share, slots ledger.Slots, re int) error {
 	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re}
+	u.t.headers.put(p.PID, u.m.Epoch, h)
+	if u.m.Hdr != nil { // of the plan above, in which this node will settle
+		u.t.headers.put(u.m.Up.Parent, u.m.Epoch, *u.m.Hdr)
+	}
 	letters := parent.Children(slots)
 	if err := u.t.poster.Send(ctx, letters...); err != nil {
 		return err

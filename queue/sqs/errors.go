@@ -61,6 +61,7 @@ var kinds = []kind{
 	},
 	{is: queue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
 	{is: queue.ErrTooLarge, codes: []string{"MessageTooLong"}},
+	{is: queue.ErrInvalid, codes: []string{"InvalidMessageContents"}},
 	{is: errOverLimit, codes: []string{"OverLimit"}},
 }
 
