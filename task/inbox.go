@@ -24,8 +24,6 @@ type inbox struct {
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
 	failed  atomic.Int32 // receives in a row that failed
 	mu      sync.Mutex
-	taking  chan struct{} // held by the receiver that waits for room
-	moved   chan struct{} // tells it to look again
 }
 
 // ahead is how many messages a task may hold beyond its slots.
@@ -193,7 +191,6 @@ func (in *inbox) dispatch(ctx context.Context) {
 }
 
 func (in *inbox) start(m *held) {
-	in.move()
 	in.t.units.Go(func() {
 		began := time.Now()
 		in.t.work(m)
