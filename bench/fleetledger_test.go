@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/ramify/ramify/bench/fleet"
 	"github.com/ramify/ramify/internal/emulator/counter"
 	"github.com/ramify/ramify/internal/emulator/dynamodblocal"
@@ -45,6 +48,7 @@ func BenchmarkFleetLedger(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var costs []cost
+			ledgerWalk(b, tree{10, 2}, 0) // to warm up
 			for range o.runs * b.N {
 				costs = append(costs, ledgerWalk(b, c.tree, c.inline))
 				fmt.Fprintf(os.Stderr, "%s: %+v\n", b.Name(), costs[len(costs)-1])
@@ -67,6 +71,7 @@ type cost struct {
 	took          time.Duration
 	queue, ledger map[string]int     // requests by operation
 	units         map[string]float64 // capacity units by operation
+	stored        int64              // bytes in the table
 }
 
 func (c cost) rate() float64 { return float64(c.nodes) / c.took.Seconds() }
@@ -104,6 +109,8 @@ func (c cost) capacity(write bool) float64 {
 	}
 	return n / float64(c.nodes)
 }
+
+func (c cost) bytes() float64 { return float64(c.stored) / float64(c.nodes) }
 
 func costSpread(costs []cost, of func(cost) float64) spread {
 	all := make([]float64, len(costs))
@@ -143,7 +150,7 @@ func ledgerWalk(b *testing.B, t tree, inline int) cost {
 	l := dynamodb.New(fleet.Config(ledgers.URL), name, dynamodb.Options{Consumed: m.count})
 	over := make(chan struct{}, 1)
 	work, err := task.New(task.Config{
-		Queue: main, Dead: dead, Ledger: l, Board: l, Shared: true, Concurrency: 256, Visibility: time.Minute,
+		Queue: main, Dead: dead, Ledger: l, Board: l, Shared: true, Concurrency: 64, Visibility: time.Minute,
 		Checkpoint: 10 * time.Second, ShareAfter: 200 * time.Millisecond, Control: 5 * time.Second, Report: 5 * time.Second,
 		Processors: processor.Set{synthetic.Kind: &synthetic.Processor{}},
 		Sink:       func(context.Context, ledger.Run) (sink.Sink, error) { return sink.Discard{}, nil },
@@ -177,8 +184,11 @@ func ledgerWalk(b *testing.B, t tree, inline int) cost {
 	must(b, main.Close())
 	must(b, dead.Close())
 	must(b, l.Close())
+	table, err := sdk.NewFromConfig(fleet.Config(ledgerURL)).DescribeTable(ctx, &sdk.DescribeTableInput{TableName: &name})
+	must(b, err)
 	return cost{
-		nodes: r.Totals.Nodes, took: took, queue: queues.Requests(), ledger: ledgers.Requests(), units: maps.Clone(m.units),
+		stored: aws.ToInt64(table.Table.TableSizeBytes),
+		nodes:  r.Totals.Nodes, took: took, queue: queues.Requests(), ledger: ledgers.Requests(), units: maps.Clone(m.units),
 	}
 }
 
@@ -195,6 +205,7 @@ func costTable(name string, t tree, costs []cost) string {
 		{"writes to DynamoDB", cost.writes},
 		{"write units", cost.writeUnits},
 		{"read units", cost.readUnits},
+		{"bytes stored", cost.bytes},
 	} {
 		fmt.Fprintf(&text, "| %s | %s |\n", row.what, costSpread(costs, row.of).text(4))
 	}
