@@ -53,8 +53,8 @@ func openMeet(b *testing.B, walkers []walker) *meet {
 	b.Helper()
 	m := &meet{url: elasticmq.URL(b), walkers: walkers}
 	m.counter = counter.New(b, m.url)
-	// The server is slow at first: for ever, as far as a short race goes.
-	for range number(b, "WARMUP", "2") {
+	// The server's JVM is slow at first.
+	for range number(b, "WARMUP", "3") {
 		_, err := m.lap(b, m.url, tree{10, 4}, walkers[0])
 		must(b, err)
 	}
