@@ -90,7 +90,7 @@ func (t *Task) Walk(ctx context.Context, depth int) (time.Duration, error) {
 	}); err != nil {
 		return 0, fmt.Errorf("walk tree: %w", err)
 	}
-	look := time.NewTicker(20 * time.Millisecond)
+	look := time.NewTimer(soonest)
 	defer look.Stop()
 	for {
 		select {
@@ -109,8 +109,13 @@ func (t *Task) Walk(ctx context.Context, depth int) (time.Duration, error) {
 			t.nodes += int64(Nodes(t.fanout, depth))
 			return time.Since(began), nil
 		}
+		look.Reset(min(max(soonest, time.Duration(d.Total())*50*time.Microsecond), time.Second))
 	}
 }
+
+// soonest is when the queue is looked at again where it is about to be empty. Not
+// as often while it holds many messages: ElasticMQ counts them one by one.
+const soonest = 20 * time.Millisecond
 
 // Stop ends the task and compares the nodes that it has counted with those there
 // were.

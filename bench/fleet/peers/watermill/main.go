@@ -38,6 +38,14 @@ type answer struct {
 	Seconds float64 `json:"seconds,omitempty"`
 }
 
+// known resolves the topic, which is a queue's URL, without asking.
+type known struct{}
+
+func (known) ResolveQueueUrl(_ context.Context, p sqs.ResolveQueueUrlParams) (sqs.QueueUrlResolverResult, error) {
+	url := sqs.QueueURL(p.Topic)
+	return sqs.QueueUrlResolverResult{QueueName: sqs.QueueName(p.Topic), QueueURL: &url, Exists: aws.Bool(true)}, nil
+}
+
 type worker struct {
 	queue   string
 	fanout  int
@@ -59,13 +67,13 @@ func main() {
 	check(err)
 	w := &worker{queue: os.Getenv("FLEET_QUEUE"), fanout: number("FLEET_FANOUT", 10)}
 	w.publish, err = sqs.NewPublisher(sqs.PublisherConfig{
-		AWSConfig: cfg, QueueUrlResolver: sqs.TransparentUrlResolver{}, DoNotCreateQueueIfNotExists: true,
+		AWSConfig: cfg, QueueUrlResolver: known{}, DoNotCreateQueueIfNotExists: true,
 	}, watermill.NopLogger{})
 	check(err)
 	for range number("FLEET_SLOTS", 32) {
 		// One message of a subscription is handled at a time.
 		subscribe, err := sqs.NewSubscriber(sqs.SubscriberConfig{
-			AWSConfig: cfg, QueueUrlResolver: sqs.TransparentUrlResolver{}, DoNotCreateQueueIfNotExists: true,
+			AWSConfig: cfg, QueueUrlResolver: known{}, DoNotCreateQueueIfNotExists: true,
 			GenerateReceiveMessageInput: func(_ context.Context, url sqs.QueueURL) (*sdk.ReceiveMessageInput, error) {
 				return &sdk.ReceiveMessageInput{QueueUrl: aws.String(string(url)), MaxNumberOfMessages: 10, WaitTimeSeconds: 20}, nil
 			},
