@@ -103,7 +103,7 @@ func (q *Queue) look(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if q.url = &url; url == "" {
-		out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
+		out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &q.name}, again)
 		if err != nil {
 			return q.problem("GetQueueUrl", err)
 		}
@@ -129,7 +129,7 @@ func (q *Queue) look(ctx context.Context, url string) error {
 }
 
 func (q *Queue) attributes(ctx context.Context, names ...types.QueueAttributeName) (map[string]string, error) {
-	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: q.url, AttributeNames: names})
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: q.url, AttributeNames: names}, again)
 	if err != nil {
 		return nil, q.problem("GetQueueAttributes", err)
 	}
