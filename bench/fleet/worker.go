@@ -162,7 +162,7 @@ func (w *Worker) Stop() error {
 	_ = w.in.Close()
 	kill := time.AfterFunc(30*time.Second, func() { _ = w.cmd.Process.Kill() })
 	defer kill.Stop()
-	for range w.lines { //nolint:revive // what is left to be read
+	for range w.lines { // what is left to be read
 	}
 	if err := w.cmd.Wait(); err != nil {
 		return fmt.Errorf("stop worker: %w\n%.2000s", err, w.said.Bytes())
