@@ -84,8 +84,8 @@ func (w *worker) run(ctx context.Context) error {
 }
 
 // stop drains: what is under way has its grace, the rest is given back. Results of
-// a run that ended just now have as long again after a signal, and otherwise as
-// long as they take.
+// a run that ended just now have what is left of the grace after a signal, and
+// otherwise as long as they take.
 func (w *worker) stop(signal context.Context) {
 	ctx := context.WithoutCancel(signal)
 	graced := time.Now().Add(w.s.grace)
