@@ -59,7 +59,8 @@ func TestFleetForeignMessages(t *testing.T) {
 	node := func(name string, change ...string) string {
 		body := strings.NewReplacer(
 			`"s3://bucket/"`, `"s3://bucket/`+poison+name+`/"`, `"prefix":""`, `"prefix":"`+poison+name+`/"`,
-			`"pid":""`, `"pid":"BBBBBBBBBBBBBBBBBBBBBA"`, `"depth":0`, `"depth":1`,
+			`"up":{"pid":"","slot":0}`, `"up":{"pid":"BBBBBBBBBBBBBBBBBBBBBA","slot":0},"hdr":{"k":2,"own":{},"up":{"pid":"","slot":0}}`,
+			`"depth":0`, `"depth":1`,
 		).Replace(genuine.body)
 		if body = strings.NewReplacer(change...).Replace(body); !strings.Contains(body, poison) {
 			t.Fatalf("the root is not as it was: %s", genuine.body)
