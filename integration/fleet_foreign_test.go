@@ -47,6 +47,7 @@ func (f *fleet) peek(t *testing.T) letter {
 // What others send into the queue of a fleet that signs, while it walks, ends in
 // the dead-letter queue, each once and with the reason; none of it is executed.
 func TestFleetForeignMessages(t *testing.T) {
+	t.Parallel()
 	const poison = "foreign/" // is in every prefix that must not be asked for
 	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
 	run := "foreign-" + f.name
