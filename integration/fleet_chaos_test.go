@@ -86,30 +86,50 @@ func TestFleetChaos(t *testing.T) {
 	}
 }
 
-// The same of a tree in which nodes fail, for a while and for good: exactly those
+// The same of trees in which nodes fail, for a while and for good: exactly those
 // are given up that must be, are in the dead-letter queue, and redrive mends them.
 func TestFleetChaosFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, inline string
+		shape        synthetic.Shape
+		fanout       int
+	}{
+		"one by one": {synthetic.Kind, "0", synthetic.Uniform, 6},
+		"inline":     {synthetic.Kind, "20", synthetic.Skewed, 7},
+		"reduced":    {synthetic.ReduceKind, "0", synthetic.Uniform, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := newKiller(t, 0)
+			spec := synthetic.Spec{
+				Seed: k.rand.Uint64(), Shape: c.shape, Fanout: c.fanout, Depth: 4,
+				Jitter: .3, Objects: 3, Bytes: 1000, Fail: .05, Poison: .02, Heal: 1,
+			}
+			testFailures(t, k, c.kind, c.inline, spec)
+		})
+	}
+}
+
+func testFailures(t *testing.T, k *killer, kind, inline string, spec synthetic.Spec) {
+	t.Helper()
 	const retries = 2
-	k := newKiller(t, 0)
 	f := newRough(t, k.rand.Uint64(), fleetSettings{env: []string{"RAMIFY_CONCURRENCY=8"}})
 	f.grow(t, 3)
-	spec := synthetic.Spec{
-		Seed: k.rand.Uint64(), Fanout: 6, Depth: 4, Jitter: .3, Objects: 3, Bytes: 1000, Fail: .05, Poison: .02, Heal: 1,
+	// Of a tree that is large enough, and fails.
+	want := synthetic.Expect(&spec, retries+1)
+	for len(want.Failed) == 0 || want.Account.Nodes < 100 {
+		spec.Seed++
+		want = synthetic.Expect(&spec, retries+1)
 	}
 	whole := spec
 	whole.Fail, whole.Poison = 0, 0
-	want, healed := synthetic.Expect(&spec, retries+1), synthetic.Expect(&whole, retries+1)
-	for len(want.Failed) == 0 || want.Account.Nodes < 100 {
-		spec.Seed++
-		whole.Seed = spec.Seed
-		want, healed = synthetic.Expect(&spec, retries+1), synthetic.Expect(&whole, retries+1)
-	}
-	target, err := json.Marshal(map[string]any{"kind": synthetic.Kind, "id": synthetic.RootID, "args": spec.Args()})
+	healed := synthetic.Expect(&whole, retries+1)
+	target, err := json.Marshal(map[string]any{"kind": kind, "id": synthetic.RootID, "args": spec.Args()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run := "failures-" + f.name
-	end := f.awaitEnd(t, f.seed(t, run, string(target), "--inline", "0", "--retries", strconv.Itoa(retries)))
+	end := f.awaitEnd(t, f.seed(t, run, string(target), "--inline", inline, "--retries", strconv.Itoa(retries)))
 	end.requireCode(t, 3)
 	requireAccount(t, parseSummary(t, end.stdout), "finished_with_failures", want)
 
