@@ -56,6 +56,7 @@ type cli struct {
 	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
 	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
+	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 

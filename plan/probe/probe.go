@@ -314,3 +314,15 @@ func (p *prober) stem(a, b string) int {
 	}
 	return n
 }
+
+// Range is how many keys there may be: the median, and from where to where nine of
+// ten are.
+func (f *Finding) Range() (low, mid, high float64) {
+	const n = 201
+	all := make([]float64, n)
+	for i := range all {
+		all[i] = f.Keys(uint64(i))
+	}
+	slices.Sort(all)
+	return all[n/20], all[n/2], all[n-1-n/20]
+}
