@@ -105,8 +105,8 @@ func (a Ask) run(seed uint64) run {
 	f.Rate, r.limit = m.limits(&f)
 	r.Outcome = f.Run(m.Tree, seed)
 	spot := a.Prices.Spot
-	rng := rand.New(rand.NewPCG(seed, 0x73706f74)) //nolint:gosec // because a plan must be repeatable
-	r.Cost = m.cost(&r.Outcome, &f, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
+	rng := rand.New(rand.NewPCG(seed, 0x73706f74))
+	r.Cost = m.cost(&r.Outcome, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
 	return r
 }
 

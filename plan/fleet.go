@@ -81,7 +81,7 @@ type world struct {
 
 // Run lets the model run once.
 func (f *Fleet) Run(t Tree, seed uint64) Outcome {
-	rng := rand.New(rand.NewPCG(seed, 0x72616d696679)) //nolint:gosec // because a model must be repeatable
+	rng := rand.New(rand.NewPCG(seed, 0x72616d696679))
 	warm, desired := f.Knobs.Min, max(f.Knobs.Min, f.Seeded)
 	switch {
 	case f.Warm:

@@ -140,7 +140,8 @@ func (sp *spec) set(part string) (err error) {
 func parseLevels(value string) (levels []float64, err error) {
 	for one := range strings.SplitSeq(value, "/") {
 		width, times, repeated := strings.Cut(one, "x")
-		n, k := 0.0, 1
+		k := 1
+		var n float64
 		if n, err = strconv.ParseFloat(width, 64); err == nil && repeated {
 			k, err = strconv.Atoi(times)
 		}

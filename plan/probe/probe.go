@@ -43,7 +43,7 @@ type part struct{ keys, sigma float64 }
 // Keys is how many there may be: another number for each seed, spread as the
 // estimate is uncertain.
 func (f *Finding) Keys(seed uint64) float64 {
-	rng := rand.New(rand.NewPCG(seed, 0x6b657973)) //nolint:gosec // because a plan must be repeatable
+	rng := rand.New(rand.NewPCG(seed, 0x6b657973))
 	sum := 0.0
 	// What misleads in one part may mislead in all: half of the doubt is shared.
 	shared, all := rng.NormFloat64(), rng.NormFloat64()
@@ -77,7 +77,7 @@ func (f *Finding) Mean(seed uint64) time.Duration {
 	}
 	mean := sum / n
 	deviation := math.Sqrt(max(squares/n-mean*mean, 0) / n)
-	rng := rand.New(rand.NewPCG(seed, 0x6c6174)) //nolint:gosec // because a plan must be repeatable
+	rng := rand.New(rand.NewPCG(seed, 0x6c6174))
 	return time.Duration(max(mean+deviation*rng.NormFloat64(), mean/2) * 1e9)
 }
 
@@ -105,7 +105,7 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))} //nolint:gosec // because a plan must be repeatable
+	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))}
 	first, more, err := p.list(ctx, "")
 	if err != nil {
 		return nil, err
