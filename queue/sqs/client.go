@@ -54,14 +54,14 @@ func once(o *sqs.Options) { o.Retryer = aws.NopRetryer{} }
 // an answer that was lost must not take the patience of all of them.
 const attempt = 3 * time.Second
 
-// errSlow is the error of an attempt that was not answered in time. What it is made
+// slowError is the error of an attempt that was not answered in time. What it is made
 // of is text only: the SDK does not repeat what it knows for the end of a context.
-type errSlow struct{ said string }
+type slowError struct{ said string }
 
-func (e errSlow) Error() string { return e.said }
+func (e slowError) Error() string { return e.said }
 
 // RetryableError has the SDK make the request again.
-func (errSlow) RetryableError() bool { return true }
+func (slowError) RetryableError() bool { return true }
 
 // again bounds each attempt of a request that may be made twice.
 func again(o *sqs.Options) {
@@ -71,7 +71,7 @@ func again(o *sqs.Options) {
 			defer cancel()
 			out, metadata, err := next.HandleFinalize(once, in)
 			if err != nil && ctx.Err() == nil && errors.Is(once.Err(), context.DeadlineExceeded) {
-				err = errSlow{fmt.Sprintf("no answer in %s: %v", attempt, err)}
+				err = slowError{fmt.Sprintf("no answer in %s: %v", attempt, err)}
 			}
 			return out, metadata, err
 		})
