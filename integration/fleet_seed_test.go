@@ -86,7 +86,7 @@ func TestSeedRefuses(t *testing.T) {
 		{node + " --out s3://", `--out is "s3://", which names no bucket; want s3://bucket/prefix`},
 		{node + " --out https://sqs", `--out is "https://sqs", which is not the URL of a queue; {any}`},
 		{node + " --run a/b", `--run: {any}`},
-		{node + " --concurrency -1", `--concurrency is -1, want 1 to 10000`},
+		{node + " --concurrency 20000", `--concurrency is 20000, want 1 to 10000`},
 		{node + " --ledger none --retries 2", `--retries is "2", but without a ledger nothing is kept with a run: {any}`},
 		{node + " --ledger none --out s3://bucket", `--out is "s3://bucket", but without a ledger nothing is kept with a run: {any}`},
 		{node + " --ledger none --watch", `--watch is set, but without a ledger nobody knows how far a run is; {any}`},

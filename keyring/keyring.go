@@ -131,7 +131,7 @@ func (f file) read(context.Context) ([]schema.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer in.Close()
+	defer in.Close() //nolint:errcheck // it was only read
 	info, err := in.Stat()
 	if err != nil {
 		return nil, err

@@ -26,6 +26,9 @@ type finisher struct {
 	runs map[string]*ending
 	due  []string // each once
 	wake chan struct{}
+
+	draining chan struct{} // closed: what is due is the last
+	once     sync.Once
 }
 
 // ending is what is known of the results of a run.
@@ -37,7 +40,7 @@ type ending struct {
 }
 
 func newFinisher(k *Keeper) *finisher {
-	return &finisher{k: k, runs: map[string]*ending{}, wake: make(chan struct{}, finishers)}
+	return &finisher{k: k, runs: map[string]*ending{}, wake: make(chan struct{}, finishers), draining: make(chan struct{})}
 }
 
 // add has the results of a run made, first of all or after the others, unless that
@@ -107,9 +110,22 @@ func (f *finisher) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.draining:
+			if f.none() {
+				return
+			}
 		case <-f.wake:
 		}
 	}
+}
+
+// drain has those who make results end when nothing is due.
+func (f *finisher) drain() { f.once.Do(func() { close(f.draining) }) }
+
+func (f *finisher) none() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.due) == 0
 }
 
 // note keeps how an attempt ended; made is epoch+1, or 0 where none was made.

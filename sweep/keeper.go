@@ -81,8 +81,11 @@ type Keeper struct {
 	letters  letters
 	watch    watch
 
-	stop     context.CancelCauseFunc
-	services sync.WaitGroup
+	holding  context.CancelCauseFunc // ends what is done under the lease
+	making   context.CancelCauseFunc // ends what makes results
+	holder   sync.WaitGroup
+	makers   sync.WaitGroup
+	yielding sync.Once
 }
 
 // NewKeeper checks the options and makes a keeper that is not yet started.
@@ -99,23 +102,48 @@ func NewKeeper(o Options) (*Keeper, error) {
 // Start begins to look for the lease and returns at once. The keeper works until
 // Stop, also where ctx, whose values it keeps, has ended.
 func (k *Keeper) Start(ctx context.Context) {
-	ctx, k.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	k.services.Go(func() { k.hold(ctx) })
+	ctx = context.WithoutCancel(ctx)
+	var holding, making context.Context
+	holding, k.holding = context.WithCancelCause(ctx)
+	making, k.making = context.WithCancelCause(ctx)
+	k.holder.Go(func() { k.hold(holding) })
 	for range finishers {
-		k.services.Go(func() { k.finisher.run(ctx) })
+		k.makers.Go(func() { k.finisher.run(making) })
 	}
 }
 
-// Stop ends what is under way, since another keeper will do it again, gives the
-// lease back, for which it waits until ctx ends, five seconds at most, and returns
-// when nothing runs any more. A keeper that was not started has nothing to stop.
-func (k *Keeper) Stop(ctx context.Context) {
-	if k.stop == nil {
+// Yield ends what is under way under the lease, since another keeper will do it
+// again, and gives the lease back, which may take until ctx ends, five seconds at
+// most. Results are made until Stop: a task that drains calls it before its units
+// have ended, and Lost is not called any more.
+func (k *Keeper) Yield(ctx context.Context) {
+	if k.holding == nil {
 		return
 	}
-	k.stop(ErrStopped)
-	k.services.Wait()
-	k.release(ctx, k.lease())
+	k.yielding.Do(func() {
+		k.holding(ErrStopped)
+		k.holder.Wait()
+		k.release(ctx, k.lease())
+	})
+}
+
+// Stop yields, goes on making the results of runs that it knows to be over until
+// ctx ends, and returns when nothing runs any more. A keeper that was not started
+// has nothing to stop.
+func (k *Keeper) Stop(ctx context.Context) {
+	if k.holding == nil {
+		return
+	}
+	k.Yield(ctx)
+	idle := make(chan struct{})
+	go func() { k.makers.Wait(); close(idle) }()
+	k.finisher.drain()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+	k.making(ErrStopped)
+	<-idle
 }
 
 // Kick tells that a run has ended (task.Config.Over): its results are made now, by

@@ -22,6 +22,7 @@ type inbox struct {
 	polls   atomic.Int32 // receives that wait for a message
 	unitNow atomic.Int64 // mean time of a unit, in nanoseconds
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
+	rich    atomic.Int64 // when one last brought at least half of what it could
 	failed  atomic.Int32 // receives in a row that failed
 	mu      sync.Mutex
 }
@@ -145,6 +146,9 @@ func (in *inbox) poll(ctx, work context.Context, n int) {
 		// A long poll may have waited before the lease began.
 		asked = time.Now().Add(-min(time.Since(asked), time.Second))
 		in.last.Store(time.Now().UnixNano())
+		if len(got) >= max(n/2, 2) {
+			in.rich.Store(time.Now().UnixNano())
+		}
 	}
 	var late []*held
 	for _, d := range got {
@@ -235,6 +239,17 @@ func (in *inbox) hungry() bool {
 	}
 	taken, capacity := in.t.slots.use()
 	return taken < capacity
+}
+
+// idle reports whether the task holds nothing and its polls bring nothing.
+func (in *inbox) idle() bool {
+	return in.t.Idle() && in.polls.Load() > 0 && time.Now().UnixNano()-in.last.Load() >= int64(flagLook)
+}
+
+// poor reports whether the queue has little, as far as receives here say so: an
+// idle task would otherwise find work there.
+func (in *inbox) poor() bool {
+	return len(in.ready) == 0 && time.Now().UnixNano()-in.rich.Load() >= int64(flagLook)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

@@ -62,8 +62,8 @@ func TestSpeedOverASlowMedium(t *testing.T) {
 		}
 		took := time.Since(began)
 		w.stop()
-		nodes := float64(w.record().Totals.Nodes)
-		assert.EqualValues(t, 11111, nodes)
+		require.EqualValues(t, 11111, w.record().Totals.Nodes)
+		const nodes = 11111.0
 		assert.Greater(t, nodes/took.Seconds(), 4000.0, "nodes a second")
 		assert.Less(t, float64(w.main.Calls().Receive.Calls), 0.12*nodes, "receives")
 		assert.Greater(t, q.most.Load(), int64(16), "deletes that a queue can put into one request")

@@ -130,6 +130,7 @@ type Task struct {
 	inbox   *inbox
 	deletes *deleter
 	headers headers
+	sharing *sharing
 
 	width    sync.Mutex  // guards own
 	own      int         // slots, where no run says otherwise
@@ -152,7 +153,11 @@ func New(c Config) (*Task, error) {
 	}
 	c.Ledger = patient{c.Ledger, c.Trouble}
 	t := &Task{cfg: c, slots: newSlots(c.Concurrency), own: c.Concurrency, stopped: make(chan struct{})}
-	t.holder = newHolder(c.Queue, c.Visibility, c.Busy, c.Log)
+	t.sharing = newSharing(t)
+	t.holder = newHolder(c.Queue, c.Visibility, func(busy bool) {
+		t.sharing.edge(busy)
+		c.Busy(busy)
+	}, c.Log)
 	t.control = newControl(c.Ledger, c.Sink, c.Control, t.widen)
 	t.figures = newFigures(c.ID, t.slots)
 	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Trouble: c.Trouble}
@@ -173,6 +178,9 @@ func (t *Task) Start(ctx context.Context) {
 	t.services.Go(func() { t.holder.run(serving) })
 	t.services.Go(func() { t.deletes.run(serving) })
 	t.services.Go(func() { t.reporting(serving) })
+	if t.cfg.Shared {
+		t.services.Go(func() { t.sharing.run(serving) })
+	}
 	t.receivers.Go(func() { t.inbox.receive(receiving, working) })
 	t.receivers.Go(func() { t.inbox.dispatch(receiving) })
 }

@@ -32,6 +32,7 @@ type unit struct {
 	behind  bool // somebody else has made a settlement that it came for, and may have gone on from there
 	began   time.Time
 	borrows atomic.Bool // it takes idle slots itself
+	shares  atomic.Bool // it was told to share its work with another task
 	loans   sync.Map    // of *loan: borrowed and not returned
 
 	seen seen

@@ -31,6 +31,7 @@ type records interface {
 // fleet is a fleet that can be asked.
 type fleet struct {
 	fleetFlags
+	way     string // what printed commands need to find it
 	out     string // default of runs that name none
 	cfg     aws.Config
 	records records // nil: none
@@ -53,7 +54,7 @@ func (f *fleetFlags) find(ctx context.Context) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	fl := &fleet{fleetFlags: *f, cfg: cfg}
+	fl := &fleet{fleetFlags: *f, way: f.options(), cfg: cfg}
 	if f.Stack != "" {
 		if err := fl.readStack(ctx); err != nil {
 			return nil, err

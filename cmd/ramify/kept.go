@@ -67,13 +67,13 @@ func (f *fleetFlags) openRecords(ctx context.Context) (*fleet, error) {
 func (f *fleet) run(ctx context.Context, run string) (ledger.Run, error) {
 	r, err := f.records.Run(ctx, run)
 	if errors.Is(err, ledger.ErrNoRun) {
-		err = usagef("no run %s in %s; `%s` lists those there are", run, f.Ledger, strings.TrimSpace("ramify status "+f.options()))
+		err = usagef("no run %s in %s; `%s` lists those there are", run, f.Ledger, strings.TrimSpace("ramify status "+f.way))
 	}
 	return r, err
 }
 
 func (f *fleet) kept() *kept {
-	return &kept{ledger: f.records, board: f.records, options: f.options(), summary: f.loadSummary, close: f.close}
+	return &kept{ledger: f.records, board: f.records, options: f.way, summary: f.loadSummary, close: f.close}
 }
 
 func (s *state) kept(g *cli) *kept {

@@ -78,17 +78,29 @@ func (w *worker) run(ctx context.Context) error {
 	}
 	err := w.wait(ctx)
 	w.log.Info("draining", "grace", w.s.grace.String())
-	w.stop(context.WithoutCancel(ctx))
+	w.stop(ctx)
 	w.log.Info("stopped")
 	return err
 }
 
-// stop drains: what is under way has its grace, the rest is given back.
-func (w *worker) stop(ctx context.Context) {
+// stop drains: what is under way has its grace, the rest is given back. Results of
+// a run that ended just now have what is left of the grace after a signal, and
+// otherwise as long as they take.
+func (w *worker) stop(signal context.Context) {
+	ctx := context.WithoutCancel(signal)
+	graced := time.Now().Add(w.s.grace)
 	if w.keeper != nil {
-		w.keeper.Stop(ctx)
+		w.keeper.Yield(ctx)
 	}
 	w.task.Stop(ctx)
+	if w.keeper != nil {
+		results, cancel := signal, context.CancelFunc(func() {})
+		if signal.Err() != nil {
+			results, cancel = context.WithDeadline(ctx, graced) // of both together: a container is not given more
+		}
+		w.keeper.Stop(results)
+		cancel()
+	}
 	if w.metrics != nil {
 		w.metrics.Stop()
 	}

@@ -132,69 +132,56 @@ func (p *Protection) run(ctx context.Context) {
 	defer timer.Stop()
 	pause := firstPause
 	for ctx.Err() == nil {
-		wait := p.step(ctx)
+		wait, done := p.step(ctx)
+		changed := p.changed
 		switch {
-		case p.failing && p.useless:
-			wait = uselessPause
-		case p.failing:
-			wait = pause/2 + rand.N(pause/2)
-			pause = min(2*pause, longPause)
-		default:
+		case done:
 			pause = firstPause
+		case p.useless:
+			wait, changed = uselessPause, nil
+		default: // what happens meanwhile does not hasten it
+			wait, changed = pause/2+rand.N(pause/2), nil
+			pause = min(2*pause, longPause)
 		}
 		timer.Reset(wait)
-		if !p.rest(ctx, timer) {
-			return
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-timer.C:
 		}
 	}
-}
-
-// rest waits for the timer or, unless a failure is to be repeated, a change.
-func (p *Protection) rest(ctx context.Context, timer *time.Timer) bool {
-	changed := p.changed
-	if p.failing {
-		changed = nil
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-changed:
-	case <-timer.C:
-	}
-	return true
 }
 
 // step tells the agent what it is to know, if anything, and returns for how long
-// there is nothing more.
-func (p *Protection) step(ctx context.Context) time.Duration {
+// there is nothing more, and whether all is done.
+func (p *Protection) step(ctx context.Context) (wait time.Duration, done bool) {
 	p.mu.Lock()
 	busy, since := p.busy, p.since
 	p.mu.Unlock()
 	now := time.Now()
 	off := since.Add(p.o.Idle)
+	done = true
 	switch {
 	case busy && (!p.held || p.failing || !now.Before(p.renew)):
-		p.tell(ctx, true)
+		done = p.tell(ctx, true)
 	case !busy && p.held && !now.Before(off):
-		p.tell(ctx, false)
-	case !busy:
-		p.failing = p.failing && p.held // there is nothing to repeat
+		done = p.tell(ctx, false)
 	}
 	switch {
 	case busy && p.held:
-		return time.Until(p.renew)
+		return time.Until(p.renew), done
 	case p.held:
-		return time.Until(off)
+		return time.Until(off), done
 	}
-	return time.Hour // until something changes
+	return time.Hour, done // until something changes
 }
 
-// tell asks the agent to switch protection on or off.
-func (p *Protection) tell(ctx context.Context, on bool) {
+// tell asks the agent to switch protection on or off, and reports whether it has.
+func (p *Protection) tell(ctx context.Context, on bool) bool {
 	p.held = true // until it is known that it is not: the answer may be lost
 	err := p.put(ctx, on)
 	if errors.Is(context.Cause(ctx), ErrStopped) {
-		return
+		return false
 	}
 	switch {
 	case err == nil:
@@ -213,6 +200,7 @@ func (p *Protection) tell(ctx context.Context, on bool) {
 		p.failing, p.useless = true, false
 		p.o.Log.Warn("scale-in protection fails, work goes on", "protected", on, "error", err)
 	}
+	return err == nil
 }
 
 // errNoService is for tasks that are not part of a service, which ECS neither

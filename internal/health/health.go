@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -87,8 +88,8 @@ func local(address string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%q is not host:port, as %s is: %w", address, DefaultAddress, err)
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
-		return "", fmt.Errorf("%q has no port that there is: %w", address, err)
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%q has no port from 0 to 65535", address)
 	}
 	if host == "" {
 		host = "127.0.0.1"

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/johannesboyne/gofakes3"
@@ -46,13 +45,16 @@ func fakeS3(t testing.TB) string {
 	return server.URL
 }
 
-func config(url string) aws.Config {
+func config(t testing.TB, url string) aws.Config {
+	// A server that outlives the test keeps no connection of it.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 128
+	t.Cleanup(transport.CloseIdleConnections)
 	return aws.Config{
 		Region:       "us-east-1",
 		BaseEndpoint: &url,
-		// A server that outlives the test leaves no connection behind.
-		HTTPClient:  awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.DisableKeepAlives = true }),
-		Credentials: credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
+		HTTPClient:   &http.Client{Transport: transport},
+		Credentials:  credentials.NewStaticCredentialsProvider("ramify", "secret", ""),
 	}
 }
 
@@ -65,7 +67,7 @@ type store struct {
 }
 
 func newStore(t testing.TB, url string) *store {
-	s := &store{t: t, cfg: config(url), bucket: "ramify-" + strings.ToLower(rand.Text())}
+	s := &store{t: t, cfg: config(t, url), bucket: "ramify-" + strings.ToLower(rand.Text())}
 	s.client = s3client.FromConfig(s.cfg, 16)
 	_, err := s.client.API().CreateBucket(context.Background(), &awss3.CreateBucketInput{Bucket: &s.bucket})
 	require.NoError(t, err)
@@ -95,12 +97,14 @@ func (s *store) keys(prefix string) (keys []string) {
 
 // rows are the keys in the files of the manifest, in their order.
 func (s *store) rows(prefix string) (rows []string) {
-	m, err := inventory.ParseManifest(s.get(prefix + "/" + inventory.ManifestName))
+	manifest := s.get(prefix + "/" + inventory.ManifestName)
+	assert.Equal(s.t, md5Of(manifest), string(s.get(prefix+"/"+inventory.ChecksumName)))
+	m, err := inventory.ParseManifest(manifest)
 	require.NoError(s.t, err)
 	assert.Equal(s.t, "arn:aws:s3:::"+s.bucket, m.DestinationBucket)
 	for _, f := range m.Files {
 		content := s.get(f.Key)
-		assert.EqualValues(s.t, f.Size, len(content))
+		assert.Len(s.t, content, int(f.Size))
 		assert.Equal(s.t, f.MD5, md5Of(content), f.Key)
 		for o, err := range m.Read(bytes.NewReader(content), f.Size) {
 			require.NoError(s.t, err)

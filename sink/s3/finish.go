@@ -140,13 +140,28 @@ func (s *Sink) publish(ctx context.Context, end ending, made []file) (sink.Summa
 		return sink.Summary{}, err
 	}
 	if !won {
-		other, err := s.last(ctx)
-		if err == nil && other.Units != end.Units {
-			err = errOvertaken
-		}
-		return s.summary(other), err
+		return s.concede(ctx, end)
 	}
 	return s.summary(end), nil
+}
+
+// concede is what a Finish makes of a manifest that another wrote meanwhile: the
+// checksum beside it was overwritten, and is that of the manifest again.
+func (s *Sink) concede(ctx context.Context, own ending) (sink.Summary, error) {
+	if s.hasRows() {
+		manifest, err := s.get(ctx, s.endKey())
+		if err != nil {
+			return sink.Summary{}, err
+		}
+		if _, err := s.put(ctx, s.base+inventory.ChecksumName, inventory.Checksum(manifest)); err != nil {
+			return sink.Summary{}, err
+		}
+	}
+	other, err := s.last(ctx)
+	if err == nil && other.Units != own.Units {
+		err = errOvertaken
+	}
+	return s.summary(other), err
 }
 
 // manifest names files by their keys in the bucket, as S3 Inventory does.

@@ -116,7 +116,8 @@ func (o *object) complete(ctx context.Context) error {
 		return err
 	})
 	if codeOf(err) == codeNoUpload {
-		// Completed by a request whose answer was lost; nobody else has this key.
+		// Completed by a request whose answer was lost. Nobody else has this key, or
+		// whoever has writes the same.
 		if etag, size, _, looked := s.head(ctx, o.key); looked == nil && etag != "" && size == o.size {
 			err = nil
 		}

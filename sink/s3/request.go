@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"sync"
 
@@ -81,6 +82,9 @@ func (s *Sink) copyTo(ctx context.Context, w io.Writer, key string) error {
 	switch {
 	case missing(err):
 		return fmt.Errorf("get %s: %w", s.url(key), errMissing)
+	case permanent && statusOf(err) == http.StatusForbidden:
+		// Who may not list a bucket is told that what is not there is denied.
+		return fmt.Errorf("%w: %w (and s3:ListBucket on arn:aws:s3:::%s)", sink.ErrFull, err, s.bucket)
 	case permanent:
 		return fmt.Errorf("%w: %w", sink.ErrFull, err)
 	}

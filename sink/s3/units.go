@@ -94,8 +94,9 @@ func (u *units) each() iter.Seq2[sink.Committed, error] {
 	}
 }
 
-// recordWidth is how many records are asked for ahead, and held.
-const recordWidth = 32
+// recordWidth is how many records are asked for ahead, and held: 64 MiB of the
+// largest, and about 4,000 a second where an answer takes 30 ms.
+const recordWidth = 128
 
 // found is the record of a unit, nil if it has written nothing, and whose it is.
 type found struct {

@@ -100,7 +100,9 @@ func (o *outlet) messages(t testing.TB) []types.Message {
 	return o.read
 }
 
-func attr(m types.Message, name string) string { return aws.ToString(m.MessageAttributes[name].StringValue) }
+func attr(m types.Message, name string) string {
+	return aws.ToString(m.MessageAttributes[name].StringValue)
+}
 
 func part(t testing.TB, m types.Message) int {
 	n, err := strconv.Atoi(attr(m, sqs.AttrPart))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -34,7 +33,7 @@ func (s *Sink) attributes(a sink.Attempt, part int) map[string]types.MessageAttr
 	m := make(map[string]types.MessageAttributeValue)
 	for name, value := range map[string]string{
 		AttrRun:     a.Run,
-		AttrNode:    hex.EncodeToString(a.PID[:]),
+		AttrNode:    a.PID.String(),
 		AttrAttempt: fmt.Sprintf("%016x", a.ID),
 		AttrStream:  sink.Rows,
 		AttrPart:    strconv.Itoa(part),
@@ -56,7 +55,11 @@ func (s *Sink) message(a sink.Attempt, part int, rows []byte) (message, int, err
 		m.MessageAttributes[AttrEncoding] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String("base64")}
 		room = base64.StdEncoding.DecodedLen((s.bytes - m.size()) / 4 * 4)
 		n = cut(rows, room)
-		body = []byte(base64.StdEncoding.EncodeToString(rows[:n]))
+		if body = rows[:n]; n > 0 && sendable(body) { // the fewer rows are text
+			delete(m.MessageAttributes, AttrEncoding)
+		} else {
+			body = []byte(base64.StdEncoding.EncodeToString(body))
+		}
 	}
 	if n == 0 {
 		long := len(rows)

@@ -29,7 +29,7 @@ import (
 // 1, in the order in which the rows were written.
 const (
 	AttrRun      = "ramify-run"
-	AttrNode     = "ramify-node"     // place of the node, 32 hexadecimal digits: its identity
+	AttrNode     = "ramify-node"     // identity of the node, as a schema.PID is written: 22 characters
 	AttrAttempt  = "ramify-attempt"  // 16 hexadecimal digits, random; who takes rows once takes one attempt a node
 	AttrStream   = "ramify-stream"   // "rows"
 	AttrPart     = "ramify-part"     // decimal

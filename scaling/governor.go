@@ -1,0 +1,186 @@
+package scaling
+
+import "time"
+
+const (
+	stands   = time.Minute     // a backlog that stands has stood so long
+	measured = 5 * time.Minute // over which the time of a message is measured
+	recent   = time.Minute     // over which what is settled is told
+	slack    = 5 * time.Second // looks are not on the second
+	kept     = measured + Idle + slack
+)
+
+// Governor decides on a desired count, look by look. It remembers a few minutes
+// of looks. It is used by one goroutine at a time.
+type Governor struct {
+	knobs   Knobs
+	looks   []Sample // as old as kept, the oldest first
+	message float64  // seconds; 0: nothing was measured yet
+}
+
+// New makes a governor that has seen nothing. The knobs are those that Check
+// passes.
+func New(k Knobs) *Governor { return &Governor{knobs: k} }
+
+// Look takes in what was seen and says what to publish and what to do. Samples
+// come in the order of their times.
+func (g *Governor) Look(s Sample) (Metrics, Decision) {
+	g.remember(s)
+	g.measure()
+	d := g.decide(s)
+	return g.metrics(s, d), d
+}
+
+// Knobs are those the governor was made with.
+func (g *Governor) Knobs() Knobs { return g.knobs }
+
+func (g *Governor) remember(s Sample) {
+	old := 0
+	for old < len(g.looks) && s.At.Sub(g.looks[old].At) > kept {
+		old++
+	}
+	g.looks = append(g.looks[old:len(g.looks):len(g.looks)], s)
+}
+
+// measure takes the time of a message from the last minutes. Where none has
+// settled it stays as it was.
+func (g *Governor) measure() {
+	if settled, busy, _ := g.grown(measured); settled > 0 && busy > 0 {
+		g.message = busy.Seconds() / float64(settled)
+	}
+}
+
+// grown is by how much the ledger's counters have grown within a time, and in
+// what time.
+func (g *Governor) grown(within time.Duration) (settled int64, busy, over time.Duration) {
+	var after *Sample
+	now := g.looks[len(g.looks)-1].At
+	for i := len(g.looks) - 1; i >= 0; i-- {
+		s := &g.looks[i]
+		if now.Sub(s.At) > within+slack {
+			break
+		}
+		if s.Ledger == nil {
+			continue
+		}
+		if after != nil && after.Ledger.Settled >= s.Ledger.Settled && after.Ledger.Busy >= s.Ledger.Busy {
+			settled += after.Ledger.Settled - s.Ledger.Settled
+			busy += after.Ledger.Busy - s.Ledger.Busy
+			over += after.At.Sub(s.At)
+		}
+		after = s
+	}
+	return settled, busy, over
+}
+
+// perMessage is t in seconds.
+func (g *Governor) perMessage() float64 {
+	if g.message > 0 {
+		return g.message
+	}
+	return Guess.Seconds()
+}
+
+func (g *Governor) decide(s Sample) Decision {
+	if s.Queue == nil || s.Service == nil {
+		return Decision{Reason: Unknown}
+	}
+	k, now := g.knobs, s.Service.Desired
+	d := g.want(s)
+	d.Desired, d.Reason = now, Enough
+	switch {
+	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled:
+		d.Desired, d.Reason = k.Min, Finished
+	case s.Queue.Outstanding() == 0:
+		d.Reason = Unsettled
+	case d.Wanted > now:
+		d.Desired, d.Reason = d.Wanted, More
+		if stand := g.standing(s); stand > 0 && stand >= d.Wanted {
+			d.Reason = Stands
+		}
+	case d.Width < now && s.Service.Pending == 0:
+		d.Desired, d.Reason = max(d.Width, d.Wanted), Fewer
+	case d.Width < now && 2*d.Wanted < now:
+		d.Desired, d.Reason = max(d.Width, d.Wanted), Collapsed
+	}
+	d.Desired = min(max(d.Desired, k.Min), k.Max)
+	if now < k.Min && d.Desired == k.Min || now > k.Max && d.Desired == k.Max {
+		d.Reason = OutOfRange
+	}
+	d.Change = d.Desired != now
+	return d
+}
+
+// want is what the backlog asks for.
+func (g *Governor) want(s Sample) (d Decision) {
+	out := s.Queue.Outstanding()
+	if out == 0 {
+		return d
+	}
+	k := g.knobs
+	c := float64(k.Concurrency)
+	width := max(1, tasks(float64(out)/c))
+	work := float64(out) * g.perMessage() / c
+	wanted := min(max(1, tasks(work/k.Target.Seconds())), width)
+	wanted = max(wanted, g.standing(s))
+	return Decision{Wanted: min(wanted, k.Max), Width: min(width, k.Max)}
+}
+
+// standing is the fleet that a backlog asks for which has stood for a minute
+// under a fleet that is all there: twice as many, or as many more as it would
+// keep busy. 0: none stands. A deep, narrow tree waits again at each level, and
+// its backlog never looks like much work.
+func (g *Governor) standing(s Sample) int {
+	if s.Service.Pending > 0 || s.Service.Running == 0 {
+		return 0
+	}
+	low, ok := g.lowest()
+	if !ok || 2*low < int64(g.knobs.Concurrency) {
+		return 0
+	}
+	out := float64(s.Queue.Outstanding())
+	if slope, ok := g.slope(); !ok || slope <= -out/(g.knobs.Launch+g.knobs.Target).Seconds() {
+		return 0 // it is worked off before more could help
+	}
+	running := s.Service.Running
+	return min(2*running, running+tasks(float64(low)/float64(g.knobs.Concurrency)))
+}
+
+// lowest is the fewest unread messages that looks have seen over stands; not ok
+// where there is a gap in them.
+func (g *Governor) lowest() (low int64, ok bool) {
+	now := &g.looks[len(g.looks)-1]
+	last := now
+	low = now.Queue.Unread
+	for i := len(g.looks) - 2; i >= 0; i-- {
+		s := &g.looks[i]
+		if s.Queue == nil {
+			continue
+		}
+		if last.At.Sub(s.At) > Idle+slack {
+			return 0, false
+		}
+		last, low = s, min(low, s.Queue.Unread)
+		if now.At.Sub(s.At) >= stands-slack {
+			return low, true
+		}
+	}
+	return 0, false
+}
+
+// slope is messages outstanding that came or went a second, since the look before
+// that was at least Every ago.
+func (g *Governor) slope() (float64, bool) {
+	now := &g.looks[len(g.looks)-1]
+	for i := len(g.looks) - 2; i >= 0; i-- {
+		s := &g.looks[i]
+		over := now.At.Sub(s.At)
+		if over > Idle+slack {
+			break
+		}
+		if s.Queue != nil && over >= Every-slack {
+			return float64(now.Queue.Outstanding()-s.Queue.Outstanding()) / over.Seconds(), true
+		}
+	}
+	return 0, false
+}

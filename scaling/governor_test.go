@@ -1,0 +1,176 @@
+package scaling_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"pgregory.net/rapid"
+
+	"github.com/ramify/ramify/scaling"
+)
+
+// counted is a look at which the ledger has counted so much.
+func counted(seconds int, settled int64, busy time.Duration) scaling.Sample {
+	s := see(seconds, scaling.Queue{Unread: 48_000}, 1, 0, 1)
+	s.Ledger = &scaling.Ledger{Settled: settled, Busy: busy, Unsettled: true}
+	return s
+}
+
+func TestTimeOfAMessage(t *testing.T) {
+	type look struct {
+		at      int
+		settled int64
+		busy    time.Duration
+		want    float64 // seconds a message
+	}
+	cases := []struct {
+		name  string
+		looks []look
+	}{
+		{"nothing settled yet: a guess", []look{{0, 0, 0, 0.1}, {10, 0, 30 * time.Second, 0.1}}},
+		{"one look tells no difference", []look{{0, 1_000, time.Hour, 0.1}}},
+		{"measured", []look{{0, 0, 0, 0.1}, {10, 100, 50 * time.Second, 0.5}}},
+		{"those that run count, too", []look{{0, 0, 0, 0.1}, {10, 1, 320 * time.Second, 320}}},
+		{"over five minutes", []look{{0, 0, 0, 0.1}, {10, 100, 100 * time.Second, 1}, {160, 200, 400 * time.Second, 2}, {310, 300, 700 * time.Second, 3}, {330, 300, 700 * time.Second, 3}}},
+		{"nothing settles: as it was", []look{{0, 0, 0, 0.1}, {10, 100, 50 * time.Second, 0.5}, {400, 100, 50 * time.Second, 0.5}, {800, 100, 50 * time.Second, 0.5}}},
+		{"a run that is over takes its counts along", []look{{0, 0, 0, 0.1}, {10, 100, 50 * time.Second, 0.5}, {20, 10, 20 * time.Second, 0.5}, {30, 20, 40 * time.Second, 70. / 110}}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			g := scaling.New(scaling.Defaults())
+			for _, l := range c.looks {
+				m, _ := g.Look(counted(l.at, l.settled, l.busy))
+				v, _ := m.Get(scaling.MetricSecondsPerMessage)
+				assert.InDelta(t, l.want, v, 1e-9, "at %d s", l.at)
+			}
+		})
+	}
+
+	g := scaling.New(scaling.Defaults())
+	g.Look(counted(0, 0, 0))
+	m, d := g.Look(counted(10, 500, 100*time.Second))
+	v, ok := m.Get(scaling.MetricSettledPerSecond)
+	assert.True(t, ok)
+	assert.InDelta(t, 50, v, 1e-9)
+	assert.Equal(t, 20, d.Desired, "48,000 messages of 0.2 s, 32 at a time, in 15 s")
+	s := counted(20, 0, 0)
+	s.Ledger = nil
+	_, d = g.Look(s)
+	assert.Equal(t, 20, d.Desired, "the ledger is away: the last measure holds")
+}
+
+func TestMessagesLongerThanTheTarget(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	slow := func(at int, settled int64, busy time.Duration) scaling.Sample {
+		s := see(at, scaling.Queue{Unread: 68, InFlight: 32}, 1, 0, 1)
+		s.Ledger.Settled, s.Ledger.Busy = settled, busy
+		return s
+	}
+	g.Look(slow(0, 0, 0))
+	_, d := g.Look(slow(10, 1, 5*time.Minute))
+	assert.Equal(t, 4, d.Desired, "100 messages keep 4 tasks busy, however long they take")
+}
+
+func TestStandingBacklog(t *testing.T) {
+	type change func(i int, s *scaling.Sample)
+	cases := []struct {
+		name     string
+		change   change
+		reason   scaling.Reason
+		desired  int
+		lastLook int
+	}{
+		{"it stands for a minute", nil, scaling.Stands, 6, 60},
+		{"not yet a minute", nil, scaling.Enough, 4, 50},
+		{"it was empty once", func(i int, s *scaling.Sample) {
+			if i == 3 {
+				s.Queue.Unread = 0
+			}
+		}, scaling.Enough, 4, 60},
+		{"less than half a task's slots", func(_ int, s *scaling.Sample) { s.Queue.Unread = 15 }, scaling.Enough, 4, 60},
+		{"half a task's slots", func(_ int, s *scaling.Sample) { s.Queue.Unread = 16 }, scaling.Stands, 5, 60},
+		{"at most twice as many", func(_ int, s *scaling.Sample) { s.Queue.Unread = 3_000 }, scaling.Stands, 8, 60},
+		{"tasks are on their way", func(_ int, s *scaling.Sample) { s.Service.Running, s.Service.Pending = 3, 1 }, scaling.Enough, 4, 60},
+		{"it is worked off as fast", func(i int, s *scaling.Sample) { s.Queue.Unread = 400 - 60*int64(i) }, scaling.Enough, 4, 60},
+		{"a look has seen nothing", func(i int, s *scaling.Sample) {
+			if i == 3 {
+				s.Queue = nil
+			}
+		}, scaling.Stands, 6, 60},
+		{"nothing was seen for long", func(i int, s *scaling.Sample) {
+			if i > 0 && i < 12 {
+				s.Queue = nil
+			}
+		}, scaling.Enough, 4, 120},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			g := scaling.New(scaling.Defaults())
+			var d scaling.Decision
+			for i := 0; 10*i <= c.lastLook; i++ {
+				s := see(10*i, scaling.Queue{Unread: 64, InFlight: 128}, 4, 0, 4)
+				if c.change != nil {
+					c.change(i, &s)
+				}
+				_, d = g.Look(s)
+			}
+			assert.Equal(t, c.reason, d.Reason)
+			assert.Equal(t, c.desired, d.Desired)
+		})
+	}
+}
+
+// What must hold whatever is seen.
+func TestGovernorProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		k := scaling.Defaults()
+		k.Min = rapid.IntRange(0, 20).Draw(t, "min")
+		k.Max = rapid.IntRange(max(k.Min, 1), 500).Draw(t, "max")
+		k.Concurrency = rapid.IntRange(1, 128).Draw(t, "concurrency")
+		g := scaling.New(k)
+		now, settled, busy := 0, int64(0), time.Duration(0)
+		count := rapid.OneOf(rapid.Just[int64](0), rapid.Int64Range(0, 100), rapid.Int64Range(0, 10_000_000))
+		for range rapid.IntRange(1, 30).Draw(t, "looks") {
+			now += rapid.SampledFrom([]int{1, 10, 10, 10, 60}).Draw(t, "after")
+			settled += count.Draw(t, "settled")
+			busy += time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "busy"))
+			running, pending := rapid.IntRange(0, 600).Draw(t, "running"), rapid.SampledFrom([]int{0, 0, 1, 50}).Draw(t, "pending")
+			q := scaling.Queue{Unread: count.Draw(t, "unread"), InFlight: count.Draw(t, "in flight"), Delayed: count.Draw(t, "delayed")}
+			s := see(now, q, running, pending, running+pending)
+			s.Ledger = &scaling.Ledger{Settled: settled, Busy: busy, Unsettled: rapid.Bool().Draw(t, "unsettled")}
+			known := rapid.SampledFrom([]string{"all", "all", "all", "no queue", "no service", "no ledger"}).Draw(t, "known")
+			switch known {
+			case "no queue":
+				s.Queue = nil
+			case "no service":
+				s.Service = nil
+			case "no ledger":
+				s.Ledger = nil
+			}
+			_, d := g.Look(s)
+			if s.Queue == nil || s.Service == nil {
+				if d.Change {
+					t.Fatalf("%v with %s", d, known)
+				}
+				continue
+			}
+			desired, out := s.Service.Desired, q.Outstanding()
+			width := int(min((out+int64(k.Concurrency)-1)/int64(k.Concurrency), int64(k.Max)))
+			switch {
+			case d.Desired < k.Min || d.Desired > k.Max:
+				t.Fatalf("%v, want %d to %d", d, k.Min, k.Max)
+			case d.Change != (d.Desired != desired):
+				t.Fatalf("%v, change is %v with %d desired", d, d.Change, desired)
+			case d.Desired < desired && d.Desired < width:
+				t.Fatalf("%v, but %d tasks may be busy", d, width)
+			case out > 0 && d.Desired < 1:
+				t.Fatalf("%v with %d outstanding", d, out)
+			case out == 0 && (s.Ledger == nil || s.Ledger.Unsettled) && d.Desired < min(desired, k.Max):
+				t.Fatalf("%v, but not all is known to be settled", d)
+			case out == 0 && s.Ledger != nil && !s.Ledger.Unsettled && d.Desired != k.Min:
+				t.Fatalf("%v with nothing to do", d)
+			}
+		}
+	})
+}

@@ -1,0 +1,194 @@
+// Package scaling is the arithmetic of how many tasks a fleet wants: metrics
+// from what was seen of queue, service and ledger, and the governor that turns
+// them into a desired count. It is pure: no clock, no AWS. metricfn publishes and
+// does what it says; plan runs it against a model.
+//
+// The formulas, for a concurrency C and a time t that a message holds a slot:
+//
+//	out    = unread + in flight + delayed           never unread alone: a chain is always in flight
+//	work   = out·t/C                                task-seconds that wait or run now
+//	width  = max(1, ceil(out/C))                    tasks that could be busy right now
+//	wanted = min(max(1, ceil(work/T)), width)       with out > 0
+//
+// docs/scale.md says what they do to trees of all sizes.
+package scaling
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/ramify/ramify/schema"
+)
+
+const (
+	// MaxInFlight is how many messages the tasks of a fleet may hold together: SQS
+	// refuses receives at 120,000 in flight, and what is about to be deleted counts.
+	//
+	// Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
+	MaxInFlight = 100_000
+
+	// Guess is the time a message takes before any has settled.
+	Guess = 100 * time.Millisecond
+
+	// Every is how often to look while there is work, and Idle while there is none.
+	Every = 10 * time.Second
+	Idle  = time.Minute
+)
+
+// Knobs are what an owner of a fleet decides.
+type Knobs struct {
+	Min, Max    int           // tasks
+	Concurrency int           // slots of a task, at least 1
+	Target      time.Duration // T: the backlog is to be worked off in; shorter is faster and dearer
+	Launch      time.Duration // L: from a decision to a running task
+	Acceptable  time.Duration // target of BacklogSeconds for target tracking, the net under the governor
+	Rule        Rule          // how the backlog is read
+}
+
+// Rule is how the governor reads a backlog.
+type Rule string
+
+const (
+	// Backlog takes the backlog as it is, and doubles a fleet under which one stands.
+	// It is P8s of the study that docs/scale.md tells of.
+	Backlog Rule = "backlog"
+)
+
+// Defaults are the knobs of a fleet that nobody has tuned.
+func Defaults() Knobs {
+	return Knobs{
+		Max: 200, Concurrency: 32, Rule: Backlog,
+		Target: 15 * time.Second, Launch: 45 * time.Second, Acceptable: 2 * time.Minute,
+	}
+}
+
+// Check says which knob has a value that no fleet can have, as a
+// *schema.FieldError.
+func (k Knobs) Check() error {
+	bad := func(field string, value any, want string) error {
+		return &schema.FieldError{Field: field, Value: fmt.Sprint(value), Want: want}
+	}
+	switch {
+	case k.Min < 0:
+		return bad("min", k.Min, "0 or more tasks")
+	case k.Max < 1 || k.Max < k.Min:
+		return bad("max", k.Max, fmt.Sprintf("at least 1 task and min, %d", k.Min))
+	case k.Concurrency < 1:
+		return bad("concurrency", k.Concurrency, "at least 1 slot a task")
+	case k.Max > MaxInFlight/k.Concurrency:
+		return bad("max", k.Max, fmt.Sprintf("at most %d tasks of concurrency %d: SQS lets %d messages be in flight",
+			MaxInFlight/k.Concurrency, k.Concurrency, MaxInFlight))
+	case k.Target <= 0:
+		return bad("target", k.Target, "more than 0s")
+	case k.Launch < 0:
+		return bad("launch", k.Launch, "0s or more")
+	case k.Acceptable <= 0:
+		return bad("acceptable", k.Acceptable, "more than 0s")
+	case k.Rule != Backlog:
+		return bad("rule", k.Rule, string(Backlog))
+	}
+	return nil
+}
+
+// Sample is what one look has seen. What could not be learned is nil: nothing is
+// decided on a guess.
+type Sample struct {
+	At      time.Time
+	Queue   *Queue
+	Oldest  *time.Duration // age of the oldest message
+	Service *Service
+	Ledger  *Ledger
+}
+
+// Queue is messages, as the queue estimates them (Amazon SQS API Reference,
+// "GetQueueAttributes": ApproximateNumberOfMessages, …NotVisible, …Delayed).
+type Queue struct{ Unread, InFlight, Delayed int64 }
+
+// Outstanding is all that wait or are worked on.
+func (q Queue) Outstanding() int64 { return q.Unread + q.InFlight + q.Delayed }
+
+// Service is tasks (Amazon ECS API Reference, "Service").
+type Service struct{ Running, Pending, Desired int }
+
+// Ledger is what the live runs have counted since they began. Sums may shrink,
+// when a run is over: differences are taken only where they grow.
+type Ledger struct {
+	Settled   int64         // messages
+	Busy      time.Duration // time that slots were taken, those taken now included
+	Unsettled bool          // a run is not over and not paused
+}
+
+// The metrics, as they are named in CloudWatch.
+const (
+	MetricUnread            = "Unread"
+	MetricInFlight          = "InFlight"
+	MetricDelayed           = "Delayed"
+	MetricOutstanding       = "Outstanding" // the three together
+	MetricOldestAge         = "OldestAge"
+	MetricRunning           = "Running"
+	MetricPending           = "Pending"
+	MetricDesired           = "Desired"
+	MetricSettledPerSecond  = "SettledPerSecond"
+	MetricSecondsPerMessage = "SecondsPerMessage"
+	MetricBacklogPerTask    = "BacklogPerTask" // unread ÷ running; with no task running, unread
+	MetricBacklogSeconds    = "BacklogSeconds" // what the running tasks, or one, need for all that is outstanding
+	MetricAsleep            = "Asleep"         // 1 where something is outstanding and no task is desired, else 0
+	MetricWanted            = "Wanted"         // tasks that the governor would have, before its minimum
+)
+
+// Metric is a figure to publish. Unit is CloudWatch's (Amazon CloudWatch API
+// Reference, "MetricDatum").
+type Metric struct {
+	Name  string
+	Value float64
+	Unit  string
+}
+
+// Metrics are those that are known, zeros included, in a fixed order.
+type Metrics []Metric
+
+// Get finds a metric by its name; not ok where it is not known.
+func (m Metrics) Get(name string) (value float64, ok bool) {
+	for _, x := range m {
+		if x.Name == name {
+			return x.Value, true
+		}
+	}
+	return 0, false
+}
+
+// Reason says why a decision is what it is.
+type Reason string
+
+// The reasons.
+const (
+	Unknown    Reason = "queue or service is not known"                                                     // no decision
+	Finished   Reason = "nothing is outstanding"                                                            // the minimum
+	Unsettled  Reason = "nothing is outstanding, but the ledger holds what is not settled, or is not known" // as it is
+	More       Reason = "the backlog wants more tasks"
+	Stands     Reason = "a backlog stands" // more tasks, by the standing rule
+	Fewer      Reason = "fewer tasks can be busy"
+	Collapsed  Reason = "the backlog collapsed"             // fewer, and launches are called off
+	Enough     Reason = "as many tasks as wanted"           // as it is
+	OutOfRange Reason = "desired is not within min and max" // the nearest that is
+)
+
+// Decision is what to do about the desired count.
+type Decision struct {
+	Desired int  // within min and max; 0 where nothing is known
+	Change  bool // it is not what the service has: update it
+	Wanted  int  // what the backlog asks for, within max
+	Width   int  // how many could be busy now, within max
+	Reason  Reason
+}
+
+// String is the decision in one line of a log.
+func (d Decision) String() string {
+	return "desired " + strconv.Itoa(d.Desired) + ": " + string(d.Reason)
+}
+
+// tasks rounds up what is not quite whole for the sake of floating point, and
+// holds it within what a count can be.
+func tasks(n float64) int { return int(min(math.Ceil(n-1e-9), math.MaxInt32)) }
