@@ -75,7 +75,7 @@ const noneFresh = -1
 func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Duration) Snapshot {
 	s := Snapshot{
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
-		State: stateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
+		State: StateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
 		age: now.Sub(run.Created), idle: fresh == noneFresh,
 	}
 	end := now
@@ -112,7 +112,8 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 // make a run look finished.
 var almost = math.Nextafter(1, 0)
 
-func stateOf(r ledger.Run) State {
+// StateOf is the state of a run as people are told it.
+func StateOf(r ledger.Run) State {
 	if r.State == ledger.Running && r.Paused {
 		return Paused
 	}

@@ -56,6 +56,11 @@ func (m *Manifest) Encode() (manifest, checksum []byte, err error) {
 		return nil, nil, fmt.Errorf("encode manifest: %w", err)
 	}
 	manifest = append(manifest, '\n')
+	return manifest, Checksum(manifest), nil
+}
+
+// Checksum is the content of manifest.checksum for that of a manifest.json.
+func Checksum(manifest []byte) []byte {
 	sum := md5.Sum(manifest)
-	return manifest, []byte(hex.EncodeToString(sum[:])), nil
+	return hex.AppendEncode(nil, sum[:])
 }

@@ -77,8 +77,21 @@ type planned struct {
 	whole bool // it settled without failing
 }
 
-// width is how many plans are read at a time.
-const width = 64
+// How many plans are read at a time: many, since the medium answers a few hundred
+// about as fast as one, and fewer once many siblings are held: what is below those
+// that are read comes on top.
+const (
+	widest  = 400
+	narrow  = 50
+	holding = 10_000 // siblings
+)
+
+func width(held int) int {
+	if held >= holding {
+		return narrow
+	}
+	return min(held, widest)
+}
 
 func (w *walk) all(v visitor) error {
 	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
@@ -91,7 +104,7 @@ func (w *walk) all(v visitor) error {
 	}
 	stack := []planned{root}
 	for len(stack) > 0 {
-		n := min(len(stack), width)
+		n := width(len(stack))
 		batch := append([]planned(nil), stack[len(stack)-n:]...)
 		stack = stack[:len(stack)-n]
 		more, ok, err := w.expand(batch, v)

@@ -1,6 +1,8 @@
 package post
 
 import (
+	"context"
+
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
 )
@@ -49,4 +51,16 @@ func Weights(kids []ledger.Kid) []uint32 {
 		w[i] = max(kids[i].Weight, 1)
 	}
 	return w
+}
+
+// Page posts the children of a page of a wide node, as original posts of the
+// page's epoch. It is for a ledger that keeps no pages, where their messages would
+// find none: the part of the run that the node stands for is not known to a page,
+// so the children stand for nothing.
+func (p *Poster) Page(ctx context.Context, page ledger.Plan) error {
+	parent := Parent{
+		Run: page.Run, Plan: &page, Epoch: page.Epoch, Re: schema.PostOriginal,
+		Header: schema.Header{Required: len(page.Kids), Up: page.Up},
+	}
+	return p.Send(ctx, parent.Children(ledger.FirstSlots(len(page.Kids)))...)
 }

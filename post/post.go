@@ -26,12 +26,16 @@ type Poster struct {
 type Letter struct {
 	Message schema.Message
 	Delay   time.Duration
+	// Copy: the message takes the place of one that was received. It keeps its id
+	// however often it is sent, since that may own a plan, and must find it.
+	Copy bool
 }
 
 // Send posts all letters and returns nil once every one of them is durable. An
 // entry that failed is sent again, and again, as a possible duplicate with a new
 // message id, with growing pauses until ctx ends. Only a message that can never
-// be sent ends it early.
+// be sent (queue.ErrTooLarge, queue.ErrInvalid), or a queue that is closed, ends it
+// early.
 func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 	entries := make([]queue.Entry, len(letters))
 	for i := range letters {
@@ -49,7 +53,7 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		for i, err := range errs {
 			switch {
 			case err == nil:
-			case errors.Is(err, queue.ErrTooLarge), errors.Is(err, queue.ErrClosed):
+			case errors.Is(err, queue.ErrTooLarge), errors.Is(err, queue.ErrInvalid), errors.Is(err, queue.ErrClosed):
 				return fmt.Errorf("post node %s: %w", letters[i].Message.ID, err)
 			default:
 				last = err
@@ -70,10 +74,8 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		for i := range letters {
 			m := &letters[i].Message
 			m.Re = max(m.Re, schema.PostAgain)
-			if m.Tries == 0 {
-				// Another post of the node. The copy of a retried message stays the
-				// same message: its id may own the plan, and must find it.
-				m.MID = schema.NewMID()
+			if !letters[i].Copy {
+				m.MID = schema.NewMID() // another post of the node
 			}
 			e, err := p.entry(&letters[i])
 			if err != nil {

@@ -59,7 +59,7 @@ func TestSentAgainAsPossibleDuplicates(t *testing.T) {
 			q := hostile.New(seed, hostile.Faults{Send: hostile.Loss{Before: 0.3, After: 0.3, Half: 0.3}})
 			p := post.Poster{Queue: q}
 			retried := letter("retried")
-			retried.Message.Tries, retried.Message.Re = 1, schema.PostAgain
+			retried.Message.Re, retried.Copy = schema.PostAgain, true
 			letters := []post.Letter{retried}
 			for range 25 {
 				letters = append(letters, letter("original"))
@@ -93,6 +93,17 @@ func TestTooLargeEndsAtOnce(t *testing.T) {
 	require.Error(t, err)
 	var field *schema.FieldError
 	assert.True(t, errors.As(err, &field) || errors.Is(err, queue.ErrTooLarge), "%v", err)
+}
+
+func TestWhatCanNeverBeSentEndsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := post.Poster{Queue: hostile.New(1, hostile.Faults{})}
+		late := letter("late")
+		late.Delay = 24 * time.Hour
+		began := time.Now()
+		require.ErrorIs(t, p.Send(t.Context(), letter("fine"), late), queue.ErrInvalid)
+		assert.Zero(t, time.Since(began))
+	})
 }
 
 func TestChildrenAreSignedAndShareTheirParentsPart(t *testing.T) {

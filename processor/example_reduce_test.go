@@ -16,8 +16,8 @@ import (
 // known when all folders in it have settled.
 type Usage struct{ Folders }
 
-// Reduce writes the size of a folder, everything below it included. Reduce runs
-// for folders that have folders in them; the others know at once.
+// Reduce writes the size of a folder, everything below it included. A folder
+// without folders in it reduces at once.
 func (Usage) Reduce(_ context.Context, n *processor.Node, sum schema.Account, out processor.Out) error {
 	row := fmt.Sprintf("%3d bytes in %s\n", sum.Bytes, cmp.Or(strings.TrimPrefix(n.ID, "."), "all"))
 	return out.Write("rows", []byte(row), 1)
@@ -36,8 +36,10 @@ func Example_reduce() {
 	tree, err := processortest.Walk(context.Background(), set, processor.Node{Kind: "usage", ID: "."})
 	fmt.Printf("%s%d reduces, %v\n", tree.Streams["rows"].Bytes(), tree.Account.Reduces, err)
 	// Output:
+	//   9 bytes in doc/de
 	//   9 bytes in doc
+	//   8 bytes in src/lib
 	//  17 bytes in src
 	//  31 bytes in all
-	// 3 reduces, <nil>
+	// 5 reduces, <nil>
 }

@@ -30,7 +30,8 @@ type Processor interface {
 
 // Reducer is a processor with a second step: Reduce runs after all children of
 // a node have settled without failure, with the account of the node and
-// everything below it. The rules of Process hold; a reduce has no children.
+// everything below it; where a node has no children, at once, within the attempt
+// that found none. The rules of Process hold; a reduce has no children.
 type Reducer interface {
 	Processor
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error

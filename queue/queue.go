@@ -29,10 +29,10 @@ import (
 // Source: Amazon SQS Developer Guide, "Amazon SQS standard queues" and "Amazon
 // SQS visibility timeout".
 type Queue interface {
-	// Send posts entries. nil: the message is durable. ErrTooLarge: it never
-	// will be. Any other error: it may or may not have been posted, so a caller
-	// that sends again must mark the copy as a possible duplicate. The queue
-	// does not keep the entries after it returns.
+	// Send posts entries. nil: the message is durable. ErrTooLarge, ErrInvalid: it
+	// never will be, however often it is sent. Any other error: it may or may not
+	// have been posted, so a caller that sends again must mark the copy as a
+	// possible duplicate. The queue does not keep the entries after it returns.
 	Send(ctx context.Context, entries []Entry) []error
 
 	// Receive waits up to q.Wait for messages and returns between none and
@@ -68,7 +68,7 @@ type Queue interface {
 type Entry struct {
 	Body  []byte            // 1 byte to Limits.Body bytes of UTF-8
 	Attrs map[string]string // at most 8; counted into the size
-	Group string            // fairness between groups, not order; may be empty
+	Group string            // fairness between groups, not order; may be empty; at most 128 letters, digits and punctuation
 	Delay time.Duration     // until first visible, at most Limits.Delay
 }
 
@@ -121,4 +121,5 @@ var (
 	ErrClosed    = errors.New("queue is closed")
 	ErrLeaseLost = errors.New("message is no longer held under this receipt")
 	ErrTooLarge  = errors.New("message is too large for the queue")
+	ErrInvalid   = errors.New("message is none that the queue takes") // see Entry
 )

@@ -42,23 +42,33 @@ type Client struct {
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
 }
 
-// Connect makes a client from the AWS SDK's usual sources: AWS_ENDPOINT_URL_S3,
+// Connect makes a client from the configuration of LoadConfig. It makes no
+// request. Concurrency is how many requests are in flight at most: so many
+// connections are kept.
+func Connect(ctx context.Context, concurrency int) (*Client, error) {
+	cfg, err := LoadConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return FromConfig(cfg, concurrency), nil
+}
+
+// LoadConfig reads the AWS SDK's usual sources: AWS_ENDPOINT_URL_S3,
 // AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE, credentials in variables, files or
-// from the container or instance. It makes no request. Concurrency is how many
-// requests are in flight at most: so many connections are kept.
+// from the container or instance. It makes no request.
 //
 // Source: AWS SDKs and Tools Reference Guide, "Settings reference".
-func Connect(ctx context.Context, concurrency int) (*Client, error) {
+func LoadConfig(ctx context.Context) (aws.Config, error) {
 	// What goes wrong is returned: the SDK need not log it as well.
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	var profile config.SharedConfigProfileNotExistError
 	if errors.As(err, &profile) {
-		return nil, fmt.Errorf("read AWS configuration: %w; check AWS_PROFILE", err)
+		return aws.Config{}, fmt.Errorf("read AWS configuration: %w; check AWS_PROFILE", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read AWS configuration: %w", err)
+		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
-	return FromConfig(cfg, concurrency), nil
+	return cfg, nil
 }
 
 // FromConfig makes a client from a configuration of the caller's own; retries

@@ -149,6 +149,13 @@ func (e *AnswerError) Error() string { return e.What }
 // RetryableError tells the SDK's retryer to try again.
 func (*AnswerError) RetryableError() bool { return true }
 
+// Missing reports whether S3 answered that there is no such object. Where the
+// caller may not list the bucket, S3 says that access is denied instead.
+func Missing(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && (api.ErrorCode() == "NoSuchKey" || api.ErrorCode() == "NotFound" && statusOf(err) == http.StatusNotFound)
+}
+
 // Throttles reports whether S3 answered that it is asked too much.
 //
 // Source: Amazon S3 API Reference, "Error responses", list of error codes; the

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 )
 
 // Names of the message attributes that carry a signature.
@@ -25,25 +27,53 @@ type Key struct {
 }
 
 // Keyring signs with its first key and verifies with any: two are valid while
-// keys rotate. A nil Keyring signs nothing and accepts everything.
-type Keyring struct{ keys []Key }
+// keys rotate, and all can be replaced while it is in use. A nil Keyring signs
+// nothing and accepts everything.
+type Keyring struct {
+	keys    atomic.Pointer[[]Key]
+	unknown atomic.Pointer[func(id string) bool]
+}
 
 // NewKeyring checks the keys: each has a distinct name and at least 32 bytes.
 func NewKeyring(keys ...Key) (*Keyring, error) {
+	r := &Keyring{}
+	if err := r.put(keys); err != nil {
+		return nil, fmt.Errorf("make keyring: %w", err)
+	}
+	return r, nil
+}
+
+// Replace puts other keys in the place of all there are, at once for all who use
+// the keyring. Keys that NewKeyring would not take change nothing.
+func (r *Keyring) Replace(keys ...Key) error {
+	if err := r.put(keys); err != nil {
+		return fmt.Errorf("replace keys: %w", err)
+	}
+	return nil
+}
+
+// OnUnknown has Verify ask about a key id that is not in the ring before it
+// refuses: f may replace the keys, and returns whether to look again. Many
+// goroutines call it. The id is whatever the message says.
+func (r *Keyring) OnUnknown(f func(id string) bool) { r.unknown.Store(&f) }
+
+func (r *Keyring) put(keys []Key) error {
 	seen := map[string]bool{}
 	for _, k := range keys {
 		switch {
 		case k.ID == "" || seen[k.ID]:
-			return nil, fmt.Errorf("make keyring: key name %q is empty or used twice", k.ID)
+			return fmt.Errorf("key name %q is empty or used twice", k.ID)
 		case len(k.Secret) < sha256.Size:
-			return nil, fmt.Errorf("make keyring: key %q has %d bytes, want at least %d", k.ID, len(k.Secret), sha256.Size)
+			return fmt.Errorf("key %q has %d bytes, want at least %d", k.ID, len(k.Secret), sha256.Size)
 		}
 		seen[k.ID] = true
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("make keyring: no key given")
+		return errors.New("no key given")
 	}
-	return &Keyring{keys: keys}, nil
+	keys = slices.Clone(keys)
+	r.keys.Store(&keys)
+	return nil
 }
 
 // Sign returns the attributes to send with the body: key id and HMAC-SHA256
@@ -52,7 +82,7 @@ func (r *Keyring) Sign(body []byte) map[string]string {
 	if r == nil {
 		return nil
 	}
-	k := r.keys[0]
+	k := (*r.keys.Load())[0]
 	return map[string]string{AttrKeyID: k.ID, AttrSignature: base64.RawURLEncoding.EncodeToString(mac(k, body))}
 }
 
@@ -63,15 +93,26 @@ func (r *Keyring) Verify(body []byte, attrs map[string]string) error {
 		return nil
 	}
 	got, err := base64.RawURLEncoding.DecodeString(attrs[AttrSignature])
-	if err != nil {
+	if err != nil || len(got) != sha256.Size || attrs[AttrKeyID] == "" {
 		return fmt.Errorf("verify message: %w", ErrUnsigned)
 	}
-	for _, k := range r.keys {
-		if k.ID == attrs[AttrKeyID] && hmac.Equal(got, mac(k, body)) {
-			return nil
+	k, known := r.key(attrs[AttrKeyID])
+	if ask := r.unknown.Load(); !known && ask != nil && (*ask)(attrs[AttrKeyID]) {
+		k, known = r.key(attrs[AttrKeyID])
+	}
+	if !known || !hmac.Equal(got, mac(k, body)) {
+		return fmt.Errorf("verify message: %w", ErrUnsigned)
+	}
+	return nil
+}
+
+func (r *Keyring) key(id string) (Key, bool) {
+	for _, k := range *r.keys.Load() {
+		if k.ID == id {
+			return k, true
 		}
 	}
-	return fmt.Errorf("verify message: %w", ErrUnsigned)
+	return Key{}, false
 }
 
 func mac(k Key, body []byte) []byte {

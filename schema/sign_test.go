@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"testing"
 
@@ -96,4 +97,68 @@ func TestKeyringRefuses(t *testing.T) {
 	_, err := schema.NewKeyring(schema.Key{ID: "k", Secret: []byte("top secret")})
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "top secret")
+}
+
+// Keys are replaced at once for who signs and who verifies, by others that are
+// good ones.
+func TestKeysAreReplaced(t *testing.T) {
+	k1, k2 := schema.Key{ID: "1", Secret: bytes.Repeat([]byte("a"), 32)}, schema.Key{ID: "2", Secret: bytes.Repeat([]byte("b"), 32)}
+	r := keyring(t, k1)
+	old := r.Sign([]byte("x"))
+	for _, bad := range [][]schema.Key{nil, {k1, k1}, {{ID: "3", Secret: []byte("short")}}} {
+		if r.Replace(bad...) == nil {
+			t.Errorf("%d bad keys are taken", len(bad))
+		}
+	}
+	if err := r.Verify([]byte("x"), old); err != nil {
+		t.Errorf("after bad keys: %v", err)
+	}
+	if err := r.Replace(k2, k1); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Sign([]byte("x"))[schema.AttrKeyID]; got != "2" {
+		t.Errorf("signed with %s", got)
+	}
+	if err := r.Verify([]byte("x"), old); err != nil {
+		t.Errorf("what was signed before: %v", err)
+	}
+	if err := r.Replace(k2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Verify([]byte("x"), old); !errors.Is(err, schema.ErrUnsigned) {
+		t.Errorf("with a key that is gone: %v", err)
+	}
+}
+
+// A key that is not there is asked for once, before the message is refused; what
+// names none, or no signature, is refused at once.
+func TestUnknownKeysAreAskedFor(t *testing.T) {
+	k1, k2 := schema.Key{ID: "1", Secret: bytes.Repeat([]byte("a"), 32)}, schema.Key{ID: "2", Secret: bytes.Repeat([]byte("b"), 32)}
+	r, other := keyring(t, k1), keyring(t, k2)
+	var asked []string
+	r.OnUnknown(func(id string) bool {
+		asked = append(asked, id)
+		if id == "2" {
+			return r.Replace(k1, k2) == nil
+		}
+		return false
+	})
+	if err := r.Verify([]byte("x"), other.Sign([]byte("x"))); err != nil {
+		t.Errorf("a key that came: %v", err)
+	}
+	for _, attrs := range []map[string]string{
+		nil,
+		{schema.AttrKeyID: "3"},
+		{schema.AttrKeyID: "3", schema.AttrSignature: "AAAA"},
+		{schema.AttrSignature: other.Sign([]byte("x"))[schema.AttrSignature]},
+		{schema.AttrKeyID: "1", schema.AttrSignature: other.Sign([]byte("x"))[schema.AttrSignature]},
+		{schema.AttrKeyID: "4", schema.AttrSignature: other.Sign([]byte("x"))[schema.AttrSignature]},
+	} {
+		if err := r.Verify([]byte("x"), attrs); !errors.Is(err, schema.ErrUnsigned) {
+			t.Errorf("%v: %v", attrs, err)
+		}
+	}
+	if len(asked) != 2 || asked[0] != "2" || asked[1] != "4" {
+		t.Errorf("asked for %q, want 2 and 4", asked)
+	}
 }

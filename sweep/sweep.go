@@ -6,6 +6,7 @@ package sweep
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/post"
@@ -32,16 +33,20 @@ func Run(ctx context.Context, l ledger.Ledger, p *post.Poster, run string) (int,
 	}
 	stack := []child{root}
 	for len(stack) > 0 {
-		next := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
+		n := min(len(stack), width)
+		next := slices.Clone(stack[len(stack)-n:])
 		more, err := s.visit(next)
 		if err != nil {
 			return s.posted, fmt.Errorf("sweep run %s: %w", run, err)
 		}
-		stack = append(stack, more...)
+		stack = append(stack[:len(stack)-n], more...)
 	}
 	return s.posted, nil
 }
+
+// width is how many nodes are visited at a time, with two records each: what one
+// request of DynamoDB reads.
+const width = 50
 
 type sweeper struct {
 	ctx    context.Context
@@ -57,29 +62,48 @@ type child struct {
 	letter post.Letter
 }
 
-// visit goes below a node if some of its children have settled, so that it surely
-// posted them; otherwise it posts the node itself, which will follow its plan if
-// it has one. A plan of an earlier epoch is followed step by step anyway.
-func (s *sweeper) visit(c child) ([]child, error) {
-	rec, err := s.ledger.Read(s.ctx, []ledger.Key{
-		{PID: c.pid},
-		{PID: c.pid, Tally: true, Epoch: s.run.Epoch},
-	})
+// visit looks at some nodes, posts what is to be posted of them, and returns those
+// below them to be visited.
+func (s *sweeper) visit(nodes []child) ([]child, error) {
+	keys := make([]ledger.Key, 0, 2*len(nodes))
+	for _, c := range nodes {
+		keys = append(keys, ledger.Key{PID: c.pid}, ledger.Key{PID: c.pid, Tally: true, Epoch: s.run.Epoch})
+	}
+	rec, err := s.ledger.Read(s.ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	p, tally := rec[0].Plan, rec[1].Tally
+	var lost []post.Letter
+	var more []child
+	for i, c := range nodes {
+		below, letter := s.judge(c, rec[2*i].Plan, rec[2*i+1].Tally)
+		if letter != nil {
+			lost = append(lost, *letter)
+		}
+		more = append(more, below...)
+	}
+	if err := s.poster.Send(s.ctx, lost...); err != nil {
+		return nil, err
+	}
+	s.posted += len(lost)
+	return more, nil
+}
+
+// judge goes below a node if some of its children have settled, so that it surely
+// posted them; otherwise it has the node itself posted, which will follow its plan
+// if it has one. A plan of an earlier epoch is followed step by step anyway.
+func (s *sweeper) judge(c child, p *ledger.Plan, tally *ledger.Tally) (below []child, lost *post.Letter) {
 	switch {
 	case p == nil, tally == nil, p.Epoch != s.run.Epoch, p.Type != ledger.Live && p.Type != ledger.Group:
-		return nil, s.post(c.letter)
+		return nil, &c.letter
 	case tally.Done.Len() == 0:
-		return nil, s.post(c.letter)
+		return nil, &c.letter
 	}
 	missing := ledger.FirstSlots(len(p.Kids)).Minus(tally.Done)
 	if missing.Len() == 0 {
 		m := c.letter.Message
 		m.Op, m.Hdr = schema.OpClimb, nil
-		return nil, s.post(post.Letter{Message: m})
+		return nil, &post.Letter{Message: m}
 	}
 	share := p.Share
 	if p.Type == ledger.Group {
@@ -90,17 +114,8 @@ func (s *sweeper) visit(c child) ([]child, error) {
 		Header: schema.Header{Required: len(p.Kids), Own: p.Own, Up: p.Up, Reduce: p.Reduce},
 		Kind:   c.letter.Message.Kind, Re: schema.PostAdopt,
 	}
-	var more []child
 	for _, l := range parent.Children(missing) {
-		more = append(more, child{pid: l.Message.PID(), letter: l})
+		below = append(below, child{pid: l.Message.PID(), letter: l})
 	}
-	return more, nil
-}
-
-func (s *sweeper) post(l post.Letter) error {
-	if err := s.poster.Send(s.ctx, l); err != nil {
-		return err
-	}
-	s.posted++
-	return nil
+	return below, nil
 }

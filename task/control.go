@@ -20,9 +20,11 @@ type control struct {
 	ledger ledger.Ledger
 	open   func(context.Context, ledger.Run) (sink.Sink, error)
 	maxAge time.Duration
+	widen  func() // the runs ask for another number of slots, perhaps
 
 	mu   sync.Mutex
 	runs map[string]*runState
+	live map[string]int // the slots that runs which are not over ask for; 0: the task's own
 }
 
 // runState is one run as a task knows it. The turn is a lock that a caller can
@@ -35,8 +37,8 @@ type runState struct {
 	sink sink.Sink
 }
 
-func newControl(l ledger.Ledger, open func(context.Context, ledger.Run) (sink.Sink, error), maxAge time.Duration) *control {
-	return &control{ledger: l, open: open, maxAge: maxAge, runs: map[string]*runState{}}
+func newControl(l ledger.Ledger, open func(context.Context, ledger.Run) (sink.Sink, error), maxAge time.Duration, widen func()) *control {
+	return &control{ledger: l, open: open, maxAge: maxAge, widen: widen, runs: map[string]*runState{}, live: map[string]int{}}
 }
 
 // take is the state of a run, for the caller alone until it gives the turn back.
@@ -70,6 +72,7 @@ func (c *control) prune() {
 		case s.turn <- struct{}{}:
 			if s.sink == nil || s.run.State.Over() {
 				delete(c.runs, id)
+				delete(c.live, id)
 			}
 			s.give()
 		default:
@@ -95,6 +98,7 @@ func (c *control) get(ctx context.Context, run string, fresh bool) (ledger.Run, 
 	if err != nil {
 		s.read = time.Time{} // it may be created at any moment, and its messages must not go to the dead letters
 	}
+	c.note(run, r, err == nil && !r.State.Over())
 	return r, err
 }
 
@@ -123,14 +127,60 @@ func (c *control) forget(ctx context.Context, run string) {
 	}
 }
 
-// paused reports whether every run that is known and not over is paused, so that
-// receiving would only shuffle messages.
-func (c *control) paused(ctx context.Context) bool {
+// note keeps which runs are live, and how many slots they ask for.
+func (c *control) note(run string, r ledger.Run, live bool) {
 	c.mu.Lock()
-	ids := slices.Collect(maps.Keys(c.runs))
+	before, known := c.live[run]
+	if live {
+		c.live[run] = r.Options.Concurrency
+	} else {
+		delete(c.live, run)
+	}
 	c.mu.Unlock()
+	if known != live || live && before != r.Options.Concurrency {
+		c.widen()
+	}
+}
+
+// concurrency is the largest number of slots that a live run asks for; own where
+// there is none, and for those that leave it to the task.
+func (c *control) concurrency(own int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, asked := range c.live {
+		if asked <= 0 {
+			asked = own
+		}
+		n = max(n, asked)
+	}
+	if n == 0 {
+		return own
+	}
+	return n
+}
+
+// refresh reads again what is known of live runs and older than it may be.
+func (c *control) refresh(ctx context.Context) {
+	for _, id := range c.alive() {
+		if _, err := c.get(ctx, id, false); err != nil && ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (c *control) alive() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.live))
+}
+
+// paused reports whether every run that is known and not over is paused, so that
+// receiving would only shuffle messages. A run that is over may be redriven: its
+// messages, of a later epoch, say so.
+func (c *control) paused(ctx context.Context) bool {
 	paused := false
-	for _, id := range ids {
+	for _, id := range c.alive() {
 		r, err := c.get(ctx, id, false)
 		if err != nil || r.State.Over() {
 			continue

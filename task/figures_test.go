@@ -11,6 +11,7 @@ import (
 
 	"github.com/ramify/ramify/ledger"
 	ledgerhostile "github.com/ramify/ramify/ledger/hostile"
+	"github.com/ramify/ramify/schema"
 )
 
 // A process that works on runs without end remembers some, and what the board
@@ -61,4 +62,14 @@ func TestFiguresThatWereNotReportedAreKept(t *testing.T) {
 		require.Len(t, workers, 1)
 		require.EqualValues(t, 1, workers[0].Retries)
 	}
+}
+
+// A message that does not belong to the run may have any share, the root's too: the
+// sum stays one that is readable.
+func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
+	f := newFigures("w", newSlots(1))
+	for range 5 {
+		f.settled("run", schema.Account{Nodes: 1}, schema.Whole, 0)
+	}
+	assert.Equal(t, schema.Whole, f.snapshot()[0].Share)
 }

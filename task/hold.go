@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/queue"
@@ -21,7 +22,8 @@ var (
 type held struct {
 	queue.Delivery
 	received time.Time
-	extended time.Time // when the lease was last known to be whole
+	extended time.Time   // when the lease was last known to be whole
+	ended    atomic.Bool // its unit is done with it, and it waits to be deleted
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -32,14 +34,18 @@ type held struct {
 type holder struct {
 	queue      queue.Queue
 	visibility time.Duration
+	busy       func(bool)
 	log        *slog.Logger
 
 	mu   sync.Mutex
 	held map[queue.Receipt]*held
+
+	edge sync.Mutex // so that busy is told in order
+	told bool       // what busy was told last
 }
 
-func newHolder(q queue.Queue, visibility time.Duration, log *slog.Logger) *holder {
-	return &holder{queue: q, visibility: visibility, log: log, held: map[queue.Receipt]*held{}}
+func newHolder(q queue.Queue, visibility time.Duration, busy func(bool), log *slog.Logger) *holder {
+	return &holder{queue: q, visibility: visibility, busy: busy, log: log, held: map[queue.Receipt]*held{}}
 }
 
 // add begins to hold a delivery that was asked for at a moment.
@@ -48,8 +54,22 @@ func (h *holder) add(ctx context.Context, d queue.Delivery, asked time.Time) *he
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	h.mu.Lock()
 	h.held[d.Receipt] = m
+	first := len(h.held) == 1
 	h.mu.Unlock()
+	if first {
+		h.tell()
+	}
 	return m
+}
+
+// tell says whether anything is held, where that has changed.
+func (h *holder) tell() {
+	h.edge.Lock()
+	defer h.edge.Unlock()
+	if busy := h.count() > 0; busy != h.told {
+		h.told = busy
+		h.busy(busy)
+	}
 }
 
 // drop stops holding a message and reports whether it was still held.
@@ -57,8 +77,12 @@ func (h *holder) drop(m *held) bool {
 	h.mu.Lock()
 	_, ok := h.held[m.Receipt]
 	delete(h.held, m.Receipt)
+	last := ok && len(h.held) == 0
 	h.mu.Unlock()
 	m.cancel(nil)
+	if last {
+		h.tell()
+	}
 	return ok
 }
 
@@ -109,10 +133,10 @@ func (h *holder) beat(ctx context.Context) {
 		switch {
 		case leases[i].Visibility == 0, errors.Is(err, queue.ErrLeaseLost), err != nil && time.Since(m.extended) > h.visibility:
 			m.cancel(ErrLeaseLost)
-			h.mu.Lock()
-			delete(h.held, m.Receipt)
-			h.mu.Unlock()
-			h.log.Warn("lost the lease of a message", "error", err)
+			// Not of one that was put back or deleted while it was asked for.
+			if h.drop(m) && !m.ended.Load() {
+				h.log.Warn("lost the lease of a message", "error", err)
+			}
 		case err == nil:
 			h.mu.Lock()
 			m.extended = now

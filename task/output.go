@@ -177,6 +177,7 @@ func (o *output) Keep(part float64) {
 
 // Request implements processor.Out.
 func (o *output) Request(name string, n int64) {
+	o.u.seen.request(name, n)
 	o.u.t.figures.change(o.u.m.Run, func(w *ledger.Worker) { w.Requests[name] += n })
 }
 

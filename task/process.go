@@ -102,7 +102,7 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 	if !won {
 		return u.concede(ctx, &stored)
 	}
-	u.t.figures.settled(u.m.Run, res.own, res.share, u.m.Epoch)
+	u.settled(res.own, res.share)
 	if u.suspect {
 		if v, claimed, err := u.claim(ctx); err != nil || !claimed {
 			return v, err
@@ -183,7 +183,7 @@ func (u *unit) abort() {
 }
 
 // due says whether the unit should end. A unit that borrows has no need to share
-// with the idle slots of its own task: it can have them.
+// with the idle slots of its own task: it can have them; but with those of others.
 func (u *unit) due() processor.Due {
 	t := u.t
 	if t.stopping.Load() {
@@ -191,9 +191,14 @@ func (u *unit) due() processor.Due {
 	}
 	age := time.Since(u.began)
 	switch {
+	case u.shares.Load():
+		return processor.Share
 	case age >= t.cfg.Checkpoint:
 		return processor.Checkpoint
 	case age >= t.cfg.ShareAfter && !u.borrows.Load() && t.inbox.hungry():
+		return processor.Share
+	case age >= t.cfg.ShareAfter && t.sharing.wanted():
+		u.shares.Store(true) // it may ask more than once before it ends
 		return processor.Share
 	default:
 		return processor.NotDue

@@ -24,7 +24,7 @@ func (u *unit) settle(ctx context.Context, s ledger.Settlement, own schema.Accou
 	case ledger.Claimed:
 		return u.yield(ctx)
 	case ledger.Won:
-		u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
+		u.settled(own, share)
 	default:
 		u.behind = true
 	}
@@ -72,6 +72,9 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 			Run: u.m.Run, At: h.Up, Epoch: u.m.Epoch,
 			Account: tally.Sum.Add(h.Own), Failed: failed, Via: true,
 		}
+		if !h.Up.IsRoot() {
+			s.Header = u.t.headers.get(h.Up.Parent, u.m.Epoch)
+		}
 		next, outcome, err := u.t.cfg.Ledger.Settle(ctx, s)
 		if err != nil {
 			return 0, fmt.Errorf("settle above node %s: %w", u.m.ID, err)
@@ -110,6 +113,7 @@ func (u *unit) readHeader(ctx context.Context, pid schema.PID) (*schema.Header, 
 		failed = rec[1].Tally.Fail.Len()
 	}
 	h := u.header(p, failed)
+	u.t.headers.put(pid, u.m.Epoch, h)
 	return &h, nil
 }
 
@@ -157,7 +161,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		return 0, fmt.Errorf("settle failed node %s: %w", u.m.ID, err)
 	}
 	if outcome == ledger.Won {
-		u.t.figures.settled(u.m.Run, p.Own, u.m.Share, u.m.Epoch)
+		u.settled(p.Own, u.m.Share)
 	} else {
 		u.behind = true
 	}
@@ -280,6 +284,9 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 // doReduce runs the second step of the node and commits its results. They have
 // no plan to name the attempt that counts, so the sink decides as for a leaf.
 func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account, error) {
+	if u.lost {
+		return schema.Account{}, processor.Permanent(u.lostReason())
+	}
 	r := u.reducer()
 	if r == nil {
 		return schema.Account{}, processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))

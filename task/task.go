@@ -37,13 +37,27 @@ type Config struct {
 	// Over is called, perhaps more than once, when this task has seen a run end.
 	Over func(run string)
 
+	// Observe is told of each unit, once, at its end; of a message that cannot be
+	// executed, too. Units end many at a time: it must return at once.
+	Observe func(Observation)
+	// Busy is called with true when the task begins to hold a first message, and
+	// with false when it holds none any more; never twice in a row with the same.
+	// It must return at once.
+	Busy func(bool)
+	// Shared: other tasks work on the same queue, and one that has nothing to do
+	// gets work of those that have. It needs a Board.
+	Shared bool
+
 	// Trouble is told of every error of the ledger, of posts and receives that
 	// fail, and of every other error that keeps a unit from finishing. Calls are
 	// repeated, and the unit's message is received again; whoever knows that
 	// waiting will not help can stop the task.
 	Trouble func(error)
 
-	Concurrency int           // slots: nodes worked on at a time; default 16
+	// Concurrency is how many slots there are: nodes worked on at a time; default 16.
+	// Runs that say another number (ledger.Options.Concurrency) have that one, also
+	// when it changes; of several runs the largest counts.
+	Concurrency int
 	Visibility  time.Duration // of a received message, extended while it is held; default 30 s
 	Wait        time.Duration // long polling; default 20 s
 	Checkpoint  time.Duration // a unit is asked to commit after this time; default 1 s
@@ -61,6 +75,8 @@ func (c *Config) defaults() error {
 		return errors.New("make task: queue, dead-letter queue, ledger and sink are required")
 	case len(c.Processors) == 0:
 		return errors.New("make task: no processor given")
+	case c.Shared && c.Board == nil:
+		return errors.New("make task: a task that shares its work needs a board")
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -73,6 +89,12 @@ func (c *Config) defaults() error {
 	}
 	if c.Trouble == nil {
 		c.Trouble = func(error) {}
+	}
+	if c.Observe == nil {
+		c.Observe = func(Observation) {}
+	}
+	if c.Busy == nil {
+		c.Busy = func(bool) {}
 	}
 	if c.Concurrency <= 0 {
 		c.Concurrency = 16
@@ -107,7 +129,11 @@ type Task struct {
 	poster  post.Poster
 	inbox   *inbox
 	deletes *deleter
+	headers headers
+	sharing *sharing
 
+	width    sync.Mutex  // guards own
+	own      int         // slots, where no run says otherwise
 	stopping atomic.Bool // units are asked to end
 	stopOnce sync.Once
 	stopped  chan struct{}
@@ -126,9 +152,13 @@ func New(c Config) (*Task, error) {
 		return nil, err
 	}
 	c.Ledger = patient{c.Ledger, c.Trouble}
-	t := &Task{cfg: c, slots: newSlots(c.Concurrency), stopped: make(chan struct{})}
-	t.holder = newHolder(c.Queue, c.Visibility, c.Log)
-	t.control = newControl(c.Ledger, c.Sink, c.Control)
+	t := &Task{cfg: c, slots: newSlots(c.Concurrency), own: c.Concurrency, stopped: make(chan struct{})}
+	t.sharing = newSharing(t)
+	t.holder = newHolder(c.Queue, c.Visibility, func(busy bool) {
+		t.sharing.edge(busy)
+		c.Busy(busy)
+	}, c.Log)
+	t.control = newControl(c.Ledger, c.Sink, c.Control, t.widen)
 	t.figures = newFigures(c.ID, t.slots)
 	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Trouble: c.Trouble}
 	t.inbox = newInbox(t)
@@ -148,9 +178,10 @@ func (t *Task) Start(ctx context.Context) {
 	t.services.Go(func() { t.holder.run(serving) })
 	t.services.Go(func() { t.deletes.run(serving) })
 	t.services.Go(func() { t.reporting(serving) })
-	for range t.inbox.receivers() {
-		t.receivers.Go(func() { t.inbox.receive(receiving, working) })
+	if t.cfg.Shared {
+		t.services.Go(func() { t.sharing.run(serving) })
 	}
+	t.receivers.Go(func() { t.inbox.receive(receiving, working) })
 	t.receivers.Go(func() { t.inbox.dispatch(receiving) })
 }
 
@@ -188,9 +219,20 @@ func (t *Task) Stop(ctx context.Context) {
 	<-t.stopped
 }
 
-// SetConcurrency changes the number of slots, n at least 1, while the task works.
+// SetConcurrency changes the task's own number of slots, n at least 1, while it
+// works. Runs that say another number have that one.
 func (t *Task) SetConcurrency(n int) {
-	t.slots.resize(max(n, 1))
+	t.width.Lock()
+	t.own = max(n, 1)
+	t.width.Unlock()
+	t.widen()
+}
+
+// widen makes the slots as many as the live runs ask for.
+func (t *Task) widen() {
+	t.width.Lock()
+	defer t.width.Unlock()
+	t.slots.resize(t.control.concurrency(t.own))
 	t.inbox.allow() // receivers that wait for room would do so only when a unit ends
 }
 
@@ -210,6 +252,10 @@ func (t *Task) reporting(ctx context.Context) {
 		case <-tick.C:
 			if err := t.figures.report(ctx, t.cfg.Board); err != nil && ctx.Err() == nil {
 				t.cfg.Log.Warn("report figures", "error", err)
+			}
+			if !t.Idle() {
+				// A unit may take hours, and no other begin that would look.
+				t.control.refresh(ctx)
 			}
 		}
 	}

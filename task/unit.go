@@ -26,20 +26,34 @@ type unit struct {
 	sink    sink.Sink
 	attempt uint64
 	suspect bool // the ledger is asked before work is done
+	adopts  bool // it goes on with what another message owns: that one may be lost
+	lost    bool // its node is given up instead of processed
 	redo    bool // the node was given up in an earlier epoch
 	behind  bool // somebody else has made a settlement that it came for, and may have gone on from there
 	began   time.Time
 	borrows atomic.Bool // it takes idle slots itself
+	shares  atomic.Bool // it was told to share its work with another task
 	loans   sync.Map    // of *loan: borrowed and not returned
+
+	seen seen
 
 	results schema.PID // under which results are kept
 	partMu  sync.Mutex
 	part    sink.Part // opened by the first write
 }
 
+func newUnit(t *Task, h *held, m *schema.Message) *unit {
+	u := &unit{t: t, held: h, m: m, pid: m.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u.results = u.pid
+	// A reason: somebody has moved the dead-letter queue back.
+	u.adopts = m.Re == schema.PostAdopt || h.Attrs[AttrReason] != ""
+	u.suspect = u.adopts || h.Receives > 1 || m.Re > schema.PostOriginal
+	return u
+}
+
 // handle does what the message asks for.
 func (u *unit) handle(ctx context.Context) (verdict, error) {
-	run, err := u.t.control.get(ctx, u.m.Run, false)
+	run, err := u.t.control.get(ctx, u.m.Run, u.lost) // a pause of this moment must not cost a node
 	if err == nil && run.Epoch < u.m.Epoch {
 		run, err = u.t.control.get(ctx, u.m.Run, true)
 	}
@@ -54,6 +68,7 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 		return later, nil
 	}
 	u.run = run
+	u.t.figures.change(run.ID, func(*ledger.Worker) {}) // people see who works before anything has settled
 	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
 		return 0, err
 	}
@@ -76,13 +91,20 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	case schema.OpReduce:
 		return u.reduce(ctx)
 	default:
+		if u.lost {
+			return u.giveUpLost(ctx)
+		}
 		return u.process(ctx)
 	}
 }
 
 // orphan is a message of a run the ledger does not know: to the dead letters.
 func (u *unit) orphan(ctx context.Context) (verdict, error) {
-	return done, u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger")
+	if err := u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger"); err != nil {
+		return 0, err
+	}
+	u.seen.rejected = 1
+	return done, nil
 }
 
 // ask reads what the ledger knows of the node before work is done on it.
@@ -124,7 +146,7 @@ func (u *unit) follow(ctx context.Context, p *ledger.Plan) (v verdict, decided b
 	case p.Epoch > e:
 		return done, true, nil
 	case p.Type == ledger.Live && p.Epoch == e:
-		if p.MID != u.m.MID && u.m.Re != schema.PostAdopt {
+		if p.MID != u.m.MID && !u.adopts {
 			// Another message owns the plan and is not deleted before it has
 			// posted: this duplicate ends here instead of walking the subtree.
 			return done, true, nil
@@ -235,14 +257,14 @@ func (u *unit) takeReduce(ctx context.Context) (bool, error) {
 // own makes the message the owner of a step, one an epoch, unless it has one.
 // Without a record of its own every duplicate would go on, and be duplicated in
 // turn, once more at each level. An owner is not deleted before it has done all
-// that follows. A sweep's message goes on whoever owns the step: the owner may be
-// gone.
+// that follows. A message that adopts goes on whoever owns the step: the owner may
+// be gone.
 func (u *unit) own(ctx context.Context, of schema.PID) (bool, error) {
 	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: schema.StepPID(of, u.m.Epoch), Run: u.m.Run, Type: ledger.Live, Epoch: u.m.Epoch,
 		Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
 	})
-	return step.MID == u.m.MID || u.m.Re == schema.PostAdopt, err
+	return step.MID == u.m.MID || u.adopts, err
 }
 
 // failedBefore is the slots of a plan that failed in the epoch before this one,
@@ -275,7 +297,16 @@ func (u *unit) header(p *ledger.Plan, failed int) schema.Header {
 // postKids posts children of a plan.
 func (u *unit) postKids(ctx context.Context, p *ledger.Plan, h schema.Header, share schema.Share, slots ledger.Slots, re int) error {
 	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re}
-	return u.t.poster.Send(ctx, parent.Children(slots)...)
+	u.t.headers.put(p.PID, u.m.Epoch, h)
+	if u.m.Hdr != nil { // of the plan above, in which this node will settle
+		u.t.headers.put(u.m.Up.Parent, u.m.Epoch, *u.m.Hdr)
+	}
+	letters := parent.Children(slots)
+	if err := u.t.poster.Send(ctx, letters...); err != nil {
+		return err
+	}
+	u.seen.posted(letters)
+	return nil
 }
 
 // group posts the children of one group of a wide plan.

@@ -20,7 +20,7 @@ const (
 	done    verdict = iota // nothing remains to be done for it: delete
 	letGo                  // somebody else owns what remains: do nothing
 	return_                // put back at once: the unit did not get to its end
-	later                  // put back for a while: the run is paused
+	later                  // put back for a while: the run is paused, or something is in trouble
 )
 
 // work is one unit, from the message to its end. Nothing here panics or fails:
@@ -31,15 +31,15 @@ func (t *Task) work(m *held) {
 		t.reject(m, err)
 		return
 	}
-	u := &unit{t: t, held: m, m: msg, pid: msg.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
-	u.results = u.pid
-	u.suspect = m.Receives > 1 || msg.Re > schema.PostOriginal
+	u := newUnit(t, m, msg)
+	defer func() { t.cfg.Observe(u.observation()) }()
 	ctx := m.ctx
 	v, err := u.handle(ctx)
 	for l := range u.loans.Range { // of a processor that panicked
 		l.(*loan).Return()
 	}
-	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += time.Since(u.began) })
+	u.seen.busy = time.Since(u.began)
+	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += u.seen.busy })
 	switch {
 	case err == nil:
 	case context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), ErrLeaseLost):
@@ -60,7 +60,7 @@ func (t *Task) work(m *held) {
 	case return_:
 		t.giveBack(context.WithoutCancel(ctx), m)
 	case later:
-		t.putBack(context.WithoutCancel(ctx), t.cfg.Control+rand.N(t.cfg.Control), m)
+		u.postpone(context.WithoutCancel(ctx))
 	}
 }
 
@@ -92,14 +92,49 @@ func (t *Task) putBack(ctx context.Context, delay time.Duration, ms ...*held) {
 	t.cfg.Queue.Extend(ctx, leases)
 }
 
+// A queue counts receives, and moves a message that has had too many to its
+// dead-letter queue: a pause must not have it do so.
+const (
+	firstPutOff   = time.Second
+	longestPutOff = 512 * time.Second
+	mostPutOffs   = 10 // then a copy goes on, which nobody has received
+)
+
+// putOff is how long a message stays away that was received so many times and
+// cannot be worked on now: doubled each time, less some jitter, so that after a
+// pause it is back in about the time that the pause took.
+func putOff(receives int) time.Duration {
+	d := min(firstPutOff<<min(max(receives, 1)-1, mostPutOffs), longestPutOff)
+	return d - rand.N(d/4)
+}
+
+// postpone puts the unit's message back for a while. One that was often put back
+// is sent anew, as a copy, and deleted: its receive count begins again.
+func (u *unit) postpone(ctx context.Context) {
+	t, m := u.t, u.held
+	d := min(putOff(m.Receives), t.cfg.Queue.Limits().Delay)
+	if m.Receives >= mostPutOffs && !t.stopping.Load() {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		err := t.poster.Send(ctx, post.Letter{Message: u.copied(), Delay: d, Copy: true})
+		if err == nil {
+			t.deletes.add(m)
+			return
+		}
+		t.cfg.Log.Warn("message not sent anew, it is put back", "run", u.m.Run, "node", u.m.ID, "receives", m.Receives, "error", err)
+	}
+	t.putBack(ctx, d, m)
+}
+
 // reject moves a message that cannot be executed to the dead-letter queue.
 func (t *Task) reject(m *held, why error) {
 	t.cfg.Log.Error("message rejected", "error", why, "bytes", len(m.Body))
 	if err := t.deadLetter(m.ctx, m, why.Error()); err != nil {
 		t.cfg.Log.Warn("message not moved to the dead-letter queue; it will be received again", "error", err)
-		t.putBack(context.WithoutCancel(m.ctx), t.cfg.Backoff, m)
+		t.putBack(context.WithoutCancel(m.ctx), putOff(m.Receives), m)
 		return
 	}
+	t.cfg.Observe(Observation{Rejected: 1})
 	t.deletes.add(m)
 }
 
@@ -119,12 +154,12 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 		return u.giveUp(ctx, why)
 	}
 	t.cfg.Log.Warn("node failed, will be tried again", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
-	again := *u.m
+	again := u.copied()
 	again.Tries++
-	again.Re = max(again.Re, schema.PostAgain)
-	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries)}); err != nil {
+	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries), Copy: true}); err != nil {
 		return 0, err
 	}
+	u.seen.retries++
 	t.figures.change(u.m.Run, func(w *ledger.Worker) { w.Retries++ })
 	return done, nil
 }

@@ -56,7 +56,7 @@ func listTarget(name, kind, path string, keep func(l *list) error) (target, erro
 		id = strings.TrimSuffix(name, path) + full
 	}
 	t := target{name: name, root: ledger.Kid{Kind: kind, ID: id}}
-	t.keep = func(ctx context.Context, t *target, w *work, c *runFlags, st *state) error {
+	t.keep = func(ctx context.Context, t *target, w *work, c *walkFlags, st *state) error {
 		f := os.Stdin
 		if path != "-" {
 			var err error
@@ -87,7 +87,7 @@ type list struct {
 	st   *state
 	t    *target
 	w    *work
-	c    *runFlags
+	c    *walkFlags
 }
 
 // each calls do with the lines that are not blank, many in one transaction, and

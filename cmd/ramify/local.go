@@ -13,9 +13,9 @@ import (
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/ledger"
 	ledgerdb "github.com/ramify/ramify/ledger/embedded"
-	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/post"
 	queuedb "github.com/ramify/ramify/queue/embedded"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/file"
@@ -113,22 +113,38 @@ func (s *state) empty(ctx context.Context) (bool, error) {
 
 // openSink opens where the results of a run go.
 func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink.Sink, error) {
-	o := file.Options{Bucket: run.Options.Params["bucket"], Created: run.Created}
-	if out := run.Options.Out; out != "" && out != "-" {
-		l, err := inventory.ParseLayout(run.Options.Format, run.Options.Params[listing.ParamColumns])
+	o := file.Options{Bucket: run.Options.Params[paramBucket], Created: run.Created}
+	kind := kindOfOut(run.Options.Out)
+	if kind == outFolder {
+		l, err := layoutOf(run)
 		if err != nil {
-			return nil, fmt.Errorf("read options of run %s: %w", s.run, err)
+			return nil, err
 		}
-		o.Dir, o.Layout = out, l
+		o.Dir, o.Layout = run.Options.Out, l
+	}
+	if kind == outBucket {
+		return s.shared(ctx, run, nil)
 	}
 	inner, err := file.Open(ctx, s.store, o)
 	if err != nil {
 		return nil, err
 	}
+	if kind == outQueue {
+		return s.shared(ctx, run, inner)
+	}
 	if run.Options.Out == "-" {
 		return stream.New(console.Screen(std.out, run.Options.Format == inventory.NDJSON.String()), inner), nil
 	}
 	return inner, nil
+}
+
+// shared opens results that are not kept on this machine.
+func (s *state) shared(ctx context.Context, run ledger.Run, inner sink.Sink) (sink.Sink, error) {
+	cfg, err := s3client.LoadConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return openShared(ctx, cfg, run, inner)
 }
 
 // The summary of a run that is over is kept with it: prefixes are merged once.

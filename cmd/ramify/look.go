@@ -2,113 +2,100 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/ramify/ramify/console"
-	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
 )
 
-// glance opens a run to look at it, whoever works on it.
-func glance(ctx context.Context, g *cli, run string) (*state, ledger.Run, error) {
-	st, err := openState(ctx, g, run, store.Options{MustExist: true})
-	if err != nil {
-		return nil, ledger.Run{}, err
-	}
-	r, err := st.ledger.Run(ctx, run)
-	if err != nil {
-		st.close()
-		if errors.Is(err, ledger.ErrNoRun) {
-			err = usagef("run %s was never begun: remove %s and start it again", run, statePath(g.State, run))
-		}
-		return nil, ledger.Run{}, err
-	}
-	return st, r, nil
-}
-
 type statusCmd struct {
-	Name string `arg:"" name:"run" help:"Name of the run."`
+	Name string `arg:"" optional:"" name:"run" help:"Name of the run; without one, all runs are listed."`
 	JSON bool   `name:"json" help:"Print the object with which run --json ends."`
+	fleetFlags
 }
 
 // Run implements the command.
 func (c *statusCmd) Run(ctx context.Context, g *cli, std streams) error {
-	st, r, err := glance(ctx, g, c.Name)
+	if c.Name == "" {
+		return c.list(ctx, g, std)
+	}
+	k, r, err := openKept(ctx, g, &c.fleetFlags, c.Name)
 	if err != nil {
 		return err
 	}
-	defer st.close()
-	snap, err := console.Look(st.ledger, st.ledger, c.Name, st.store.Owned)(ctx)
+	defer k.close()
+	snap, err := k.source(c.Name)(ctx)
 	if err != nil {
 		return err
 	}
 	if !c.JSON {
-		return console.WriteStatus(std.out, snap, g.options())
+		return console.WriteStatus(std.out, snap, k.options)
 	}
-	sum := snap.Summary()
-	if r.State.Over() {
-		kept, found, err := st.loadSummary(ctx, r.Epoch)
-		if err != nil {
-			return fmt.Errorf("read summary of run %s: %w", c.Name, err)
-		}
-		if found {
-			sum = kept
-		}
+	sum, err := k.look(ctx, r, snap)
+	if err != nil {
+		return err
 	}
 	return sum.WriteJSON(std.out)
 }
 
 type watchCmd struct {
 	Name string `arg:"" name:"run" help:"Name of the run."`
+	fleetFlags
 }
 
 // Run implements the command.
 func (c *watchCmd) Run(ctx context.Context, g *cli, std streams) error {
-	st, _, err := glance(ctx, g, c.Name)
+	k, _, err := openKept(ctx, g, &c.fleetFlags, c.Name)
 	if err != nil {
 		return err
 	}
-	defer st.close()
-	f := console.Watch(console.NewTerminal(std.out), console.Look(st.ledger, st.ledger, c.Name, st.store.Owned))
+	defer k.close()
+	_, err = k.watch(ctx, c.Name, console.NewTerminal(std.out))
+	return err
+}
+
+// watch follows a run to its end, or that of ctx, and returns what was seen last.
+func (k *kept) watch(ctx context.Context, run string, t *console.Terminal) (console.Reading, error) {
+	f := console.Watch(t, k.source(run))
 	f.Start(ctx)
 	select {
 	case <-f.Done():
 	case <-ctx.Done():
 	}
 	f.Stop()
-	_, err = f.Last()
-	return err
+	return f.Last()
 }
 
 type failedCmd struct {
 	Name string `arg:"" name:"run" help:"Name of the run."`
 	JSON bool   `name:"json" help:"Print one JSON object a line."`
+	fleetFlags
 }
 
 // Run implements the command.
 func (c *failedCmd) Run(ctx context.Context, g *cli, std streams) error {
-	st, r, err := glance(ctx, g, c.Name)
+	k, r, err := openKept(ctx, g, &c.fleetFlags, c.Name)
 	if err != nil {
 		return err
 	}
-	defer st.close()
+	defer k.close()
 	write := console.WriteFailures
 	if c.JSON {
 		write = console.WriteFailuresJSON
 	}
-	_, err = write(std.out, ledger.Failures(ctx, st.ledger, r))
+	_, err = write(std.out, ledger.Failures(ctx, k.ledger, r))
 	return err
 }
 
 type pauseCmd struct {
 	Name string `arg:"" name:"run" help:"Name of the run."`
+	fleetFlags
 }
 
 // Run implements the command.
 func (c *pauseCmd) Run(ctx context.Context, g *cli, std streams) error {
-	return amend(ctx, g, std, c.Name, func(r ledger.Run) ledger.Change {
+	return amend(ctx, g, &c.fleetFlags, std, c.Name, func(r ledger.Run) ledger.Change {
 		yes := true
 		return ledger.Change{From: ledger.Running, Epoch: r.Epoch, Paused: &yes}
 	})
@@ -116,37 +103,42 @@ func (c *pauseCmd) Run(ctx context.Context, g *cli, std streams) error {
 
 type cancelCmd struct {
 	Name string `arg:"" name:"run" help:"Name of the run."`
+	fleetFlags
 }
 
 // Run implements the command.
 func (c *cancelCmd) Run(ctx context.Context, g *cli, std streams) error {
-	return amend(ctx, g, std, c.Name, func(r ledger.Run) ledger.Change {
+	return amend(ctx, g, &c.fleetFlags, std, c.Name, func(r ledger.Run) ledger.Change {
 		return ledger.Change{From: ledger.Running, Epoch: r.Epoch, State: ledger.Cancelled}
 	})
 }
 
-func unpause(r ledger.Run) ledger.Change {
-	no := false
-	return ledger.Change{From: ledger.Running, Epoch: r.Epoch, Paused: &no}
+// goOn lets a run that is paused go on, with another number of things done at a
+// time, if one is given.
+func goOn(concurrency int) func(ledger.Run) ledger.Change {
+	return func(r ledger.Run) ledger.Change {
+		no := false
+		c := ledger.Change{From: ledger.Running, Epoch: r.Epoch, Paused: &no}
+		if concurrency != 0 {
+			c.Concurrency = &concurrency
+		}
+		return c
+	}
 }
 
 // amend changes a run's record and says how it then stands.
-func amend(ctx context.Context, g *cli, std streams, run string, change func(ledger.Run) ledger.Change) error {
-	st, r, err := glance(ctx, g, run)
+func amend(ctx context.Context, g *cli, f *fleetFlags, std streams, run string, change func(ledger.Run) ledger.Change) error {
+	k, r, err := openKept(ctx, g, f, run)
 	if err != nil {
 		return err
 	}
-	defer st.close()
-	r, err = st.ledger.Amend(ctx, run, change(r))
-	if errors.Is(err, ledger.ErrConflict) {
-		return usagef("run %s is %s: that cannot be changed any more", run, r.State)
-	}
-	if err != nil {
+	defer k.close()
+	if r, err = k.amend(ctx, run, change(r)); err != nil {
 		return err
 	}
 	now := string(r.State)
 	if r.Paused && r.State == ledger.Running {
-		now = "paused: `" + g.command("resume", run) + "` lets it go on"
+		now = "paused: `" + k.command("resume", run) + "` lets it go on"
 	}
 	_, err = fmt.Fprintf(std.out, "run %s is %s\n", run, now)
 	return err

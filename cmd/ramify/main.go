@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/health"
 )
 
 // Exit codes; docs/cli.md lists them.
@@ -55,6 +57,10 @@ type cli struct {
 	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
 	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
 	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
+	Setup   setupCmd   `cmd:"" help:"Make the queues and the table of a fleet where there are none."`
+	Seed    seedCmd    `cmd:"" help:"Begin a run on a fleet."`
+	Task    taskCmd    `cmd:"" help:"Work on the runs of a fleet until told to stop."`
+	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
@@ -83,7 +89,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version()},
+		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress},
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),

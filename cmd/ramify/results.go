@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 
 	"github.com/ramify/ramify/inventory"
@@ -10,7 +9,7 @@ import (
 
 // checkResults refuses flags that say how to write results and cannot be met,
 // and makes explicit what was left to us.
-func (c *runFlags) checkResults(kind string) (err error) {
+func (c *walkFlags) checkResults(kind string) (err error) {
 	crawl := findsObjects(kind)
 	switch {
 	case c.Out == "" && c.Format != "":
@@ -37,24 +36,20 @@ func (c *runFlags) checkResults(kind string) (err error) {
 		return usagef("--format is %s, but what nodes of kind %s write is ndjson", c.Format, kind)
 	case c.Out == "-" && f == inventory.Parquet:
 		return usagef("--format is parquet, which cannot be streamed; want keys, csv or ndjson with --out -")
+	case kindOfOut(c.Out) == outQueue && f == inventory.Parquet:
+		return usagef("--format is parquet, which cannot be cut into messages; want keys, csv or ndjson with the URL of a queue for --out")
 	case c.Out == "-" && c.JSON:
 		return usagef("--json and --out - both write to standard output; want one of them")
 	}
-	if err := c.checkColumns(f); err != nil || c.Out == "-" {
+	if err := c.checkColumns(f); err != nil {
 		return err
 	}
-	// A folder of that name would be made here, and nothing there.
-	if strings.Contains(c.Out, "://") {
-		return usagef("--out is %q, want a folder, or - for standard output", c.Out)
-	}
-	if c.Out, err = filepath.Abs(c.Out); err != nil {
-		return usagef("--out is %q: %w", c.Out, err)
-	}
-	return nil
+	c.Out, err = parseOut("--out", c.Out)
+	return err
 }
 
 // checkColumns makes the columns those that are kept with the run.
-func (c *runFlags) checkColumns(f inventory.Format) error {
+func (c *walkFlags) checkColumns(f inventory.Format) error {
 	if c.Columns == "" && c.Versions && f != inventory.Keys {
 		c.Columns = inventory.VersionColumns.String()
 	}

@@ -17,6 +17,7 @@ type onFlags struct {
 	Concurrency int    `help:"Things done at a time (default: as before)."`
 	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	fleetFlags
 }
 
 func (c *onFlags) check() error {
@@ -33,10 +34,14 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.given() {
+		return c.resumeFleet(ctx, std)
+	}
 	st, r, err := c.open(ctx, g)
 	if errors.Is(err, store.ErrLocked) {
-		// Its process is there: all it can need is not to be paused any more.
-		return amend(ctx, g, std, c.Name, unpause)
+		// Its process is there: all it can need is not to be paused any more, or to do
+		// more or less at a time.
+		return amend(ctx, g, &c.fleetFlags, std, c.Name, goOn(c.Concurrency))
 	}
 	if err != nil {
 		return err
@@ -54,11 +59,11 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 		defer stop()
 	}
 	if r.Paused && r.State == ledger.Running { // one that ended while it was paused keeps the mark
-		if r, err = st.ledger.Amend(ctx, c.Name, unpause(r)); err != nil {
+		if r, err = st.ledger.Amend(ctx, c.Name, goOn(0)(r)); err != nil {
 			return err
 		}
 	}
-	return c.goOn(ctx, w, st, r)
+	return c.proceed(ctx, w, st, r)
 }
 
 // open opens the file of a run as its owner, and reads its record.
@@ -105,8 +110,8 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	return stop, nil
 }
 
-// goOn works on a run that exists, or makes the results of one that is over.
-func (c *onFlags) goOn(ctx context.Context, w *work, st *state, r ledger.Run) error {
+// proceed works on a run that exists, or makes the results of one that is over.
+func (c *onFlags) proceed(ctx context.Context, w *work, st *state, r ledger.Run) error {
 	w.concurrency = c.Concurrency
 	out, err := st.openSink(ctx, r, w.std)
 	if err != nil {
@@ -122,6 +127,9 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.given() {
+		return c.redriveFleet(ctx, std)
+	}
 	st, r, err := c.open(ctx, g)
 	if errors.Is(err, store.ErrLocked) {
 		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
@@ -130,11 +138,8 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer st.close()
-	cannot := func(r ledger.Run) error {
-		return usagef("run %s is %s: only a run that finished with failures can be redriven", c.Name, r.State)
-	}
 	if r.State != ledger.Failed {
-		return cannot(r)
+		return cannotRedrive(r)
 	}
 	w := newWork(g, std, c.JSON)
 	stop, err := c.ready(ctx, w, r)
@@ -144,10 +149,14 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	defer stop()
 	r, err = seed.Redrive(ctx, st.ledger, st.poster(), c.Name)
 	if errors.Is(err, ledger.ErrConflict) {
-		return cannot(r)
+		return cannotRedrive(r)
 	}
 	if err != nil {
 		return err
 	}
-	return c.goOn(ctx, w, st, r)
+	return c.proceed(ctx, w, st, r)
+}
+
+func cannotRedrive(r ledger.Run) error {
+	return usagef("run %s is %s: only a run that finished with failures can be redriven", r.ID, r.State)
 }

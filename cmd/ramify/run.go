@@ -21,21 +21,32 @@ import (
 	"github.com/ramify/ramify/totals"
 )
 
+// walkFlags belong to a run, wherever it is worked on.
+type walkFlags struct {
+	Run      string   `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out      string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
+	Format   string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns  string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter   []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
+	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions bool     `help:"List all versions of objects, and delete markers."`
+	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
+	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+}
+
+// What a run has where nobody says otherwise.
+const (
+	defaultInline  = 1000
+	defaultRetries = 5
+)
+
 // runFlags are what run and demo have in common.
 type runFlags struct {
-	Run         string   `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out         string   `help:"Folder for the results, or - to stream them to standard output." placeholder:"DIR|-"`
-	Format      string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns     string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Filter      []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
-	Concurrency int      `help:"Things done at a time." default:"64"`
-	MaxRPS      int      `name:"max-rps" help:"LIST requests a second at most, in this process; 0: no cap." placeholder:"N"`
-	Node        string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions    bool     `help:"List all versions of objects, and delete markers."`
-	Inline      int      `help:"Nodes that one message may process itself; 0: one message a node." default:"1000"`
-	Retries     int      `help:"Failures of a node before it is given up." default:"5"`
-	ByPrefix    string   `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
-	JSON        bool     `name:"json" help:"End with one JSON object on standard output."`
+	walkFlags
+	Concurrency int    `help:"Things done at a time." default:"64"`
+	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	view
 }
 
@@ -67,6 +78,16 @@ func (c *runFlags) check(kind string) error {
 	if err := checkConcurrency(c.Concurrency); err != nil {
 		return err
 	}
+	if err := c.walkFlags.check(kind); err != nil {
+		return err
+	}
+	if err := c.checkByPrefix(kind); err != nil {
+		return err
+	}
+	return c.checkResults(kind)
+}
+
+func (c *walkFlags) check(kind string) error {
 	switch {
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
@@ -83,14 +104,11 @@ func (c *runFlags) check(kind string) error {
 	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
 		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
-	if err := c.checkByPrefix(kind); err != nil {
-		return err
-	}
-	return c.checkResults(kind)
+	return nil
 }
 
 // filter is that of --filter, its ages counted from now; nil if there is none.
-func (c *runFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
+func (c *walkFlags) filter(kind string, now time.Time) (*filter.Filter, error) {
 	if len(c.Filter) > 0 && !findsObjects(kind) {
 		return nil, usagef("--filter is %q, but nodes of kind %s are no objects", c.Filter[0], kind)
 	}
@@ -128,23 +146,21 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err != nil {
 		return err
 	}
-	if c.Run == "" {
-		c.Run = seed.Name(now)
-	} else if err := schema.CheckRunName(c.Run); err != nil {
-		return usagef("--run: %w", err)
+	if err := c.name(now); err != nil {
+		return err
 	}
 	if exists(g.State, c.Run) {
 		return errExists(g, c.Run)
 	}
 	// Before there is a file: a root that is refused later would leave its name taken.
-	if err := seed.Check(ledger.Run{ID: c.Run, Root: tgt.root}); err != nil {
-		return usagef("target: %w", err)
+	if err := c.checkRoot(tgt); err != nil {
+		return err
 	}
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
 	if tgt.ready != nil {
-		if err := tgt.ready(ctx, &tgt, w, c, only); err != nil {
+		if err := tgt.ready(ctx, &tgt, w, &c.walkFlags, only); err != nil {
 			return err
 		}
 	}
@@ -154,7 +170,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	defer st.close()
 	if tgt.keep != nil {
-		if err := tgt.keep(ctx, &tgt, w, c, st); err != nil {
+		if err := tgt.keep(ctx, &tgt, w, &c.walkFlags, st); err != nil {
 			st.discard()
 			return err
 		}
@@ -189,13 +205,36 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	return w.work(ctx, st, out)
 }
 
-// paramMaxRPS keeps --max-rps for a run that is resumed.
-const paramMaxRPS = "max_rps"
+// name makes a name for the run, or checks the one that is given.
+func (c *walkFlags) name(now time.Time) error {
+	if c.Run == "" {
+		c.Run = seed.Name(now)
+		return nil
+	}
+	if err := schema.CheckRunName(c.Run); err != nil {
+		return usagef("--run: %w", err)
+	}
+	return nil
+}
 
-// params are the run's options for processors and for its end.
-func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
+// checkRoot refuses a root that no message can carry.
+func (c *walkFlags) checkRoot(tgt target) error {
+	if err := seed.Check(ledger.Run{ID: c.Run, Root: tgt.root}); err != nil {
+		return usagef("target: %w", err)
+	}
+	return nil
+}
+
+// What is kept with a run besides its options for processors.
+const (
+	paramMaxRPS = "max_rps" // --max-rps, for a run that is resumed
+	paramBucket = "bucket"  // whose objects are listed
+)
+
+// params are the run's options for processors.
+func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := map[string]string{
-		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), "bucket": tgt.bucket,
+		listing.ParamFormat: c.Format, listing.ParamColumns: c.Columns, listing.ParamFilter: only.Encode(), paramBucket: tgt.bucket,
 	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
@@ -203,6 +242,12 @@ func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
 	}
+	return p
+}
+
+// params are those of any run, and how it ends.
+func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
+	p := c.walkFlags.params(tgt, only)
 	if c.ByPrefix != "" {
 		p[listing.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}

@@ -23,10 +23,10 @@ type target struct {
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
-	ready func(ctx context.Context, t *target, w *work, c *runFlags, only *filter.Filter) error
+	ready func(ctx context.Context, t *target, w *work, c *walkFlags, only *filter.Filter) error
 	// keep is called before there is a run, with its file: it puts there what the
 	// run needs, and completes the target.
-	keep    func(ctx context.Context, t *target, w *work, c *runFlags, st *state) error
+	keep    func(ctx context.Context, t *target, w *work, c *walkFlags, st *state) error
 	leftOut int64 // lines of a list
 }
 
@@ -83,8 +83,8 @@ func jsonTarget(s string) (target, error) {
 }
 
 // canList checks a bucket.
-func canList(bucket, prefix string) func(context.Context, *target, *work, *runFlags, *filter.Filter) error {
-	return func(ctx context.Context, _ *target, w *work, c *runFlags, _ *filter.Filter) error {
+func canList(bucket, prefix string) func(context.Context, *target, *work, *walkFlags, *filter.Filter) error {
+	return func(ctx context.Context, _ *target, w *work, c *walkFlags, _ *filter.Filter) error {
 		return w.checkAccess(ctx, bucket, prefix, c.Versions)
 	}
 }
@@ -97,7 +97,7 @@ const inventoryScheme = "inventory:"
 // been read.
 func inventoryTarget(name, place string) target {
 	t := target{name: name, root: ledger.Kid{Kind: s3inventory.Kind}}
-	t.ready = func(ctx context.Context, t *target, w *work, c *runFlags, only *filter.Filter) error {
+	t.ready = func(ctx context.Context, t *target, w *work, c *walkFlags, only *filter.Filter) error {
 		if strings.HasPrefix(place, "s3://") {
 			if err := w.s3.CheckCredentials(ctx); err != nil {
 				_, err = s3client.Explain("get "+place, "", err)

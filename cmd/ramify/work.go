@@ -16,8 +16,6 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
-	"github.com/ramify/ramify/processor/s3inventory"
-	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
@@ -50,10 +48,7 @@ func newWork(g *cli, std streams, json bool) *work {
 // connect makes the processors that a run of a root kind needs; maxRPS 0 is no
 // cap of requests.
 func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int) error {
-	w.set = processor.Set{
-		synthetic.Kind:       &synthetic.Processor{},
-		synthetic.ReduceKind: &synthetic.Reducer{},
-	}
+	w.set = anywhere()
 	w.set[nodelist.Kind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.nodes(ctx, n)
 	})
@@ -70,8 +65,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		}
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
-		w.set[s3crawl.Kind] = s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency})
-		w.set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: w.s3})
+		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
 	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, kinds)
@@ -105,8 +99,12 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 // stands then.
 func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
 	slots := r.Options.Concurrency
-	if w.concurrency > 0 {
+	if w.concurrency > 0 && w.concurrency != slots {
+		// A task follows the run's own number.
 		slots = w.concurrency
+		if _, err := st.ledger.Amend(ctx, st.run, ledger.Change{From: ledger.Running, Epoch: r.Epoch, Concurrency: &slots}); err != nil {
+			return "", fmt.Errorf("set concurrency: %w", err)
+		}
 	}
 	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
 	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
@@ -318,8 +316,14 @@ func telling(ctx context.Context, b *totals.Book) (*totals.Top, error) {
 			bytes += l.Bytes
 		}
 		lines := top.Lines()
-		if level == min(b.Deepest(), listing.DefaultDepth) || len(lines) > 1 && lines[0].Bytes < bytes-bytes/10 {
+		if level == min(b.Deepest(), listing.DefaultDepth) || tells(lines, bytes) {
 			return top, nil
 		}
 	}
+}
+
+// tells reports whether the biggest lines of a level, whose bytes are known, tell
+// something: no single one has nearly everything.
+func tells(lines []totals.Line, bytes int64) bool {
+	return len(lines) > 1 && lines[0].Bytes < bytes-bytes/10
 }

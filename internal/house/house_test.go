@@ -114,14 +114,25 @@ type importRule struct {
 var (
 	seams    = []string{"./queue", "./ledger", "./processor", "./sink"}
 	adapters = below(seams)
-	engine   = []string{"./task/...", "./seed/...", "./post/..."}
+	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
 	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
+	within   = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
 
 	importRules = []importRule{
 		{
 			name: "schema", in: []string{"./schema/..."}, tests: true,
 			deny: []string{"./..."}, allow: []string{"./schema/..."},
 			fix: "schema is the innermost room and knows nobody: move what it needs into it",
+		},
+		{
+			name: "keyring", in: []string{"./keyring/..."},
+			deny: []string{"./..."}, allow: []string{"./keyring/...", "./schema"},
+			fix: "keyring brings the keys of schema from where they are, and knows no other room",
+		},
+		{
+			name: "rooms within", in: within,
+			deny: []string{"./..."}, allow: within,
+			fix: "it serves any room and knows none: pass it what it needs",
 		},
 		{
 			name: "inventory", in: []string{"./inventory/..."}, tests: true,
@@ -165,7 +176,7 @@ var (
 		},
 		{
 			name: "engine", in: engine,
-			deny: slices.Concat(adapters, outer), allow: seams,
+			deny: slices.Concat(adapters, outer, []string{"./keyring/..."}), allow: seams,
 			fix: "the engine knows seams: take the adapter as a parameter; cmd wires it",
 		},
 		{
@@ -177,7 +188,7 @@ var (
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
 				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
-				"./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./cmd/...", "./integration/...", "./bench/...",
+				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./cmd/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",
@@ -424,6 +435,14 @@ func TestRulesFire(t *testing.T) {
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
 		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
+		{"keyring", wrongImports, "keyring/a.go", code(module+"/schema", "os"), ""},
+		{"keyring and seam", wrongImports, "keyring/a.go", code(module + "/queue"), `"keyring"`},
+		{"keyring and AWS", wrongImports, "keyring/a.go", code(sdk), `"aws"`},
+		{"keyring in AWS", wrongImports, "keyring/secretsmanager/a.go", code(sdk, module+"/keyring"), ""},
+		{"engine and keys of AWS", wrongImports, "task/a.go", code(module + "/keyring/secretsmanager"), `"engine"`},
+		{"room within", wrongImports, "internal/emf/a.go", code("io", "golang.org/x/time/rate"), ""},
+		{"room within and engine", wrongImports, "internal/emf/a.go", code(module + "/task"), `"rooms within"`},
+		{"room within and AWS", wrongImports, "internal/ecs/a.go", code(sdk), `"aws"`},
 		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
 		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
 		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk), ""},

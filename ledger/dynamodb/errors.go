@@ -44,6 +44,19 @@ func refusal(err error) (item, bool) {
 	return nil, false
 }
 
+// refused is whether that is what err says.
+func refused(err error) bool {
+	_, ok := refusal(err)
+	return ok
+}
+
+// throttled reports whether DynamoDB asks for fewer requests: by its own codes
+// (ThrottlingException, ProvisionedThroughputExceededException,
+// RequestLimitExceeded) and those that the SDK knows.
+func throttled(err error) bool {
+	return retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}.IsErrorThrottle(err) == aws.TrueTernary
+}
+
 // Permanent reports whether no retry mends an error: the table is not there, or
 // not for these credentials.
 func Permanent(err error) bool {

@@ -27,6 +27,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/ledger"
 )
 
@@ -64,6 +65,7 @@ type Ledger struct {
 	region    string
 	client    *sdk.Client
 	closeIdle func()
+	pace      *pace.Pacer
 
 	mu       sync.Mutex
 	isClosed bool
@@ -86,7 +88,7 @@ func New(config aws.Config, table string, o Options) *Ledger {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	l := &Ledger{table: table, options: o, region: config.Region, closeIdle: func() {}}
+	l := &Ledger{table: table, options: o, region: config.Region, closeIdle: func() {}, pace: pace.New(0)}
 	if own, ok := config.HTTPClient.(*awshttp.BuildableClient); ok || config.HTTPClient == nil {
 		if own == nil {
 			own = awshttp.NewBuildableClient()
@@ -96,7 +98,10 @@ func New(config aws.Config, table string, o Options) *Ledger {
 		config.HTTPClient = &http.Client{Transport: transport, Timeout: o.Timeout}
 		l.closeIdle = transport.CloseIdleConnections
 	}
-	l.client = sdk.NewFromConfig(config, func(o *sdk.Options) { o.Retryer = newRetryer() })
+	l.client = sdk.NewFromConfig(config, func(o *sdk.Options) {
+		o.Retryer = newRetryer()
+		o.APIOptions = append(o.APIOptions, l.paced)
+	})
 	return l
 }
 

@@ -3,6 +3,8 @@ package dynamodb
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -12,6 +14,9 @@ import (
 
 // maxKeys of one request (Amazon DynamoDB API Reference, "BatchGetItem").
 const maxKeys = 100
+
+// atATime is how many requests of one call are under way.
+const atATime = 8
 
 // Read reads records consistently, as ledger.Ledger says.
 func (l *Ledger) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, error) {
@@ -48,33 +53,60 @@ func readRecord(i item, k ledger.Key) (r ledger.Record, err error) {
 }
 
 // get reads the items of some keys, which may repeat, and leaves out what does
-// not exist.
+// not exist. Requests go out some at a time: a list of a thousand runs, or a walk
+// over a hundred thousand plans, would wait for each in turn.
 func (l *Ledger) get(ctx context.Context, keys []string) (map[string]item, error) {
 	if err := l.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer l.calls.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
 	items := make(map[string]item, len(keys))
-	asked := make(map[string]bool, len(keys))
-	var batch []item
-	for n, k := range keys {
-		if !asked[k] {
-			asked[k] = true
-			batch = append(batch, item{partition: text(k)})
-		}
-		if len(batch) == maxKeys || n == len(keys)-1 && len(batch) > 0 {
-			if err := l.getBatch(ctx, batch, items); err != nil {
-				return nil, err
+	var mu sync.Mutex
+	var failed error
+	var requests sync.WaitGroup
+	turn := make(chan struct{}, atATime)
+	for batch := range slices.Chunk(distinct(keys), maxKeys) {
+		turn <- struct{}{}
+		requests.Go(func() {
+			defer func() { <-turn }()
+			err := l.getBatch(ctx, batch, func(key string, i item) {
+				mu.Lock()
+				items[key] = i
+				mu.Unlock()
+			})
+			mu.Lock()
+			if err != nil && failed == nil {
+				failed = err
+				cancel()
 			}
-			batch = nil
-		}
+			mu.Unlock()
+		})
+	}
+	requests.Wait()
+	if failed != nil {
+		return nil, failed
 	}
 	return items, nil
 }
 
+func distinct(keys []string) []item {
+	asked := make(map[string]bool, len(keys))
+	all := make([]item, 0, len(keys))
+	for _, k := range keys {
+		if !asked[k] {
+			asked[k] = true
+			all = append(all, item{partition: text(k)})
+		}
+	}
+	return all
+}
+
 // getBatch reads up to maxKeys items. DynamoDB may answer a part only, where it
 // throttles or the answer would be too large; the rest is asked for again.
-func (l *Ledger) getBatch(ctx context.Context, keys []item, into map[string]item) error {
+func (l *Ledger) getBatch(ctx context.Context, keys []item, found func(key string, i item)) error {
 	consistent := true
 	for attempt := 0; len(keys) > 0; attempt++ {
 		if attempt > 0 {
@@ -94,7 +126,7 @@ func (l *Ledger) getBatch(ctx context.Context, keys []item, into map[string]item
 		}
 		for _, i := range out.Responses[l.table] {
 			r := reader{item: i}
-			into[r.text(partition)] = i
+			found(r.text(partition), i)
 		}
 		rest := out.UnprocessedKeys[l.table].Keys
 		if len(rest) < len(keys) {

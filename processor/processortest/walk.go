@@ -79,13 +79,14 @@ func (v *visit) node(n processor.Node, pid schema.PID) (sum schema.Account, whol
 		v.tree.Settled += n.Share
 		return v.add(sum, schema.Account{Failures: 1}), false, nil
 	}
-	sum = v.add(sum, schema.Account{Nodes: 1, Objects: result.Objects, Bytes: result.Bytes})
-	if len(result.Children) == 0 {
-		v.tree.Settled += n.Share
-		return sum, true, nil
-	}
+	own := schema.Account{Nodes: 1, Objects: result.Objects, Bytes: result.Bytes}
+	sum = v.add(sum, own)
+	leaf := len(result.Children) == 0
 
 	kept := min(n.Share, schema.Share(result.Kept*float64(n.Share)))
+	if leaf {
+		kept = n.Share
+	}
 	v.tree.Settled += kept
 	shares := (n.Share - kept).Split(weights(result.Children))
 	whole = true
@@ -111,6 +112,9 @@ func (v *visit) node(n processor.Node, pid schema.PID) (sum schema.Account, whol
 	switch {
 	case err != nil:
 		return sum, false, err
+	case failed && leaf:
+		// One attempt processes and reduces a node without children: it is given up.
+		return v.add(sum, schema.Account{Nodes: -own.Nodes, Objects: -own.Objects, Bytes: -own.Bytes, Failures: 1}), false, nil
 	case failed:
 		return v.add(sum, schema.Account{Failures: 1}), false, nil
 	}

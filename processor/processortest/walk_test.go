@@ -54,10 +54,10 @@ func TestWalkSumsATree(t *testing.T) {
 	p := sums{&paths{children: family}}
 	tree, err := processortest.Walk(t.Context(), processor.Set{"p": p}, processor.Node{Kind: "p", ID: "a"})
 	require.NoError(t, err)
-	assert.Equal(t, schema.Account{Nodes: 5, Objects: 5, Bytes: 11 + 2000, Reduces: 2}, tree.Account)
+	assert.Equal(t, schema.Account{Nodes: 5, Objects: 5, Bytes: 11 + 5000, Reduces: 5}, tree.Account)
 	assert.Equal(t, "a\nab\nac\nacd\nace\n", string(tree.Streams["rows"].Bytes()))
-	assert.Equal(t, "ac\na\n", string(tree.Streams["sums"].Bytes()))
-	assert.Equal(t, []string{"ac=3", "a=5"}, p.reduced, "after the children, with their account")
+	assert.Equal(t, "ab\nacd\nace\nac\na\n", string(tree.Streams["sums"].Bytes()))
+	assert.Equal(t, []string{"ab=1", "acd=1", "ace=1", "ac=3", "a=5"}, p.reduced, "after the children, with their account")
 	assert.Equal(t, map[string]int64{"look": 5}, tree.Requests)
 	assert.Equal(t, schema.Whole, tree.Settled)
 	assert.Empty(t, tree.Failed)
@@ -129,11 +129,11 @@ func TestWalkRetriesAndGivesUp(t *testing.T) {
 	tree, err := processortest.Walker{Set: processor.Set{"p": p}, Retries: 3}.Walk(t.Context(), processor.Node{Kind: "p", ID: "a"})
 	require.NoError(t, err)
 	assert.Equal(t, map[string]int{"a": 1, "ab": 3, "ac": 1, "acd": 3, "ace": 1}, attempts)
-	assert.Equal(t, schema.Account{Nodes: 4, Objects: 4, Bytes: 8, Failures: 1}, tree.Account)
+	assert.Equal(t, schema.Account{Nodes: 4, Objects: 4, Bytes: 8 + 2000, Reduces: 2, Failures: 1}, tree.Account)
 	assert.Equal(t, []processortest.Failure{{ID: "acd", Err: oops}}, tree.Failed)
 	assert.Equal(t, "a\nab\nac\nace\n", string(tree.Streams["rows"].Bytes()), "each once, none of a failed attempt")
 	assert.Equal(t, int64(9), tree.Requests["look"], "requests were made all the same")
-	assert.Empty(t, p.reduced, "nothing above a failure reduces")
+	assert.Equal(t, []string{"ab=1", "ace=1"}, p.reduced, "nothing above a failure reduces")
 	assert.Equal(t, schema.Whole, tree.Settled)
 }
 
@@ -160,8 +160,8 @@ func TestWalkGivesUpAReduce(t *testing.T) {
 	set := processor.Set{"p": stubborn{&paths{children: family}}}
 	tree, err := processortest.Walk(t.Context(), set, processor.Node{Kind: "p", ID: "a"})
 	require.NoError(t, err)
-	assert.Equal(t, schema.Account{Nodes: 5, Objects: 5, Bytes: 11, Failures: 1}, tree.Account, "ac fails, so a does not reduce")
-	require.Len(t, tree.Failed, 1)
+	assert.Equal(t, schema.Account{Nodes: 2, Objects: 2, Bytes: 3, Failures: 3}, tree.Account, "the leaves fail, so nothing above reduces")
+	require.Len(t, tree.Failed, 3)
 	assert.ErrorContains(t, tree.Failed[0].Err, "a reduce has no children")
 }
 

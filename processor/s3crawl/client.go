@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/ramify/ramify/processor/s3crawl/pace"
+	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -86,3 +86,7 @@ func given(s *string) *string {
 	}
 	return s
 }
+
+// OnTurn has f called when a bucket begins or ends to be slowed, by its name. It
+// must return at once. Limit comes before it.
+func (c *Client) OnTurn(f func(pace.Turn)) { c.pace.OnTurn(f) }

@@ -5,7 +5,7 @@ import "github.com/ramify/ramify/schema"
 // Truth is what a run of a tree must report when it is over.
 type Truth struct {
 	Account schema.Account // of all nodes, reduces not included
-	Reduces int64          // of ReduceKind: each node with children, unless it or any node below it was given up
+	Reduces int64          // of ReduceKind: each node, unless it or any node below it was given up
 	Rows    int64          // committed, where the spec has rows: one a node that succeeded
 	Failed  []string       // IDs of the nodes given up, in depth-first order; what lies below them is never found
 }
@@ -49,7 +49,7 @@ func (w *walk) node(at position, id []byte) bool {
 			whole = false
 		}
 	}
-	if whole && children > 0 {
+	if whole {
 		w.Reduces++
 	}
 	return whole

@@ -110,17 +110,17 @@ func TestShapes(t *testing.T) {
 		spec           synthetic.Spec
 		nodes, reduces int64
 	}{
-		{synthetic.Spec{}, 1, 0},
-		{synthetic.Spec{Fanout: 9}, 1, 0},
-		{synthetic.Spec{Depth: 9}, 1, 0},
-		{synthetic.Spec{Fanout: 10, Depth: 3}, 1 + 10 + 100 + 1000, 111},
-		{synthetic.Spec{Shape: synthetic.Uniform, Fanout: 1, Depth: 100}, 101, 100},
-		{synthetic.Spec{Shape: synthetic.Chain, Depth: schema.MaxDepth}, schema.MaxDepth + 1, schema.MaxDepth},
-		{synthetic.Spec{Shape: synthetic.Chain, Depth: 7, Fanout: 50, Jitter: 1}, 8, 7},
-		{synthetic.Spec{Shape: synthetic.Wide, Fanout: 10, Depth: 3}, 1001, 1},
-		{synthetic.Spec{Shape: synthetic.Wide, Fanout: 10}, 1, 0},
-		{synthetic.Spec{Shape: synthetic.Skewed, Fanout: 10, Depth: 10}, 1024, 512}, // a binomial tree
-		{synthetic.Spec{Shape: synthetic.Skewed, Fanout: 1, Depth: 10}, 11, 10},
+		{synthetic.Spec{}, 1, 1},
+		{synthetic.Spec{Fanout: 9}, 1, 1},
+		{synthetic.Spec{Depth: 9}, 1, 1},
+		{synthetic.Spec{Fanout: 10, Depth: 3}, 1 + 10 + 100 + 1000, 1111},
+		{synthetic.Spec{Shape: synthetic.Uniform, Fanout: 1, Depth: 100}, 101, 101},
+		{synthetic.Spec{Shape: synthetic.Chain, Depth: schema.MaxDepth}, schema.MaxDepth + 1, schema.MaxDepth + 1},
+		{synthetic.Spec{Shape: synthetic.Chain, Depth: 7, Fanout: 50, Jitter: 1}, 8, 8},
+		{synthetic.Spec{Shape: synthetic.Wide, Fanout: 10, Depth: 3}, 1001, 1001},
+		{synthetic.Spec{Shape: synthetic.Wide, Fanout: 10}, 1, 1},
+		{synthetic.Spec{Shape: synthetic.Skewed, Fanout: 10, Depth: 10}, 1024, 1024}, // a binomial tree
+		{synthetic.Spec{Shape: synthetic.Skewed, Fanout: 1, Depth: 10}, 11, 11},
 	} {
 		truth := synthetic.Expect(&c.spec, 0)
 		assert.Equal(t, schema.Account{Nodes: c.nodes}, truth.Account, "%s", c.spec.Args())
@@ -363,22 +363,31 @@ func TestAuditFindsReducesThatAreWrong(t *testing.T) {
 		n.ID = id
 		return &n
 	}
-	small, all := schema.Account{Nodes: 3, Objects: 3}, schema.Account{Nodes: 7, Objects: 7, Reduces: 2}
+	leaf := schema.Account{Nodes: 1, Objects: 1}
+	small, all := schema.Account{Nodes: 3, Objects: 3, Reduces: 2}, schema.Account{Nodes: 7, Objects: 7, Reduces: 6}
+	leaves := func(a *synthetic.Audit, ids ...string) {
+		for _, id := range ids {
+			require.NoError(t, a.Check(node(id), leaf))
+		}
+	}
 
 	var good synthetic.Audit
+	leaves(&good, "0.0.0", "0.0.1", "0.1.0", "0.1.1")
 	require.NoError(t, good.Check(node("0.0"), small))
 	require.NoError(t, good.Check(node("0.1"), small))
 	require.NoError(t, good.Check(node("0"), all))
 	require.NoError(t, good.Check(node("0"), all), "an attempt may be repeated")
-	assert.Equal(t, map[string]int{"0": 2, "0.0": 1, "0.1": 1}, good.Reduced())
+	assert.Equal(t, map[string]int{"0": 2, "0.0": 1, "0.1": 1, "0.0.0": 1, "0.0.1": 1, "0.1.0": 1, "0.1.1": 1}, good.Reduced())
 	assert.Empty(t, good.Faults())
 
 	var early synthetic.Audit
+	leaves(&early, "0.1.0", "0.1.1")
 	require.NoError(t, early.Check(node("0.1"), small))
 	require.ErrorContains(t, early.Check(node("0"), all), "node 0 reduces before its child 0.0")
 	assert.Len(t, early.Faults(), 1)
 
 	var twice synthetic.Audit
+	leaves(&twice, "0.0.0", "0.0.1")
 	reducer := &synthetic.Reducer{Hook: twice.Check}
 	_, err := new(processortest.Recorder).Reduce(t.Context(), reducer, node("0.0"), small.Add(small))
 	require.ErrorContains(t, err, "reduce synthetic node 0.0: node 0.0 reduces with")

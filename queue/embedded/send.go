@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -53,11 +52,11 @@ func rowOf(e queue.Entry, now time.Time) (r newRow, err error) {
 	case e.Size() > limits.Body:
 		return r, fmt.Errorf("%d bytes with attributes, at most %d: %w", e.Size(), limits.Body, queue.ErrTooLarge)
 	case len(e.Body) == 0:
-		return r, errors.New("body is empty")
+		return r, fmt.Errorf("body is empty: %w", queue.ErrInvalid)
 	case len(e.Attrs) > maxAttrs:
-		return r, fmt.Errorf("%d attributes, at most %d", len(e.Attrs), maxAttrs)
+		return r, fmt.Errorf("%d attributes, at most %d: %w", len(e.Attrs), maxAttrs, queue.ErrInvalid)
 	case e.Delay < 0 || e.Delay > limits.Delay:
-		return r, fmt.Errorf("delay %s, want 0 to %s", e.Delay, limits.Delay)
+		return r, fmt.Errorf("delay %s, want 0 to %s: %w", e.Delay, limits.Delay, queue.ErrInvalid)
 	}
 	r.message = message{body: bytes.Clone(e.Body), sent: now}
 	if len(e.Attrs) > 0 {

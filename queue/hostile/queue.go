@@ -297,13 +297,13 @@ func check(e queue.Entry) error {
 	case e.Size() > limits.Body:
 		return fmt.Errorf("send message of %d bytes: %w", e.Size(), queue.ErrTooLarge)
 	case len(e.Body) == 0:
-		return errors.New("send message: the body is empty")
+		return fmt.Errorf("send message: the body is empty: %w", queue.ErrInvalid)
 	case !utf8.Valid(e.Body):
-		return errors.New("send message: the body is not UTF-8")
+		return fmt.Errorf("send message: the body is not UTF-8: %w", queue.ErrInvalid)
 	case len(e.Attrs) > maxAttrs:
-		return fmt.Errorf("send message: %d attributes, want at most %d", len(e.Attrs), maxAttrs)
+		return fmt.Errorf("send message: %d attributes, want at most %d: %w", len(e.Attrs), maxAttrs, queue.ErrInvalid)
 	case e.Delay < 0 || e.Delay > limits.Delay:
-		return fmt.Errorf("send message: delay %s, want 0 to %s", e.Delay, limits.Delay)
+		return fmt.Errorf("send message: delay %s, want 0 to %s: %w", e.Delay, limits.Delay, queue.ErrInvalid)
 	}
 	return nil
 }

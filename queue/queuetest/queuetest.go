@@ -92,6 +92,7 @@ var contract = []clause{
 	{"Send posts a message that arrives byte for byte", roundTrip},
 	{"Send takes a message of exactly Limits.Body bytes", largest},
 	{"Send answers ErrTooLarge for one byte more, and posts the others", tooLarge},
+	{"Send answers ErrInvalid for what can never be posted, and posts the others", invalid},
 	{"Send answers per entry, in order, for more entries than a request carries", manyEntries},
 	{"Send does not keep the entries", entriesNotKept},
 	{"Send hides a message for its delay, and only that one", delay},
@@ -169,7 +170,7 @@ func (s *suite) lease() time.Duration { return max(2*time.Second, 4*s.Grain) }
 
 // lost reports whether an error is one to repeat the call after.
 func (s *suite) lost(err error) bool {
-	return s.Lossy && err != nil && !errors.Is(err, queue.ErrTooLarge) && !errors.Is(err, queue.ErrLeaseLost) &&
+	return s.Lossy && err != nil && !errors.Is(err, queue.ErrTooLarge) && !errors.Is(err, queue.ErrInvalid) && !errors.Is(err, queue.ErrLeaseLost) &&
 		!errors.Is(err, queue.ErrClosed) && !errors.Is(err, context.Canceled)
 }
 

@@ -113,6 +113,18 @@ var mutants = map[string]struct {
 			return errs
 		}
 	}},
+	"has no word for what is invalid": {"Send answers ErrInvalid for what can never be posted, and posts the others", func(m *mutant) {
+		send := m.send
+		m.send = func(ctx context.Context, entries []queue.Entry) []error {
+			errs := send(ctx, entries)
+			for i := range errs {
+				if errors.Is(errs[i], queue.ErrInvalid) {
+					errs[i] = errors.New("refused")
+				}
+			}
+			return errs
+		}
+	}},
 	"counts no attributes": {"Send answers ErrTooLarge for one byte more, and posts the others", func(m *mutant) {
 		m.sent(func(e *queue.Entry) {
 			if len(e.Body) == m.Limits().Body {

@@ -95,6 +95,29 @@ func tooLarge(s *suite) {
 	arrived(s, []queue.Entry{small, other})
 }
 
+func invalid(s *suite) {
+	small := queue.Entry{Body: []byte("small")}
+	nine := map[string]string{}
+	for i := range 9 {
+		nine[fmt.Sprintf("name-%d", i)] = "value"
+	}
+	entries := []queue.Entry{
+		{},
+		small,
+		{Body: []byte("too many attributes"), Attrs: nine},
+		{Body: []byte("later than can be"), Delay: s.Limits().Delay + time.Second},
+		{Body: []byte("before now"), Delay: -time.Second},
+	}
+	for i, err := range retry(s, entries, s.Send) {
+		if i == 1 {
+			require.NoError(s, err, "their neighbour")
+			continue
+		}
+		require.ErrorIs(s, err, queue.ErrInvalid, "%q", entries[i].Body)
+	}
+	arrived(s, []queue.Entry{small})
+}
+
 func manyEntries(s *suite) {
 	entries := entriesOf(names(3*s.Limits().Batch + 1))
 	for i := range entries {

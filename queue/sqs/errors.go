@@ -23,6 +23,7 @@ var (
 )
 
 var (
+	errThrottled  = errors.New("SQS asks for fewer requests")
 	errOverLimit  = errors.New("the queue has as many messages in flight as SQS allows")
 	errUnanswered = errors.New("SQS did not answer for this entry")
 )
@@ -61,7 +62,14 @@ var kinds = []kind{
 	},
 	{is: queue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
 	{is: queue.ErrTooLarge, codes: []string{"MessageTooLong"}},
+	{is: queue.ErrInvalid, codes: []string{"InvalidMessageContents"}},
 	{is: errOverLimit, codes: []string{"OverLimit"}},
+	{
+		is: errThrottled, codes: []string{
+			"RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown",
+			"KmsThrottled", "KMS.ThrottlingException",
+		},
+	},
 }
 
 // plain is a code without what servers put before it.
@@ -106,6 +114,16 @@ func (q *Queue) problem(action string, err error) error {
 		return fmt.Errorf("%s on queue %s: %w (%s)", action, q.name, k.is, plain(api.ErrorCode()))
 	}
 	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, q.name, k.is, plain(api.ErrorCode()), k.hint)
+}
+
+// tooFast reports whether an answer of SQS asks for fewer requests.
+func tooFast(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	k, _ := kindOf(api.ErrorCode(), api.ErrorMessage())
+	return k.is == errThrottled || k.is == errOverLimit //nolint:errorlint // kinds are of this file
 }
 
 // refusal is the error of one entry.

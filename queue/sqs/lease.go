@@ -37,7 +37,7 @@ func (q *Queue) remove(ctx context.Context, receipts []queue.Receipt) []error {
 	for i, r := range receipts {
 		in.Entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(string(r))}
 	}
-	out, err := q.client.DeleteMessageBatch(ctx, in)
+	out, err := q.client.DeleteMessageBatch(ctx, in, again)
 	if err != nil {
 		return all(len(receipts), q.problem("DeleteMessageBatch", err))
 	}
@@ -85,7 +85,7 @@ func (q *Queue) extend(ctx context.Context, leases []queue.Lease) []error {
 			Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(string(l.Receipt)), VisibilityTimeout: seconds(l.Visibility),
 		}
 	}
-	out, err := q.client.ChangeMessageVisibilityBatch(ctx, in)
+	out, err := q.client.ChangeMessageVisibilityBatch(ctx, in, again)
 	if err != nil {
 		return all(len(leases), q.problem("ChangeMessageVisibilityBatch", err))
 	}

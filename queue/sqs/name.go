@@ -44,6 +44,13 @@ func locate(nameOrURL string) (place, error) {
 	return p, nil
 }
 
+// CheckName refuses what is neither the name of a standard queue nor the URL of
+// one, without asking whether it is there.
+func CheckName(nameOrURL string) error {
+	_, err := locate(nameOrURL)
+	return err
+}
+
 // redrivePolicy is the attribute of that name.
 type redrivePolicy struct {
 	Target      string `json:"deadLetterTargetArn"`

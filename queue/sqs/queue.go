@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/ramify/ramify/internal/batch"
+	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/queue"
 )
 
@@ -42,6 +43,7 @@ const (
 // Queue is one SQS queue. It implements queue.Queue.
 type Queue struct {
 	client *client
+	pace   *pace.Pacer
 	name   string
 	url    *string
 	limits queue.Limits
@@ -80,20 +82,20 @@ func open(ctx context.Context, cfg aws.Config, nameOrURL string) (*Queue, error)
 		cfg.Region = place.region
 	}
 	c := newClient(cfg)
-	q := &Queue{client: c, name: place.name}
+	q := &Queue{client: c, pace: pace.New(0), name: place.name}
 	if err := q.look(ctx, place.url); err != nil {
 		c.close()
 		return nil, err
 	}
 	q.closing, q.close = context.WithCancel(context.Background())
 	q.sends = batch.New(batch.Options[posting]{
-		Entries: maxBatch, Bytes: maxBytes, Size: posting.size, Requests: requests, Linger: linger, Do: q.send,
+		Entries: maxBatch, Bytes: maxBytes, Size: posting.size, Requests: requests, Linger: linger, Do: pacedBatch(q, "SendMessageBatch", q.send),
 	})
 	q.deletes = batch.New(batch.Options[queue.Receipt]{
-		Entries: maxBatch, Requests: requests, Linger: longer, Do: q.remove,
+		Entries: maxBatch, Requests: requests, Linger: longer, Do: pacedBatch(q, "DeleteMessageBatch", q.remove),
 	})
 	q.extends = batch.New(batch.Options[queue.Lease]{
-		Entries: maxBatch, Requests: requests, Linger: longer, Do: q.extend,
+		Entries: maxBatch, Requests: requests, Linger: longer, Do: pacedBatch(q, "ChangeMessageVisibilityBatch", q.extend),
 	})
 	return q, nil
 }
@@ -103,7 +105,7 @@ func (q *Queue) look(ctx context.Context, url string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if q.url = &url; url == "" {
-		out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})
+		out, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &q.name}, again)
 		if err != nil {
 			return q.problem("GetQueueUrl", err)
 		}
@@ -129,7 +131,7 @@ func (q *Queue) look(ctx context.Context, url string) error {
 }
 
 func (q *Queue) attributes(ctx context.Context, names ...types.QueueAttributeName) (map[string]string, error) {
-	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: q.url, AttributeNames: names})
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: q.url, AttributeNames: names}, again)
 	if err != nil {
 		return nil, q.problem("GetQueueAttributes", err)
 	}
@@ -152,6 +154,9 @@ func OpenDeadLetters(ctx context.Context, cfg aws.Config, nameOrURL string) (*Qu
 	}
 	return Open(ctx, cfg, of.dead)
 }
+
+// Name is the queue's name.
+func (q *Queue) Name() string { return q.name }
 
 // DeadLetters is the name of the queue to which this one moves what was received
 // too often, and nothing if it has none.
@@ -214,7 +219,8 @@ func (q *Queue) enter(ctx context.Context) (context.Context, func(), error) {
 }
 
 // Close ends receives, lets go at once what waits to be sent, deleted or
-// extended, and waits for the answers, ten seconds at most.
+// extended, and waits for the answers, ten seconds at most; where SQS has asked for
+// fewer requests, ten seconds more.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	q.close()

@@ -18,7 +18,8 @@ import (
 // Receive receives as queue.Queue says: ten messages at most, by long polls of
 // twenty seconds at most. Times are rounded up to seconds, waits to one at least. A queue that has 120,000
 // messages in flight gives none until some are deleted. A message whose digest is
-// wrong is left to be delivered again.
+// wrong is left to be delivered again. Where SQS throttles receives, fewer are made
+// at a time: a call that finds no turn before its wait is over returns nothing.
 //
 // What SQS was about to give to a receive that ends with its context stays hidden
 // until its visibility has passed.
@@ -36,8 +37,21 @@ func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery,
 	// and a short poll asks only some of SQS's servers.
 	wait := max(seconds(r.Wait), 1)
 	for {
-		got, err := q.poll(ctx, r, min(wait, int32(maxWait/time.Second)))
+		began := time.Now()
+		var got []queue.Delivery
+		var err error
+		waiting, over := context.WithDeadline(ctx, began.Add(time.Duration(wait)*time.Second))
+		waited := q.paced(ctx, waiting, q.dependency("ReceiveMessage"), func(ctx context.Context) []error {
+			wait = max(wait-int32(time.Since(began)/time.Second), 1)
+			got, err = q.poll(ctx, r, min(wait, int32(maxWait/time.Second)))
+			return []error{err}
+		})
+		over()
 		switch {
+		case waited != nil && ctx.Err() == nil:
+			return nil, nil // other receivers had the turns that SQS allows
+		case waited != nil:
+			return nil, fmt.Errorf("receive messages: %w", context.Cause(ctx))
 		case context.Cause(ctx) != nil && err != nil:
 			return nil, fmt.Errorf("receive messages: %w", context.Cause(ctx))
 		case errors.Is(err, errOverLimit):

@@ -89,15 +89,15 @@ func (q *Queue) posting(e queue.Entry) (posting, error) {
 	case e.Size() > q.limits.Body:
 		return posting{}, fmt.Errorf("%d bytes with attributes, queue %s takes %d: %w", e.Size(), q.name, q.limits.Body, queue.ErrTooLarge)
 	case len(e.Body) == 0:
-		return posting{}, errors.New("body is empty")
+		return posting{}, invalid("body is empty")
 	case !sendable(string(e.Body)):
-		return posting{}, errors.New("body is not text that SQS takes: UTF-8 without control characters, U+FFFE and U+FFFF")
+		return posting{}, invalid("body is not text that SQS takes: UTF-8 without control characters, U+FFFE and U+FFFF")
 	case len(e.Attrs) > maxAttrs:
-		return posting{}, fmt.Errorf("%d attributes, at most %d", len(e.Attrs), maxAttrs)
+		return posting{}, invalid("%d attributes, at most %d", len(e.Attrs), maxAttrs)
 	case e.Delay < 0 || e.Delay > maxDelay:
-		return posting{}, fmt.Errorf("delay %s, want 0 to %s", e.Delay, maxDelay)
+		return posting{}, invalid("delay %s, want 0 to %s", e.Delay, maxDelay)
 	case !groupName.MatchString(e.Group):
-		return posting{}, fmt.Errorf("group %q, want at most 128 letters, digits and punctuation", e.Group)
+		return posting{}, invalid("group %q, want at most 128 letters, digits and punctuation", e.Group)
 	}
 	p := posting{MessageBody: aws.String(string(e.Body)), DelaySeconds: seconds(e.Delay)}
 	if e.Group != "" {
@@ -108,14 +108,19 @@ func (q *Queue) posting(e queue.Entry) (posting, error) {
 	}
 	for name, value := range e.Attrs {
 		if !attrName.MatchString(name) || strings.Contains(name, "..") || reserved.MatchString(name) {
-			return posting{}, fmt.Errorf("attribute %q has a name that SQS does not take", name)
+			return posting{}, invalid("attribute %q has a name that SQS does not take", name)
 		}
 		if value == "" || !sendable(value) {
-			return posting{}, fmt.Errorf("attribute %q: value %q is empty or no text that SQS takes", name, value)
+			return posting{}, invalid("attribute %q: value %q is empty or no text that SQS takes", name, value)
 		}
 		p.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(stringType), StringValue: &value}
 	}
 	return p, nil
+}
+
+// invalid is the error of an entry that no send can ever post.
+func invalid(format string, args ...any) error {
+	return fmt.Errorf(format+": %w", append(args, queue.ErrInvalid)...)
 }
 
 // Source: Amazon SQS API reference, "SendMessage", and Developer Guide, "Amazon

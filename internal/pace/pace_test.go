@@ -155,7 +155,7 @@ func TestBucketIsSlowedAndRecovers(t *testing.T) {
 		}
 		cancel()
 		all.Wait()
-		if n := len(p.buckets); n != 0 {
+		if n := len(p.windows); n != 0 {
 			t.Errorf("%d buckets are kept", n)
 		}
 	})
@@ -175,7 +175,7 @@ func TestOneRoundSlowsOnce(t *testing.T) {
 	for _, r := range requests {
 		r.Done(TooFast)
 	}
-	if w := p.buckets["b"]; w.limit != 16 || w.slowed != 1 || w.flying != 0 {
+	if w := p.windows["b"]; w.limit != 16 || w.slowed != 1 || w.flying != 0 {
 		t.Errorf("window %+v", w)
 	}
 	r, err := p.Wait(t.Context(), "b")
@@ -183,7 +183,7 @@ func TestOneRoundSlowsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Done(TooFast)
-	if w := p.buckets["b"]; w.limit != 1 {
+	if w := p.windows["b"]; w.limit != 1 {
 		t.Errorf("window %+v", w)
 	}
 }
@@ -196,7 +196,7 @@ func TestGivingUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.buckets["b"].limit, p.buckets["b"].peak = 1, 1
+		p.windows["b"].limit, p.windows["b"].peak = 1, 1
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		var all sync.WaitGroup
@@ -208,14 +208,14 @@ func TestGivingUp(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if n := len(p.buckets["b"].queue); n != 5 {
+		if n := len(p.windows["b"].queue); n != 5 {
 			t.Errorf("%d wait", n)
 		}
 		first.Done(Other) // one waits for the cap now
 		synctest.Wait()
 		cancel(gone)
 		all.Wait()
-		if w := p.buckets["b"]; w.flying != 0 || len(w.queue) != 0 {
+		if w := p.windows["b"]; w.flying != 0 || len(w.queue) != 0 {
 			t.Errorf("window %+v", w)
 		}
 		time.Sleep(2 * time.Second)
@@ -225,5 +225,76 @@ func TestGivingUp(t *testing.T) {
 			t.Fatalf("%v after %v", err, time.Since(begin))
 		}
 		r.Done(Fine)
+	})
+}
+
+// Who slows, and how far, can be seen; the beginning and the end are told once.
+func TestTurnsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(0)
+		var turns []Turn
+		p.OnTurn(func(turn Turn) { turns = append(turns, turn) })
+		ask := func(n int, v Verdict) {
+			var requests []*Request
+			for range n {
+				r, err := p.Wait(t.Context(), "table")
+				if err != nil {
+					t.Fatal(err)
+				}
+				requests = append(requests, r)
+			}
+			for _, r := range requests {
+				r.Done(v)
+			}
+		}
+		if p.Slowed() != nil {
+			t.Errorf("slowed before it is asked: %v", p.Slowed())
+		}
+		ask(8, TooFast)
+		if got := p.Slowed(); len(got) != 1 || got["table"] != 4 {
+			t.Errorf("slowed: %v", got)
+		}
+		time.Sleep(time.Minute)
+		ask(4, TooFast)
+		if got := p.Slowed(); got["table"] != 2 {
+			t.Errorf("slowed more: %v", got)
+		}
+		for n := 0; p.Slowed() != nil; n++ {
+			if n > 1000 {
+				t.Fatal("it does not recover")
+			}
+			ask(p.Slowed()["table"], Fine)
+		}
+		want := []Turn{{To: "table", Slowed: true, Limit: 4}, {To: "table", Lasted: time.Minute}}
+		if len(turns) != 2 || turns[0] != want[0] || turns[1] != want[1] {
+			t.Errorf("told %+v, want %+v", turns, want)
+		}
+	})
+}
+
+// A caller that has gone takes no turn, even where there is one.
+func TestWhoHasGoneTakesNoTurn(t *testing.T) {
+	p := New(0)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("gone")
+	cancel(gone)
+	if _, err := p.Wait(ctx, "table"); !errors.Is(err, gone) || len(p.windows) != 0 {
+		t.Errorf("got %v, windows %v", err, p.windows)
+	}
+}
+
+// What pacing costs where nothing is slowed, from many goroutines at once.
+func BenchmarkUnslowed(b *testing.B) {
+	p := New(0)
+	ctx := b.Context()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r, err := p.Wait(ctx, "table")
+			if err != nil {
+				b.Fatal(err)
+			}
+			r.Done(Fine)
+		}
 	})
 }

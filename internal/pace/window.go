@@ -1,6 +1,8 @@
 package pace
 
-// window is how many requests of a bucket may be in flight. Not slowed, it has
+import "time"
+
+// window is how many requests to a dependency may be in flight. Not slowed, it has
 // no limit.
 type window struct {
 	flying int
@@ -9,6 +11,7 @@ type window struct {
 	limit  float64 // 0: none
 	peak   float64 // how many were in flight when it was slowed first
 	slowed int     // how often
+	began  time.Time
 }
 
 type waiter struct {
@@ -17,9 +20,15 @@ type waiter struct {
 	before int // how often the window had been slowed then
 }
 
+// allowed is the limit in whole requests.
+func (w *window) allowed() int { return max(1, int(w.limit)) }
+
+// open reports whether one more may be in flight.
+func (w *window) open() bool { return w.limit == 0 || w.flying < w.allowed() }
+
 // admit lets go who may go.
 func (w *window) admit() {
-	for len(w.queue) > 0 && (w.limit == 0 || w.flying < max(1, int(w.limit))) {
+	for len(w.queue) > 0 && w.open() {
 		next := w.queue[0]
 		w.queue = w.queue[1:]
 		w.flying++

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
+	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/s3client"
+)
+
+// anywhere is the processors that need nothing of this machine, nor of S3.
+func anywhere() processor.Set {
+	return processor.Set{
+		synthetic.Kind:       &synthetic.Processor{},
+		synthetic.ReduceKind: &synthetic.Reducer{},
+	}
+}
+
+// addObjects adds those that find objects of S3.
+func addObjects(set processor.Set, client *s3client.Client, crawl processor.Processor) {
+	set[s3crawl.Kind] = crawl
+	set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: client})
+}
+
+// crawls lists for many runs, of which each may have a cap of requests of its own:
+// runs of the same cap share it.
+type crawls struct {
+	client *s3client.Client
+	slots  int
+
+	mu  sync.Mutex
+	all map[int]*s3crawl.Crawl // by the cap
+}
+
+var _ processor.Processor = (*crawls)(nil)
+
+// Process implements processor.Processor.
+func (c *crawls) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
+	rps, err := strconv.Atoi(cmp.Or(n.Params[paramMaxRPS], "0"))
+	if err != nil {
+		return processor.Permanent(fmt.Errorf("read options of run %s: %w", n.Run, err))
+	}
+	return c.of(rps).Process(ctx, n, out)
+}
+
+func (c *crawls) of(rps int) *s3crawl.Crawl {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[int]*s3crawl.Crawl{}
+	}
+	crawl := c.all[rps]
+	if crawl == nil {
+		lister := s3crawl.On(c.client)
+		lister.Limit(rps)
+		crawl = s3crawl.New(s3crawl.Options{Lister: lister, Slots: c.slots})
+		c.all[rps] = crawl
+	}
+	return crawl
+}

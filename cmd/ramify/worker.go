@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/ramify/ramify/internal/ecs"
+	"github.com/ramify/ramify/internal/emf"
+	"github.com/ramify/ramify/internal/health"
+	"github.com/ramify/ramify/ledger/none"
+	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/sweep"
+	"github.com/ramify/ramify/task"
+)
+
+// worker is a task with all that surrounds it in a container.
+type worker struct {
+	c   *taskCmd
+	f   *fleet
+	s   taskSettings
+	log *slog.Logger
+	std streams
+
+	id      string
+	fixed   map[string]string // what metrics say of the task
+	task    *task.Task
+	keeper  *sweep.Keeper // nil: none
+	protect *ecs.Protection
+	metrics *emf.Metrics // nil: none
+	health  *health.Server
+}
+
+// identify names this process among all that ever work: by its ECS task, where
+// there is one.
+func (w *worker) identify(ctx context.Context, log *slog.Logger) {
+	m, err := ecs.ReadMetadata(ctx, os.Getenv(ecs.MetadataVar))
+	if err != nil {
+		log.Warn("the task goes on without its ECS metadata", "error", err)
+	}
+	if w.id = m.TaskID(); w.id == "" {
+		w.id = hostID()
+	} else {
+		w.fixed = map[string]string{"Cluster": m.Cluster, "Family": m.Family, "Revision": m.Revision, "Zone": m.AvailabilityZone}
+	}
+	w.log = log.With("worker", w.id)
+}
+
+func hostID() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "task"
+	}
+	return fmt.Sprintf("%.40s-%d-%04x", host, os.Getpid(), rand.N(1<<16))
+}
+
+// run works until ctx ends, then drains.
+func (w *worker) run(ctx context.Context) error {
+	if err := w.make(); err != nil {
+		return err
+	}
+	if err := w.health.Start(ctx); err != nil {
+		return err
+	}
+	w.say()
+	w.f.watch.Start()
+	w.protect.Start(ctx)
+	if w.metrics != nil {
+		w.metrics.Start(ctx)
+	}
+	w.task.Start(ctx)
+	if w.keeper != nil {
+		w.keeper.Start(ctx)
+	}
+	err := w.wait(ctx)
+	w.log.Info("draining", "grace", w.s.grace.String())
+	w.stop(ctx)
+	w.log.Info("stopped")
+	return err
+}
+
+// stop drains: what is under way has its grace, the rest is given back. Results of
+// a run that ended just now have what is left of the grace after a signal, and
+// otherwise as long as they take.
+func (w *worker) stop(signal context.Context) {
+	ctx := context.WithoutCancel(signal)
+	graced := time.Now().Add(w.s.grace)
+	if w.keeper != nil {
+		w.keeper.Yield(ctx)
+	}
+	w.task.Stop(ctx)
+	if w.keeper != nil {
+		results, cancel := signal, context.CancelFunc(func() {})
+		if signal.Err() != nil {
+			results, cancel = context.WithDeadline(ctx, graced) // of both together: a container is not given more
+		}
+		w.keeper.Stop(results)
+		cancel()
+	}
+	if w.metrics != nil {
+		w.metrics.Stop()
+	}
+	last, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	w.protect.Stop(last)
+	w.health.Stop(last)
+}
+
+// make makes the task and what surrounds it.
+func (w *worker) make() (err error) {
+	w.protect = ecs.NewProtection(ecs.Options{Agent: os.Getenv(ecs.AgentVar), Log: w.log})
+	if w.health, err = health.New(w.s.health, func() error { return nil }, w.log); err != nil {
+		return err
+	}
+	f := w.f
+	cfg := task.Config{
+		ID: w.id, Queue: newSeldom(f.main, w.s.pollRate), Dead: f.dead, Processors: w.s.kinds, Keys: f.keys,
+		Sink:        f.openSink,
+		Concurrency: w.s.concurrency, Visibility: w.s.visibility, Grace: w.s.grace,
+		// A commit costs a write, and SIGKILL a unit what it has done since.
+		Checkpoint: 10 * time.Second, ShareAfter: 200 * time.Millisecond,
+		Control: 5 * time.Second, Report: 5 * time.Second,
+		Over:    w.over,
+		Busy:    w.protect.Busy,
+		Trouble: (&rarely{log: w.log}).trouble,
+		Log:     w.log,
+	}
+	if w.s.metrics == "emf" {
+		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Log: w.log})
+		cfg.Observe = func(o task.Observation) { w.metrics.Work(emf.Work(o)) }
+	}
+	if f.records != nil {
+		cfg.Ledger, cfg.Board, cfg.Shared = f.records, f.records, true
+	} else {
+		cfg.Ledger = none.New(none.Options{Run: w.bareOptions(), Post: f.poster().Page})
+	}
+	if w.task, err = task.New(cfg); err != nil {
+		return err
+	}
+	if f.records == nil || w.s.sweep == 0 {
+		return nil
+	}
+	w.keeper, err = sweep.NewKeeper(sweep.Options{
+		Name: f.main.Name(), ID: w.id, Ledger: f.records, Board: f.records, Leaser: f.records, Poster: f.poster(),
+		Dead: f.dead, Reason: task.AttrReason, Lost: w.task.Lost, Finish: f.finish,
+		Every: w.s.sweep, NoProgress: w.s.noProgress, Log: w.log,
+	})
+	return err
+}
+
+func (w *worker) over(run string) {
+	w.log.Info("run is over", "run", run)
+	if w.keeper != nil {
+		w.keeper.Kick(run)
+	}
+}
+
+// say logs what the task is, without its secrets.
+func (w *worker) say() {
+	w.log.Info("task begins", "version", version(), "queue", w.f.main.Name(), "dead_letters", w.f.main.DeadLetters(),
+		"ledger", w.f.Ledger, "signed", w.f.keys != nil, "concurrency", w.s.concurrency,
+		"visibility", w.s.visibility.String(), "grace", w.s.grace.String(), "health", w.health.Address())
+	if w.f.records == nil {
+		w.log.Warn("there is no ledger: totals, progress and the end of a run are not known, a node may be processed more than once, nothing reduces, and no run can be watched, paused, cancelled or redriven")
+	}
+}
+
+// wait waits for the end: a signal or, if it is asked for, an empty queue.
+func (w *worker) wait(ctx context.Context) error {
+	if !w.c.UntilEmpty {
+		<-ctx.Done()
+		return nil
+	}
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	for empty := 0; empty < 3; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+		d, err := w.f.main.Depth(ctx)
+		if err != nil {
+			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		if empty++; d.Total() > 0 || !w.task.Idle() {
+			empty = 0
+		}
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package integration
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// reaper kills tasks of a fleet, each while it holds a message.
+type reaper struct {
+	*killer
+	fleet *fleet
+	run   string
+}
+
+// reap kills a task every so often, and puts another in its place, until enough
+// were killed or the run has ended. A kill counts if the task held a message and
+// the run was not over.
+func (r *reaper) reap(t *testing.T, end *process, every time.Duration, most int) {
+	t.Helper()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for r.kills < most && end.running() {
+		select {
+		case <-end.done:
+			return
+		case <-tick.C:
+		}
+		i := r.rand.IntN(len(r.fleet.tasks))
+		p := r.fleet.tasks[i]
+		if !p.struckDown(t, end) {
+			continue
+		}
+		r.fleet.tasks[i] = r.fleet.task(t)
+		if r.fleet.state(t, r.run) == "running" {
+			r.kills++
+		}
+	}
+}
+
+// struckDown kills the task as soon as it holds a message. It reports false where
+// the run ends before that, or the task is idle.
+func (p *taskProcess) struckDown(t *testing.T, end *process) bool {
+	t.Helper()
+	idle := time.After(2 * time.Second)
+	for {
+		next := p.door.coming()
+		if p.door.strike(t, p.process, kill) {
+			if r := p.wait(t); r.code != -1 {
+				t.Fatalf("task has ended by itself: %d, %s", r.code, r.stderr)
+			}
+			return true
+		}
+		select {
+		case <-next:
+		case <-end.done:
+			return false
+		case <-p.done:
+			t.Fatalf("task has ended by itself: %s", p.stderr)
+		case <-idle:
+			return false
+		}
+	}
+}
+
+// Tasks are killed once a second, each with messages in its hands, at least 30 of
+// them: all is counted and listed once, and nothing is left behind.
+func TestFleetKill(t *testing.T) {
+	const least = 30
+	rounds, most := 1, least+5
+	if soak() {
+		rounds, most = 10, 1000
+	}
+	for range rounds {
+		f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
+		f.grow(t, 4)
+		run := "kill-" + f.name
+		begun, end := time.Now(), f.crawl(t, run)
+		r := &reaper{killer: newKiller(t, 0), fleet: f, run: run}
+		r.reap(t, end, time.Second, most)
+		f.requireExact(t, run, f.awaitEnd(t, end))
+		t.Logf("%d tasks killed, all done in %v", r.kills, time.Since(begun))
+		if r.kills < least {
+			t.Fatalf("only %d tasks were killed while they held a message", r.kills)
+		}
+		f.drain(t)
+		f.requireNoLetters(t)
+	}
+}
+
+// A task that stands still for longer than its messages are hidden, and then goes
+// on as if nothing had been, does no harm: others have done its work meanwhile.
+func TestFleetStaleTask(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond, env: []string{"RAMIFY_VISIBILITY=2s"}})
+	f.grow(t, 4)
+	run := "stale-" + f.name
+	end := f.crawl(t, run)
+	k := newKiller(t, 0)
+	stops := 0
+	for end.running() {
+		p := f.tasks[k.rand.IntN(len(f.tasks))]
+		next := p.door.coming()
+		if !p.door.strike(t, p.process, syscall.SIGSTOP) {
+			select {
+			case <-next:
+			case <-time.After(time.Second):
+			case <-end.done:
+			}
+			continue
+		}
+		select {
+		case <-time.After(5 * time.Second): // its messages are others' now
+			stops++
+		case <-end.done:
+		}
+		p.signal(t, syscall.SIGCONT)
+	}
+	f.requireExact(t, run, f.awaitEnd(t, end))
+	f.drain(t)
+	f.requireNoLetters(t)
+	t.Logf("%d tasks stood still", stops)
+	if stops < 3 {
+		t.Fatalf("only %d tasks stood still while they held a message", stops)
+	}
+}

@@ -1,0 +1,49 @@
+package emf
+
+import "time"
+
+// Work is what one unit of work came to. Its fields are those of
+// task.Observation, which converts to it.
+type Work struct {
+	Run, Kind string
+
+	Nodes    int64 // processed
+	Children int64 // revealed
+	Failures int64 // given up
+	Retries  int64
+	Rejected int64 // messages that were not executed
+
+	Busy     time.Duration    // of a slot
+	Waited   time.Duration    // from when the message was sent to its start
+	Requests map[string]int64 // by the name of the operation
+}
+
+// Work adds a unit of work to the figures of its run and kind: Nodes, Children,
+// Failures, Retries, Rejected and Requests as counts, Busy in seconds, and Latency,
+// which is how long messages wait for a task, as samples in seconds. Requests by
+// operation stand in the line as Requests.NAME and are no metrics.
+func (m *Metrics) Work(w Work) {
+	dims := Dims{{"Run", w.Run}, {"Kind", w.Kind}}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range [...]struct {
+		name string
+		unit Unit
+		v    float64
+	}{
+		{"Nodes", Count, float64(w.Nodes)},
+		{"Children", Count, float64(w.Children)},
+		{"Failures", Count, float64(w.Failures)},
+		{"Retries", Count, float64(w.Retries)},
+		{"Rejected", Count, float64(w.Rejected)},
+		{"Busy", Seconds, w.Busy.Seconds()},
+	} {
+		m.figure(dims, f.name, f.unit).sum += f.v
+	}
+	all := m.figure(dims, "Requests", Count)
+	for name, n := range w.Requests {
+		all.sum += float64(n)
+		m.figure(dims, "Requests."+name, Plain).sum += float64(n)
+	}
+	m.figure(dims, "Latency", Seconds).offer(max(w.Waited, 0).Seconds())
+}

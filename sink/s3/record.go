@@ -1,0 +1,87 @@
+package s3
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ramify/ramify/schema"
+)
+
+// record is what a unit has committed: a line of JSON, its rows and its blocks.
+// Of rows and blocks it has the bytes, or names the objects that have them.
+type record struct {
+	Attempt   string         `json:"attempt"`
+	Account   schema.Account `json:"account"`
+	Rows      int64          `json:"rows,omitempty"`     // in Held
+	Held      []byte         `json:"-"`                  // packed rows
+	HeldSize  int            `json:"held,omitempty"`     // bytes
+	RowFiles  []file         `json:"files,omitempty"`    // in the order of writing
+	Blocks    []byte         `json:"-"`                  // framed
+	BlockFile *file          `json:"prefixes,omitempty"` // or they are here
+}
+
+// holdable is the bytes that a record holds itself, of rows and of blocks each:
+// Finish holds many records at a time.
+const holdable = 256 << 10
+
+func (r *record) encode() ([]byte, error) {
+	r.HeldSize = len(r.Held)
+	head, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	body := make([]byte, 0, len(head)+1+len(r.Held)+len(r.Blocks))
+	body = append(append(body, head...), '\n')
+	return append(append(body, r.Held...), r.Blocks...), nil
+}
+
+func decode(body []byte) (*record, error) {
+	head, rest, ok := bytes.Cut(body, []byte{'\n'})
+	var r record
+	err := json.Unmarshal(head, &r)
+	if err == nil && (!ok || r.HeldSize < 0 || r.HeldSize > len(rest)) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the record of a unit is damaged: %w", err)
+	}
+	r.Held, r.Blocks = rest[:r.HeldSize], rest[r.HeldSize:]
+	return &r, nil
+}
+
+// frame appends a block after its length.
+func frame(b, block []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(block))), block...)
+}
+
+// maxBlock is the bytes of a block that a reader believes.
+const maxBlock = 1 << 30
+
+// reader reads framed blocks.
+type reader struct{ *bufio.Reader }
+
+func newReader(r io.Reader) *reader { return &reader{bufio.NewReaderSize(r, 64<<10)} }
+
+// block is the next one, to keep; nil at the end.
+func (r *reader) block() ([]byte, error) {
+	size, err := binary.ReadUvarint(r)
+	if errors.Is(err, io.EOF) {
+		return nil, nil
+	}
+	if err == nil && size > maxBlock {
+		err = fmt.Errorf("a block of %d bytes: the object is damaged", size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	block := make([]byte, size)
+	if _, err := io.ReadFull(r, block); err != nil {
+		return nil, err
+	}
+	return block, nil
+}
