@@ -112,6 +112,17 @@ func TestIntervalsAndLimits(t *testing.T) {
 	assert.InEpsilon(t, 2e6*1.1*0.000005, dollars(t, e, "S3").Mid, 0.01)
 }
 
+// Fractions of nodes that rounding loses over a long, throttled run are not waited
+// for.
+func TestLongThrottledRunEnds(t *testing.T) {
+	a := ask(t, "tree:nodes=1")
+	a.Seeds = 1
+	a.Model = func(uint64) *plan.Model { return plan.Crawl(5e11, time.Millisecond) }
+	e := estimate(t, a)
+	assert.Equal(t, 1, e.Finished)
+	assert.InEpsilon(t, 5e8*1.1/5500, e.Seconds.Mid, 0.01)
+}
+
 // Where a figure is not certain, the plan is not.
 func TestUncertainModels(t *testing.T) {
 	a := ask(t, "tree:nodes=1")

@@ -99,7 +99,7 @@ func TestParseModel(t *testing.T) {
 		"tree:nodes=3,fanout=1":                         {Inline: 1000, Tree: plan.Tree{Levels: []float64{1, 1, 1}, Time: 100 * ms}},
 		"tree:levels=1/200x3/2e6,inline=0,lists=1.5":    {Lists: 1.5, Tree: plan.Tree{Levels: []float64{1, 200, 200, 200, 2e6}, Time: 100 * ms}},
 		"tree:nodes=1,long=0.001@60s/0.1@2s":            {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.001, Time: time.Minute}, {Part: 0.1, Time: 2 * time.Second}}}},
-		`{"levels":[1,5],"time":"20ms","inline":1}`:    {Inline: 1, Tree: plan.Tree{Levels: []float64{1, 5}, Time: 20 * ms}},
+		`{"levels":[1,5],"time":"20ms","inline":1}`:     {Inline: 1, Tree: plan.Tree{Levels: []float64{1, 5}, Time: 20 * ms}},
 		`{"nodes":1,"long":[{"part":0.5,"time":"1m"}]}`: {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.5, Time: time.Minute}}}},
 	} {
 		m, err := plan.ParseModel(text)

@@ -61,7 +61,7 @@ func newPolicy(f *Fleet, s *service, phase int) *policy {
 			Metric: scaling.MetricBacklogSeconds, Target: f.Knobs.Acceptable.Seconds(), InCooldown: 60, Wake: true, Sleep: true,
 		}, 10)
 	case TargetTracking:
-		p.every = f.Tracking.Every
+		p.every = max(f.Tracking.Every, 1)
 		p.track(s, f.Tracking, 60)
 	}
 	return p

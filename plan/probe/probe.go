@@ -106,14 +106,22 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 		o.Now = time.Now
 	}
 	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))}
-	first, more, err := p.list(ctx, "")
+	// A small bucket is listed: it is then known exactly.
+	last, more, err := p.list(ctx, "")
+	used := 1
+	for ; err == nil && more && used < o.Requests/4; used++ {
+		var next page
+		if next, more, err = p.list(ctx, last.last); next.n > 0 {
+			last = next
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if more {
-		p.gaps = []gap{{lo: first.last, left: first}}
+		p.gaps = []gap{{lo: last.last, left: last}}
 	}
-	for used := 1; used < o.Requests && len(p.gaps) > 0; used++ {
+	for ; used < o.Requests && len(p.gaps) > 0; used++ {
 		if err := p.cut(ctx); err != nil {
 			return nil, err
 		}
