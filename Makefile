@@ -100,9 +100,10 @@ build: ## Build bin/ramify, static
 
 # Distinct from a finding: a database out of reach has found nothing and cleared nothing.
 # Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.
-metricfn: dist/metricfn-arm64.zip dist/metricfn-amd64.zip ## Build the function that publishes metrics and governs: dist/metricfn-{arm64,amd64}/bootstrap, and the same zipped
+metricfn: $(foreach a,arm64 amd64,dist/metricfn-$(a).zip) ## Build the function that publishes metrics and governs: dist/metricfn-{arm64,amd64}/bootstrap, and the same zipped
 
 .PHONY: FORCE
+.PRECIOUS: dist/metricfn-%/bootstrap
 dist/metricfn-%/bootstrap: FORCE
 	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags='-s -w -buildid=' -o $@ ./metricfn/lambda
 dist/metricfn-%.zip: dist/metricfn-%/bootstrap

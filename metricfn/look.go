@@ -54,9 +54,9 @@ func (f *Function) Look(ctx context.Context) Report {
 	if f.o.Govern && r.Decision.Change {
 		f.change(ctx, &r)
 	}
+	f.publish(ctx, &r)
 	r.Rest = s.Queue != nil && (s.Queue.Outstanding() == 0 || r.Decision.Reason == scaling.Waits) &&
 		s.Service != nil && s.Service.Desired == f.o.Knobs.Min && !r.Applied && len(r.Failures) == 0
-	f.publish(ctx, &r)
 	f.log(ctx, &r)
 	return r
 }
