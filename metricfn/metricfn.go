@@ -138,7 +138,7 @@ func (f *Function) Minute(ctx context.Context, seen func(Report)) error {
 	defer next.Stop()
 	published := false
 	for {
-		r := f.Look(ctx)
+		r := f.Look(context.WithoutCancel(ctx)) // it is short, and half a look is none
 		if seen != nil {
 			seen(r)
 		}
