@@ -68,17 +68,11 @@ func ReadSettings(get func(variable string) string) (Settings, error) {
 	s := Settings{
 		Fleet:   r.match(varFleet, fleet, "the name of the fleet's stack, letters, digits, '.', '_' and '-'"),
 		Queue:   r.need(varQueue, "the name or URL of the fleet's queue"),
+		Table:   r.ledger(),
 		Cluster: r.need(varCluster, "the name or ARN of the service's cluster"),
 		Service: r.need(varService, "the name or ARN of the fleet's service"),
 		Govern:  r.one(varScaling, "governor", "target-tracking") == "governor",
 		Debug:   r.one(varLog, "info", "debug") == "debug",
-	}
-	if l := get(varLedger); l != "none" {
-		if m := table.FindStringSubmatch(l); m != nil {
-			s.Table = m[1]
-		} else {
-			r.bad(varLedger, "dynamodb:TABLE, or none")
-		}
 	}
 	k.Min = r.number(varMin, k.Min)
 	k.Max = r.number(varMax, k.Max)
@@ -167,6 +161,20 @@ func (r *reader) match(variable string, pattern *regexp.Regexp, want string) str
 		r.bad(variable, want)
 	}
 	return v
+}
+
+// ledger reads the table of the ledger, "" where there is none.
+func (r *reader) ledger() string {
+	l := r.get(varLedger)
+	if l == "none" {
+		return ""
+	}
+	m := table.FindStringSubmatch(l)
+	if m == nil {
+		r.bad(varLedger, "dynamodb:TABLE, or none")
+		return ""
+	}
+	return m[1]
 }
 
 // one reads one of two words; the first is the default.
