@@ -259,8 +259,7 @@ func TestTwoMinutesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
 		f.queue.Unread = 48_000
-		for range 2 {
-			fn := f.function()
+		for _, fn := range []*metricfn.Function{f.function(), f.function()} {
 			go func() { _ = fn.Minute(t.Context(), nil) }()
 		}
 		time.Sleep(time.Minute)

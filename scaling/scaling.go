@@ -35,9 +35,10 @@ const (
 	// Guess is the time a message takes before any has settled.
 	Guess = 100 * time.Millisecond
 
-	// Every is how often to look while there is work, and Idle while there is none.
+	// Every is how often to look while there is work.
 	Every = 10 * time.Second
-	Idle  = time.Minute
+	// Idle is how often to look while there is none.
+	Idle = time.Minute
 )
 
 // Knobs are what an owner of a fleet decides.

@@ -33,7 +33,7 @@ func says(t *testing.T, args ...string) (code int, out, said string) {
 	for i := range files {
 		f, err := os.Create(filepath.Join(t.TempDir(), fmt.Sprint(i)))
 		require.NoError(t, err)
-		defer f.Close()
+		t.Cleanup(func() { f.Close() })
 		files[i] = f
 	}
 	code = realMain(args, streams{out: files[0], err: files[1]})

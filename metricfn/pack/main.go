@@ -47,5 +47,5 @@ func pack(program, archive string) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", archive, err)
 	}
-	return os.WriteFile(archive, out.Bytes(), 0o644)
+	return os.WriteFile(archive, out.Bytes(), 0o600)
 }
