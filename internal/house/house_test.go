@@ -460,7 +460,7 @@ func TestRulesFire(t *testing.T) {
 		{"listing", wrongImports, "listing/a.go", code(module+"/processor", module+"/sink"), ""},
 		{"listing and adapter", wrongImports, "listing/a.go", code(module + "/processor/s3crawl"), `"listing"`},
 		{"scaling", wrongImports, "scaling/a.go", code("time", module+"/schema"), ""},
-		{"scaling and a library", wrongImports, "scaling/a.go", code("golang.org/x/time/rate"), `"scaling"`},
+		{"scaling and AWS", wrongImports, "scaling/a.go", code("github.com/aws/aws-xray-sdk-go/xray"), `"scaling"`},
 		{"scaling and ledger", wrongImports, "scaling/a.go", code(module + "/ledger"), `"scaling"`},
 		{"plan", wrongImports, "plan/probe/a.go", code(module+"/scaling", module+"/processor/s3crawl"), ""},
 		{"plan and engine", wrongImports, "plan/a.go", code(module + "/task"), `"plan"`},
