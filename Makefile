@@ -27,7 +27,7 @@ OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build vuln clean
+.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build metricfn vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -105,6 +105,16 @@ build: ## Build bin/ramify, static
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ramify
 
 # Distinct from a finding: a database out of reach has found nothing and cleared nothing.
+# Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.
+metricfn: $(foreach a,arm64 amd64,dist/metricfn-$(a).zip) ## Build the function that publishes metrics and governs: dist/metricfn-{arm64,amd64}/bootstrap, and the same zipped
+
+.PHONY: FORCE
+.PRECIOUS: dist/metricfn-%/bootstrap
+dist/metricfn-%/bootstrap: FORCE
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags='-s -w -buildid=' -o $@ ./metricfn/lambda
+dist/metricfn-%.zip: dist/metricfn-%/bootstrap
+	go run ./metricfn/pack $< $@
+
 vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	go run $(GOVULNCHECK) $(if $(GOVULNDB),-db=$(GOVULNDB)) $(PKG) >"$$log" 2>&1; code=$$?; \
@@ -113,5 +123,5 @@ vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mir
 	fi; \
 	cat "$$log"; exit $$code
 
-clean: ## Remove bin/ and out/ and the caches of this folder
-	rm -rf bin out .cache
+clean: ## Remove bin/, out/, dist/ and the caches of this folder
+	rm -rf bin out dist .cache
