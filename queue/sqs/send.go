@@ -131,8 +131,8 @@ func invalid(format string, args ...any) error {
 // Source: Amazon SQS API reference, "SendMessage", and Developer Guide, "Amazon
 // SQS message metadata".
 var (
-	attrName  = regexp.MustCompile(`^[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_-])?$`)
-	reserved  = regexp.MustCompile(`(?i)^(?:aws|amazon)\.`)
+	attrName = regexp.MustCompile(`^[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_-])?$`)
+	reserved = regexp.MustCompile(`(?i)^(?:aws|amazon)\.`)
 )
 
 // isGroup reports whether SQS takes the name of a group, or none: every message has
