@@ -42,8 +42,9 @@ func CheckKind(kind string) error {
 
 func isRunName(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		if !isLower(c) && !isDigit(c) && !('A' <= c && c <= 'Z') && (i == 0 || !isJoint(c)) {
+		switch c := name[i]; {
+		case isLower(c), isDigit(c), 'A' <= c && c <= 'Z':
+		case i == 0 || !isJoint(c):
 			return false
 		}
 	}
