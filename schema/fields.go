@@ -112,14 +112,21 @@ func cutValue(text []byte) (value, rest []byte) {
 			if depth--; depth == 0 {
 				return text[:i+1], text[i+1:]
 			}
-		case depth == 0 && strings.IndexByte(",}] \t\r\n", c) >= 0:
+		case depth == 0 && (c == ',' || c == '}' || c == ']' || isSpace(c)):
 			return text[:i], text[i:]
 		}
 	}
 	return text, nil
 }
 
-func skipSpace(text []byte) []byte { return bytes.TrimLeft(text, " \t\r\n") }
+func skipSpace(text []byte) []byte {
+	for len(text) > 0 && isSpace(text[0]) {
+		text = text[1:]
+	}
+	return text
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 // unquote is what a JSON string says.
 func unquote(quoted []byte) []byte {

@@ -130,28 +130,38 @@ func Parse(body []byte) (*Message, error) {
 	if !utf8.Valid(body) {
 		return nil, fmt.Errorf("parse message: %w", &FieldError{Field: "message", Value: "…", Want: "UTF-8"})
 	}
-	// The version is read first, leniently: a newer message deserves to be told
-	// apart from a broken one.
-	var version struct {
-		V *int `json:"v"`
-	}
-	if err := json.Unmarshal(body, &version); err != nil {
-		return nil, fmt.Errorf("parse message: %w", err)
-	}
-	if version.V == nil || *version.V != Version {
-		return nil, fmt.Errorf("parse message: %w", &FieldError{Field: "v", Value: showInt(version.V), Want: strconv.Itoa(Version)})
+	var m Message
+	err := json.Unmarshal(body, &m)
+	if err != nil || m.V != Version {
+		if err := checkVersion(body); err != nil {
+			return nil, fmt.Errorf("parse message: %w", err)
+		}
 	}
 	if _, err := checkFields(skipSpace(body), "", messageFields); err != nil {
 		return nil, fmt.Errorf("parse message: %w", err)
 	}
-	var m Message
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, fmt.Errorf("parse message: %w", err)
+	if err == nil {
+		err = m.validate(isObjectWithin)
 	}
-	if err := m.Validate(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("parse message: %w", err)
 	}
 	return &m, nil
+}
+
+// checkVersion reads the version alone, leniently: a newer message deserves to be
+// told apart from a broken one. What passes is valid JSON, an object.
+func checkVersion(body []byte) error {
+	var version struct {
+		V *int `json:"v"`
+	}
+	if err := json.Unmarshal(body, &version); err != nil {
+		return err
+	}
+	if version.V == nil || *version.V != Version {
+		return &FieldError{Field: "v", Value: showInt(version.V), Want: strconv.Itoa(Version)}
+	}
+	return nil
 }
 
 func showInt(v *int) string {

@@ -27,7 +27,13 @@ func TestValidateNamesTheFieldAndTheValue(t *testing.T) {
 		{"run", strings.Repeat("r", 65), func(m *schema.Message) { m.Run = strings.Repeat("r", 65) }},
 		{"op", "nod", func(m *schema.Message) { m.Op = "nod" }},
 		{"kind", "S3", func(m *schema.Message) { m.Kind = "S3" }},
+		{"run", "-a", func(m *schema.Message) { m.Run = "-a" }},
+		{"kind", "", func(m *schema.Message) { m.Kind = "" }},
 		{"kind", "s3.", func(m *schema.Message) { m.Kind = "s3." }},
+		{"kind", "3s", func(m *schema.Message) { m.Kind = "3s" }},
+		{"kind", ".s3", func(m *schema.Message) { m.Kind = ".s3" }},
+		{"kind", "s3._crawl", func(m *schema.Message) { m.Kind = "s3._crawl" }},
+		{"kind", "s3 crawl", func(m *schema.Message) { m.Kind = "s3 crawl" }},
 		{"kind", strings.Repeat("k", 65), func(m *schema.Message) { m.Kind = strings.Repeat("k", 65) }},
 		{"id", "a\xffb", func(m *schema.Message) { m.ID = "a\xffb" }},
 		{"id", strings.Repeat("x", 4097), func(m *schema.Message) { m.ID = strings.Repeat("x", 4097) }},
@@ -71,6 +77,7 @@ func TestValidateNamesTheFieldAndTheValue(t *testing.T) {
 func TestValidateTakesWhatLiesJustWithin(t *testing.T) {
 	cases := map[string]func(*schema.Message){
 		"longest run":         func(m *schema.Message) { m.Run = strings.Repeat("r", 64) },
+		"joined words":        func(m *schema.Message) { m.Run, m.Kind = "0.A_z-9", "a1.2b_c-d" },
 		"longest kind":        func(m *schema.Message) { m.Kind = strings.Repeat("k", schema.MaxKind) },
 		"longest name":        func(m *schema.Message) { m.ID = strings.Repeat("x", schema.MaxID) },
 		"no name":             func(m *schema.Message) { m.ID = "" },

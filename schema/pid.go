@@ -80,6 +80,8 @@ func (p PID) MarshalText() ([]byte, error) {
 	return base64.RawURLEncoding.AppendEncode(nil, p[:]), nil
 }
 
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 // UnmarshalText reads what MarshalText writes and refuses any other length.
 func (p *PID) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
@@ -90,7 +92,7 @@ func (p *PID) UnmarshalText(text []byte) error {
 	if len(text) != 22 {
 		return fmt.Errorf("parse node id %q: want 22 characters of base64url", text)
 	}
-	n, err := base64.RawURLEncoding.Strict().Decode(b[:], text)
+	n, err := strictBase64.Decode(b[:], text)
 	if err != nil || n != len(p) {
 		return fmt.Errorf("parse node id %q: want 22 characters of base64url", text)
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"unicode/utf8"
 )
@@ -22,15 +21,10 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s is %q, want %s", e.Field, v, e.Want)
 }
 
-var (
-	runName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	kindName = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
-)
-
 // CheckRunName says what is wrong with the name of a run: it becomes a file
 // name, a message group and part of keys.
 func CheckRunName(name string) error {
-	if !runName.MatchString(name) {
+	if !isRunName(name) {
 		return &FieldError{Field: "run", Value: name, Want: "1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit"}
 	}
 	return nil
@@ -38,14 +32,47 @@ func CheckRunName(name string) error {
 
 // CheckKind says what is wrong with the name of a kind.
 func CheckKind(kind string) error {
-	if len(kind) > MaxKind || !kindName.MatchString(kind) {
+	if !isKind(kind) {
 		return &FieldError{Field: "kind", Value: kind, Want: "lower-case words joined by '.', '_' or '-', at most 64 bytes"}
 	}
 	return nil
 }
 
+// A message has both names, and regular expressions take long for a few bytes.
+
+func isRunName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case isLower(c), isDigit(c), 'A' <= c && c <= 'Z':
+		case i == 0 || !isJoint(c):
+			return false
+		}
+	}
+	return len(name) >= 1 && len(name) <= 64
+}
+
+func isKind(kind string) bool {
+	if kind == "" || len(kind) > MaxKind || !isLower(kind[0]) {
+		return false
+	}
+	for i := 1; i < len(kind); i++ {
+		switch c := kind[i]; {
+		case isLower(c), isDigit(c):
+		case !isJoint(c) || isJoint(kind[i-1]):
+			return false
+		}
+	}
+	return !isJoint(kind[len(kind)-1])
+}
+
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+func isJoint(c byte) bool { return c == '.' || c == '_' || c == '-' }
+
 // Validate says what is wrong with a message; nil is a message the engine can take.
-func (m *Message) Validate() error {
+func (m *Message) Validate() error { return m.validate(IsObject) }
+
+func (m *Message) validate(isObject func([]byte) bool) error {
 	bad := func(field, value, want string) error { return &FieldError{Field: field, Value: value, Want: want} }
 	num := strconv.Itoa
 	if m.V != Version {
@@ -87,7 +114,7 @@ func (m *Message) Validate() error {
 		return bad("hdr.k", num(m.Hdr.Required), "1 to 256")
 	case m.Hdr != nil && !m.Hdr.Up.valid():
 		return bad("hdr.up.slot", num(m.Hdr.Up.Slot), "0 to 255, and 0 at the root")
-	case len(m.Args) > 0 && !IsObject(m.Args):
+	case len(m.Args) > 0 && !isObject(m.Args):
 		return bad("args", string(m.Args), "a JSON object")
 	}
 	return nil
@@ -103,6 +130,9 @@ func (p Place) valid() bool {
 func IsObject(text []byte) bool {
 	return bytes.HasPrefix(skipSpace(text), []byte("{")) && validWithin(text) && utf8.Valid(text)
 }
+
+// isObjectWithin is IsObject of a value that was found in valid JSON in UTF-8.
+func isObjectWithin(value []byte) bool { return bytes.HasPrefix(skipSpace(value), []byte("{")) }
 
 // validWithin reports whether the text is valid JSON also within a message, which
 // is one level more: encoding/json reads 10,000.

@@ -56,6 +56,7 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 
 // Run implements the command.
 func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
+	tuneMemory()
 	all := anywhere()
 	client, err := s3client.Connect(ctx, 64)
 	if err != nil {

@@ -118,7 +118,7 @@ func (m *Metrics) Add(dims Dims, name string, unit Unit, v float64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.figure(dims, name, unit).sum += v
+	m.set(dims).figure(name, unit).sum += v
 }
 
 // Sample adds a value of which the spread is wanted: average, percentiles and
@@ -130,7 +130,7 @@ func (m *Metrics) Sample(dims Dims, name string, unit Unit, v float64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.figure(dims, name, unit).offer(v)
+	m.set(dims).figure(name, unit).offer(v)
 }
 
 // offer keeps v as likely as any other value. Source: J. S. Vitter, "Random
@@ -155,9 +155,8 @@ func (f *figure) offer(v float64) {
 	}
 }
 
-// figure finds a figure, or begins it; m.mu is held.
-func (m *Metrics) figure(dims Dims, name string, unit Unit) *figure {
-	s := m.set(dims)
+// figure finds a figure, or begins it; Metrics.mu is held.
+func (s *set) figure(name string, unit Unit) *figure {
 	f := s.figures[name]
 	if f == nil {
 		f = &figure{unit: unit}
@@ -166,6 +165,7 @@ func (m *Metrics) figure(dims Dims, name string, unit Unit) *figure {
 	return f
 }
 
+// set finds what is gathered for dimensions, or begins it; m.mu is held.
 func (m *Metrics) set(dims Dims) *set {
 	k := key(dims)
 	if s := m.sets[k]; s != nil {

@@ -23,9 +23,9 @@ type Work struct {
 // which is how long messages wait for a task, as samples in seconds. Requests by
 // operation stand in the line as Requests.NAME and are no metrics.
 func (m *Metrics) Work(w Work) {
-	dims := Dims{{"Run", w.Run}, {"Kind", w.Kind}}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	s := m.set(Dims{{"Run", w.Run}, {"Kind", w.Kind}})
 	for _, f := range [...]struct {
 		name string
 		unit Unit
@@ -38,12 +38,12 @@ func (m *Metrics) Work(w Work) {
 		{"Rejected", Count, float64(w.Rejected)},
 		{"Busy", Seconds, w.Busy.Seconds()},
 	} {
-		m.figure(dims, f.name, f.unit).sum += f.v
+		s.figure(f.name, f.unit).sum += f.v
 	}
-	all := m.figure(dims, "Requests", Count)
+	all := s.figure("Requests", Count)
 	for name, n := range w.Requests {
 		all.sum += float64(n)
-		m.figure(dims, "Requests."+name, Plain).sum += float64(n)
+		s.figure("Requests."+name, Plain).sum += float64(n)
 	}
-	m.figure(dims, "Latency", Seconds).offer(max(w.Waited, 0).Seconds())
+	s.figure("Latency", Seconds).offer(max(w.Waited, 0).Seconds())
 }

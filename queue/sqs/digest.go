@@ -15,8 +15,8 @@ import (
 
 // verify compares a body and attributes with the MD5 digests that SQS has of
 // them. A digest that it does not give is not compared.
-func verify(body string, bodySum *string, attrs map[string]types.MessageAttributeValue, attrsSum *string) error {
-	if sum := md5.Sum([]byte(body)); bodySum != nil && hex.EncodeToString(sum[:]) != *bodySum {
+func verify(body []byte, bodySum *string, attrs map[string]types.MessageAttributeValue, attrsSum *string) error {
+	if sum := md5.Sum(body); bodySum != nil && hex.EncodeToString(sum[:]) != *bodySum {
 		return fmt.Errorf("MD5 of the body is %x, and %s to SQS: it was damaged on its way", sum, *bodySum)
 	}
 	if attrsSum == nil || len(attrs) == 0 {

@@ -112,11 +112,11 @@ func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]queue.
 // delivery is a message in our words. Attributes that are not text, which are not
 // ours, are left out.
 func delivery(m *types.Message) (queue.Delivery, error) {
-	body := aws.ToString(m.Body)
+	body := []byte(aws.ToString(m.Body))
 	if err := verify(body, m.MD5OfBody, m.MessageAttributes, m.MD5OfMessageAttributes); err != nil {
 		return queue.Delivery{}, fmt.Errorf("message %s: %w", aws.ToString(m.MessageId), err)
 	}
-	d := queue.Delivery{Body: []byte(body), Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1}
+	d := queue.Delivery{Body: body, Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1}
 	for name, a := range m.MessageAttributes {
 		if a.StringValue == nil {
 			continue

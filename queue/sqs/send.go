@@ -18,7 +18,10 @@ import (
 	"github.com/ramify/ramify/queue"
 )
 
-const stringType = "String"
+const (
+	stringType = "String"
+	maxGroup   = 128 // bytes
+)
 
 // posting is an entry in the SDK's words, but for its id in a request. It shares
 // nothing with the caller, who may be gone before the request is made.
@@ -85,21 +88,23 @@ func fill(errs []error, doing string, answer func(int) error) []error {
 // posting checks an entry, since SQS refuses a whole request, with the entries of
 // other callers, for some mistakes in one.
 func (q *Queue) posting(e queue.Entry) (posting, error) {
-	switch {
-	case e.Size() > q.limits.Body:
+	if e.Size() > q.limits.Body {
 		return posting{}, fmt.Errorf("%d bytes with attributes, queue %s takes %d: %w", e.Size(), q.name, q.limits.Body, queue.ErrTooLarge)
-	case len(e.Body) == 0:
+	}
+	body := string(e.Body)
+	switch {
+	case body == "":
 		return posting{}, invalid("body is empty")
-	case !sendable(string(e.Body)):
+	case !sendable(body):
 		return posting{}, invalid("body is not text that SQS takes: UTF-8 without control characters, U+FFFE and U+FFFF")
 	case len(e.Attrs) > maxAttrs:
 		return posting{}, invalid("%d attributes, at most %d", len(e.Attrs), maxAttrs)
 	case e.Delay < 0 || e.Delay > maxDelay:
 		return posting{}, invalid("delay %s, want 0 to %s", e.Delay, maxDelay)
-	case !groupName.MatchString(e.Group):
+	case !isGroup(e.Group):
 		return posting{}, invalid("group %q, want at most 128 letters, digits and punctuation", e.Group)
 	}
-	p := posting{MessageBody: aws.String(string(e.Body)), DelaySeconds: seconds(e.Delay)}
+	p := posting{MessageBody: &body, DelaySeconds: seconds(e.Delay)}
 	if e.Group != "" {
 		p.MessageGroupId = &e.Group
 	}
@@ -126,10 +131,20 @@ func invalid(format string, args ...any) error {
 // Source: Amazon SQS API reference, "SendMessage", and Developer Guide, "Amazon
 // SQS message metadata".
 var (
-	groupName = regexp.MustCompile("^[A-Za-z0-9!\"#$%&'()*+,\\-./:;<=>?@[\\\\\\]^_`{|}~]{0,128}$")
-	attrName  = regexp.MustCompile(`^[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_-])?$`)
-	reserved  = regexp.MustCompile(`(?i)^(?:aws|amazon)\.`)
+	attrName = regexp.MustCompile(`^[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,254}[A-Za-z0-9_-])?$`)
+	reserved = regexp.MustCompile(`(?i)^(?:aws|amazon)\.`)
 )
+
+// isGroup reports whether SQS takes the name of a group, or none: every message has
+// one. Source: Amazon SQS API reference, "SendMessage".
+func isGroup(name string) bool {
+	for i := range len(name) {
+		if name[i] <= ' ' || name[i] > '~' {
+			return false
+		}
+	}
+	return len(name) <= maxGroup
+}
 
 // sendable reports whether all characters are among those that SQS takes: what
 // XML 1.0 can hold. Source: Amazon SQS API reference, "SendMessage".
@@ -162,10 +177,12 @@ func (q *Queue) send(ctx context.Context, postings []posting) []error {
 		return all(len(postings), q.problem("SendMessageBatch", err))
 	}
 	errs := all(len(postings), errUnanswered)
+	var body []byte // of one after the other
 	for _, ok := range out.Successful {
 		if i, known := index(ok.Id, errs); known {
 			e := in.Entries[i]
-			errs[i] = verify(*e.MessageBody, ok.MD5OfMessageBody, e.MessageAttributes, ok.MD5OfMessageAttributes)
+			body = append(body[:0], *e.MessageBody...)
+			errs[i] = verify(body, ok.MD5OfMessageBody, e.MessageAttributes, ok.MD5OfMessageAttributes)
 		}
 	}
 	q.failures(out.Failed, errs)
