@@ -108,8 +108,10 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 			return v, err
 		}
 	}
-	h := u.header(&p, 0)
-	return done, u.postKids(ctx, &p, h, p.Share, ledger.FirstSlots(len(p.Kids)), schema.PostOriginal)
+	// What is posted is what the ledger has: one that keeps nothing has posted the
+	// children of a wide node itself, and there are no pages to ask it for.
+	h := u.header(&stored, 0)
+	return done, u.postKids(ctx, &stored, h, stored.Share, ledger.FirstSlots(len(stored.Kids)), schema.PostOriginal)
 }
 
 func (u *unit) plan(t ledger.PlanType, res result) ledger.Plan {

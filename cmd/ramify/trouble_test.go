@@ -10,7 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
-	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/queue/sqs"
 )
@@ -50,14 +50,14 @@ func TestTroubleThatNothingMendsEndsATask(t *testing.T) {
 				p.trouble(lasting)
 				time.Sleep(time.Minute)
 			}
-			assert.NoError(t, p.over())
-			assert.ErrorIs(t, p.alive(), lasting)
+			require.NoError(t, p.over())
+			require.ErrorIs(t, p.alive(), lasting)
 			p.trouble(lasting)
 			time.Sleep(time.Minute)
 			p.trouble(lasting)
 			p.trouble(lasting)
-			assert.ErrorIs(t, p.over(), lasting)
-			assert.NoError(t, p.over(), "told once")
+			require.ErrorIs(t, p.over(), lasting)
+			require.NoError(t, p.over(), "told once")
 		})
 	}
 }
@@ -72,14 +72,14 @@ func TestTroubleThatPassesEndsNoTask(t *testing.T) {
 		for range 60 { // once in a while
 			p.trouble(errGone)
 			time.Sleep(3 * time.Minute)
-			assert.NoError(t, p.alive())
+			require.NoError(t, p.alive())
 		}
 		for range 60 { // for some of what it does
 			p.trouble(errGone)
 			time.Sleep(time.Minute)
 			p.well()
-			assert.NoError(t, p.alive())
+			require.NoError(t, p.alive())
 		}
-		assert.NoError(t, p.over())
+		require.NoError(t, p.over())
 	})
 }
