@@ -177,7 +177,7 @@ func (f *finisher) finish(ctx context.Context, run string) (made int, err error)
 	if err != nil || !mine {
 		return 0, err // another makes them; if it dies, a round finds the run again
 	}
-	defer k.release(ctx, lease)
+	defer k.release(context.WithoutCancel(ctx), lease)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() { f.renew(ctx, lease, cancel) })

@@ -89,7 +89,10 @@ func (w *worker) stop(signal context.Context) {
 	ctx := context.WithoutCancel(signal)
 	graced := time.Now().Add(w.s.grace)
 	if w.keeper != nil {
-		w.keeper.Yield(ctx)
+		// A ledger that is away must not take the time that units have to end.
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		w.keeper.Yield(soon)
+		cancel()
 	}
 	w.task.Stop(ctx)
 	if w.keeper != nil {
