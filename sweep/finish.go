@@ -34,6 +34,7 @@ type finisher struct {
 // ending is what is known of the results of a run.
 type ending struct {
 	waits    bool // it is among those due, or its results are being made
+	again    bool // it was named meanwhile: it may be over once more, in another epoch
 	made     int  // epoch+1 whose results were made; 0: none
 	failures int
 	next     time.Time // not before then, after a failure
@@ -56,10 +57,19 @@ func (f *finisher) add(run string, first bool) {
 		e = &ending{}
 		f.runs[run] = e
 	}
-	if e.waits || time.Now().Before(e.next) {
+	switch {
+	case e.waits:
+		e.again = true
+		return
+	case time.Now().Before(e.next):
 		return
 	}
-	e.waits = true
+	f.enqueue(run, e, first)
+}
+
+// enqueue puts a run among those due; f.mu is held.
+func (f *finisher) enqueue(run string, e *ending, first bool) {
+	e.waits, e.again = true, false
 	if first {
 		f.due = slices.Insert(f.due, 0, run)
 	} else {
@@ -137,6 +147,9 @@ func (f *finisher) note(run string, made int, err error) {
 	e.made = max(e.made, made)
 	if err == nil {
 		e.failures, e.next = 0, time.Time{}
+		if e.again {
+			f.enqueue(run, e, true)
+		}
 		return
 	}
 	e.next = time.Now().Add(min(f.k.Every<<min(e.failures, 20), longestPause))
@@ -164,7 +177,7 @@ func (f *finisher) finish(ctx context.Context, run string) (made int, err error)
 	if err != nil || !mine {
 		return 0, err // another makes them; if it dies, a round finds the run again
 	}
-	defer k.release(ctx, lease)
+	defer k.release(context.WithoutCancel(ctx), lease)
 	ctx, cancel := context.WithCancelCause(ctx)
 	var renewal sync.WaitGroup
 	renewal.Go(func() { f.renew(ctx, lease, cancel) })

@@ -210,3 +210,29 @@ func TestAKeeperThatStopsMakesTheResultsItWasToldOf(t *testing.T) {
 		assert.Equal(t, time.Minute, time.Since(begin))
 	})
 }
+
+// A run that is redriven, and ends, while the results of its last epoch are still
+// being made.
+func TestAKickWhileOlderResultsAreMadeIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		y.run("run", "out")
+		k := y.keeper(func(o *sweep.Options) {
+			o.NoProgress = 24 * time.Hour
+			o.Finish = func(ctx context.Context, r ledger.Run) error {
+				time.Sleep(10 * time.Minute)
+				return y.finish(ctx, r)
+			}
+		})
+		time.Sleep(time.Minute)
+		y.end("run", ledger.Failed, 0)
+		k.Kick("run")
+		time.Sleep(time.Minute)
+		_, err := y.ledger.Amend(t.Context(), "run", ledger.Change{From: ledger.Failed, State: ledger.Running, NextEpoch: true})
+		require.NoError(t, err)
+		y.end("run", ledger.Finished, 1)
+		k.Kick("run")
+		k.Stop(t.Context())
+		assert.Equal(t, []string{"run/0", "run/1"}, y.made())
+	})
+}

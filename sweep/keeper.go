@@ -219,7 +219,7 @@ func (k *Keeper) take(ctx context.Context, name string) (mine bool, until time.T
 
 // release gives a lease back, so that the next one need not wait for its end.
 func (k *Keeper) release(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := k.Leaser.Release(ctx, name, k.ID); err != nil {
 		k.Log.Warn("lease not released; it ends by itself", "lease", name, "error", err)

@@ -280,3 +280,25 @@ func TestFaultsDelayAndEndNothing(t *testing.T) {
 		})
 	}
 }
+
+// deaf is a ledger that gives no lease back, and does not say so.
+type deaf struct{ ledger.Leaser }
+
+func (deaf) Release(ctx context.Context, _, _ string) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A ledger that is away does not take the time in which a task is to stop.
+func TestAKeeperYieldsInTheTimeItIsGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		k := y.keeper(func(o *sweep.Options) { o.Leaser = deaf{o.Leaser} })
+		time.Sleep(time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		k.Yield(ctx)
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}

@@ -19,6 +19,9 @@ const maxPages = 100
 // still one DynamoDB item, of at most 400 KB.
 const maxArgs = 256 << 10
 
+// envelope is more than what a message has beside id and args, with its signature.
+const envelope = 4 << 10
+
 // collector gathers the children of one unit into the kids of one plan. What
 // does not fit into one plan goes to groups: pages of children that are written
 // ahead, under the attempt, and that the plan then refers to. Memory stays
@@ -45,8 +48,9 @@ type level struct {
 	pages []ledger.Plan // groups whose parent is not full yet
 }
 
-// check refuses a child that could not be posted; the error names the field.
-func check(parent *processor.Node, c *processor.Child) (ledger.Kid, error) {
+// check refuses a child that could not be posted to a queue that takes so many
+// bytes; the error names the field. Once it is planned it is too late.
+func check(parent *processor.Node, c *processor.Child, most int) (ledger.Kid, error) {
 	deeper := 1
 	if c.Rest {
 		deeper = 0
@@ -68,11 +72,16 @@ func check(parent *processor.Node, c *processor.Child) (ledger.Kid, error) {
 		return ledger.Kid{}, bad("depth", strconv.Itoa(depth), "at most 10000 levels; does the tree have a cycle?")
 	case len(c.Args) > maxArgs:
 		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "at most 262144 bytes")
+	case len(c.Args)+escaped(c.ID)+envelope > most:
+		return ledger.Kid{}, bad("args", strconv.Itoa(len(c.Args))+" bytes", "less: with its id, the queue's messages have at most "+strconv.Itoa(most)+" bytes")
 	case !same(c.Args, parent.Args) && len(c.Args) > 0 && !schema.IsObject(c.Args):
 		return ledger.Kid{}, bad("args", string(c.Args), "a JSON object")
 	}
 	return ledger.Kid{Kind: kind, ID: c.ID, Args: c.Args, Weight: c.Weight, Deeper: deeper}, nil
 }
+
+// escaped is the bytes that a text takes in JSON, at most.
+func escaped(text string) int { return 6 * len(text) }
 
 // same reports whether two args are one: most trees hand theirs down.
 func same(a, b schema.Args) bool {

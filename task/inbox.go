@@ -19,6 +19,7 @@ type inbox struct {
 	room  *room  // messages that may be held
 	calls *slots // receives that may be under way: as many as bring something
 
+	beside  beside       // of the goroutine that starts receives
 	polls   atomic.Int32 // receives that wait for a message
 	unitNow atomic.Int64 // mean time of a unit, in nanoseconds
 	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
@@ -34,6 +35,9 @@ func newInbox(t *Task) *inbox {
 	in := &inbox{
 		t: t, ready: make(chan *held, ahead), calls: newSlots(1),
 		room: newRoom(t.cfg.Concurrency, t.cfg.Queue.Limits().Batch),
+	}
+	if t.cfg.Shared {
+		in.beside.board = t.cfg.Board
 	}
 	in.last.Store(time.Now().UnixNano())
 	return in
@@ -97,7 +101,7 @@ func (in *inbox) receive(ctx, work context.Context) {
 	var receives sync.WaitGroup
 	defer receives.Wait()
 	for ctx.Err() == nil {
-		if in.t.control.paused(ctx) {
+		if in.t.control.paused(ctx) && !in.beside.look(ctx) {
 			sleep(ctx, in.t.cfg.Control)
 			continue
 		}

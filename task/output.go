@@ -103,7 +103,7 @@ func (o *output) keepFailure(err error) error {
 }
 
 func (o *output) child(c processor.Child) error {
-	kid, err := check(&o.node, &c)
+	kid, err := check(&o.node, &c, o.u.t.cfg.Queue.Limits().Body)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -86,26 +84,3 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	return w.run(ctx)
 }
-
-// rarely logs trouble, which is repeated, once in a while.
-type rarely struct {
-	log *slog.Logger
-
-	mu     sync.Mutex
-	next   time.Time
-	hushed int
-}
-
-func (r *rarely) trouble(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if now.Before(r.next) {
-		r.hushed++
-		return
-	}
-	r.log.Warn("trouble; it is tried again", "error", err, "others", r.hushed)
-	r.next, r.hushed = now.Add(troubleEvery), 0
-}
-
-const troubleEvery = 5 * time.Second

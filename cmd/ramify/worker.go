@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -13,7 +12,6 @@ import (
 	"github.com/ramify/ramify/internal/emf"
 	"github.com/ramify/ramify/internal/health"
 	"github.com/ramify/ramify/ledger/none"
-	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/sweep"
 	"github.com/ramify/ramify/task"
 )
@@ -33,6 +31,7 @@ type worker struct {
 	protect *ecs.Protection
 	metrics *emf.Metrics // nil: none
 	health  *health.Server
+	plight  *plight
 }
 
 // identify names this process among all that ever work: by its ECS task, where
@@ -90,7 +89,10 @@ func (w *worker) stop(signal context.Context) {
 	ctx := context.WithoutCancel(signal)
 	graced := time.Now().Add(w.s.grace)
 	if w.keeper != nil {
-		w.keeper.Yield(ctx)
+		// A ledger that is away must not take the time that units have to end.
+		soon, cancel := context.WithTimeout(ctx, time.Second)
+		w.keeper.Yield(soon)
+		cancel()
 	}
 	w.task.Stop(ctx)
 	if w.keeper != nil {
@@ -112,11 +114,13 @@ func (w *worker) stop(signal context.Context) {
 
 // make makes the task and what surrounds it.
 func (w *worker) make() (err error) {
+	w.plight = newPlight()
 	w.protect = ecs.NewProtection(ecs.Options{Agent: os.Getenv(ecs.AgentVar), Log: w.log})
-	if w.health, err = health.New(w.s.health, func() error { return nil }, w.log); err != nil {
+	if w.health, err = health.New(w.s.health, w.plight.alive, w.log); err != nil {
 		return err
 	}
 	f := w.f
+	rarely := &rarely{log: w.log}
 	cfg := task.Config{
 		ID: w.id, Queue: newSeldom(f.main, w.s.pollRate), Dead: f.dead, Processors: w.s.kinds, Keys: f.keys,
 		Sink:        f.openSink,
@@ -126,12 +130,15 @@ func (w *worker) make() (err error) {
 		Control: 5 * time.Second, Report: 5 * time.Second,
 		Over:    w.over,
 		Busy:    w.protect.Busy,
-		Trouble: (&rarely{log: w.log}).trouble,
-		Log:     w.log,
+		Observe: w.observe,
+		Trouble: func(err error) {
+			rarely.trouble(err)
+			w.plight.trouble(err)
+		},
+		Log: w.log,
 	}
 	if w.s.metrics == "emf" {
 		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Log: w.log})
-		cfg.Observe = func(o task.Observation) { w.metrics.Work(emf.Work(o)) }
 	}
 	if f.records != nil {
 		cfg.Ledger, cfg.Board, cfg.Shared = f.records, f.records, true
@@ -152,6 +159,15 @@ func (w *worker) make() (err error) {
 	return err
 }
 
+func (w *worker) observe(o task.Observation) {
+	if o.Nodes > 0 {
+		w.plight.well()
+	}
+	if w.metrics != nil {
+		w.metrics.Work(emf.Work(o))
+	}
+}
+
 func (w *worker) over(run string) {
 	w.log.Info("run is over", "run", run)
 	if w.keeper != nil {
@@ -169,28 +185,28 @@ func (w *worker) say() {
 	}
 }
 
-// wait waits for the end: a signal or, if it is asked for, an empty queue.
+// wait waits for the end: a signal, trouble that does not end or, if it is asked for,
+// an empty queue.
 func (w *worker) wait(ctx context.Context) error {
-	if !w.c.UntilEmpty {
-		<-ctx.Done()
-		return nil
+	var look <-chan time.Time
+	if w.c.UntilEmpty {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		look = ticker.C
 	}
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
 	for empty := 0; empty < 3; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-look.C:
+		case err := <-w.plight.ends:
+			return err
+		case <-look:
 		}
 		d, err := w.f.main.Depth(ctx)
 		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, queue.ErrClosed) {
-				return nil
-			}
-			return err
+			w.plight.trouble(err) // others may pass, and it is asked again
 		}
-		if empty++; d.Total() > 0 || !w.task.Idle() {
+		if empty++; err != nil || d.Total() > 0 || !w.task.Idle() {
 			empty = 0
 		}
 	}

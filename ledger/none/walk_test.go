@@ -122,8 +122,10 @@ func walk(t *testing.T, f *tree, inline int, p float64) {
 		w.Start(t.Context())
 		tasks = append(tasks, w)
 	}
+	began := time.Now()
 	for empty := 0; empty < 3; { // a ghost comes a second after its delete
 		time.Sleep(10 * time.Second)
+		require.Less(t, time.Since(began), 24*time.Hour, "messages go round")
 		d, err := main.Depth(t.Context())
 		require.NoError(t, err)
 		if empty++; d.Total() > 0 {

@@ -22,6 +22,17 @@ var (
 	ErrKey         = errors.New("the queue's KMS key cannot be used")
 )
 
+// Permanent reports whether no repetition mends an error: the queue or its key is not
+// there, or not for these credentials.
+func Permanent(err error) bool {
+	for _, is := range []error{ErrNoQueue, ErrDenied, ErrCredentials, ErrKey} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	return false
+}
+
 var (
 	errThrottled  = errors.New("SQS asks for fewer requests")
 	errOverLimit  = errors.New("the queue has as many messages in flight as SQS allows")
