@@ -108,12 +108,8 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 			return v, err
 		}
 	}
-<<<<<<< HEAD
-	// As stored: a ledger that keeps nothing has posted the kids of pages already.
-=======
 	// What is posted is what the ledger has: one that keeps nothing has posted the
 	// children of a wide node itself, and there are no pages to ask it for.
->>>>>>> e2a1ac965c21cb784786573b4337018c6b76f2ac
 	h := u.header(&stored, 0)
 	return done, u.postKids(ctx, &stored, h, stored.Share, ledger.FirstSlots(len(stored.Kids)), schema.PostOriginal)
 }
