@@ -18,14 +18,34 @@ type figures struct {
 	started time.Time
 	slots   *slots
 
+	turn chan struct{} // of who reports: an older report must not follow a newer one
+
 	mu      sync.Mutex
 	runs    map[string]*ledger.Worker
+	working map[string]int  // units under way
 	changed map[string]bool // since the last report
 	pruned  int             // how often runs were forgotten
 }
 
 func newFigures(id string, s *slots) *figures {
-	return &figures{id: id, started: time.Now(), slots: s, runs: map[string]*ledger.Worker{}, changed: map[string]bool{}}
+	return &figures{
+		id: id, started: time.Now(), slots: s, turn: make(chan struct{}, 1),
+		runs: map[string]*ledger.Worker{}, working: map[string]int{}, changed: map[string]bool{},
+	}
+}
+
+// begin counts a unit of a run, until end: people see who works before anything
+// has settled.
+func (f *figures) begin(run string) {
+	f.change(run, func(*ledger.Worker) { f.working[run]++ })
+}
+
+func (f *figures) end(run string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.working[run]--; f.working[run] == 0 {
+		delete(f.working, run)
+	}
 }
 
 func (f *figures) change(run string, fn func(*ledger.Worker)) {
@@ -51,7 +71,7 @@ func (f *figures) change(run string, fn func(*ledger.Worker)) {
 // one of them later it does as another worker.
 func (f *figures) prune() {
 	for run := range f.runs {
-		if !f.changed[run] {
+		if !f.changed[run] && f.working[run] == 0 {
 			delete(f.runs, run)
 		}
 	}
@@ -91,7 +111,7 @@ func (f *figures) news() ([]ledger.Worker, map[string]bool) {
 	f.changed = map[string]bool{}
 	var out []ledger.Worker
 	for run, w := range f.runs {
-		if changed[run] || taken > 0 {
+		if changed[run] || f.working[run] > 0 {
 			out = append(out, copyOf(w, taken, capacity))
 		}
 	}
@@ -105,9 +125,15 @@ func copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
 	return c
 }
 
-// report writes the counters that have changed to the board; it is called every
-// cfg.Report and at the end. What a board does not take is news again.
+// report writes the counters that have changed to the board. What a board does not
+// take is news again.
 func (f *figures) report(ctx context.Context, b ledger.Board) error {
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	news, changed := f.news()
 	if b == nil {
 		return nil

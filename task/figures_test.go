@@ -73,3 +73,24 @@ func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
 	}
 	assert.Equal(t, schema.Whole, f.snapshot()[0].Share)
 }
+
+// A task that works on one run reports that one, also where a unit takes hours, and
+// not all others that it has ever worked on.
+func TestFiguresAreOfTheRunsAtWork(t *testing.T) {
+	board := ledgerhostile.New(1, ledgerhostile.Faults{})
+	slots := newSlots(2)
+	f := newFigures("w", slots)
+	require.NoError(t, slots.acquire(t.Context()))
+	f.begin("before")
+	f.end("before")
+	f.begin("now")
+	f.begin("now")
+	f.end("now")
+	require.NoError(t, f.report(t.Context(), board))
+	news, _ := f.news()
+	require.Len(t, news, 1)
+	assert.Equal(t, "now", news[0].Run)
+	f.end("now")
+	news, _ = f.news()
+	assert.Empty(t, news)
+}

@@ -68,7 +68,8 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 		return later, nil
 	}
 	u.run = run
-	u.t.figures.change(run.ID, func(*ledger.Worker) {}) // people see who works before anything has settled
+	u.t.figures.begin(run.ID)
+	defer u.t.figures.end(run.ID)
 	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
 		return 0, err
 	}
