@@ -55,7 +55,7 @@ func TestTaskConfiguration(t *testing.T) {
 	c = &crew{user: &user{dir: u.dir, env: append(append([]string{}, u.env...), fine...)}}
 	r = c.run(t, "task")
 	r.requireCode(t, 2)
-	requireText(t, r.stderr, "ramify: open queue q: nobody answers at the endpoint ({any}): check AWS_ENDPOINT_URL{any}\n")
+	requireText(t, r.stderr, "ramify: open queue q: nobody answers at http://127.0.0.1:{any} ({any}): check AWS_ENDPOINT_URL{any}\n")
 }
 
 // What is not there is named, with the way out.
