@@ -71,6 +71,12 @@ func TestTaskFindsNothing(t *testing.T) {
 	if !strings.Contains(r.stderr, "DynamoDB table not-there") || !strings.Contains(r.stderr, "make it with `ramify setup`") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("said %s", r.stderr)
 	}
+	// Its dead-letter queue is a queue, too, but not one of a fleet.
+	for _, command := range []string{"task", "seed " + `{"kind":"synthetic","id":"0"}`} {
+		r = c.with("RAMIFY_QUEUE="+c.name+"-dead").run(t, strings.Fields(command)...)
+		r.requireCode(t, 2)
+		requireText(t, r.stderr, "ramify: open queue: queue "+c.name+"-dead has no dead-letter queue{any}`ramify setup`\n")
+	}
 }
 
 // Told to stop, a task ends what is under way within its grace and gives back the

@@ -153,6 +153,9 @@ func (w *worker) make() (err error) {
 }
 
 func (w *worker) over(run string) {
+	if w.f.records == nil {
+		return // only a root without children is known to be done
+	}
 	w.log.Info("run is over", "run", run)
 	if w.keeper != nil {
 		w.keeper.Kick(run)
