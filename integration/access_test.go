@@ -68,7 +68,7 @@ func TestResumeAndRedriveWithoutAccess(t *testing.T) {
 		denied.Store(true)
 		u.requireRefused(t, 2, "AccessDenied", command, "r")
 		denied.Store(false)
-		u.with("AWS_ENDPOINT_URL_S3=http://127.0.0.1:1").requireRefused(t, 2, "nobody answers at the endpoint", command, "r", "--moved")
+		u.with("AWS_ENDPOINT_URL_S3=http://127.0.0.1:1").requireRefused(t, 2, "nobody answers at http://127.0.0.1:1 (", command, "r", "--moved")
 	}
 	refuse("resume")
 	u.run(t, "resume", "r").requireCode(t, 3)

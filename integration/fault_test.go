@@ -273,7 +273,7 @@ func TestCannotRun(t *testing.T) {
 		{"unknown key", refused("InvalidAccessKeyId"), "s3://bucket/", "list s3://bucket/: InvalidAccessKeyId: No; check AWS_ACCESS_KEY_ID or the profile", ""},
 		{"wrong region", refused("AuthorizationHeaderMalformed"), "s3://bucket/", "list s3://bucket/: AuthorizationHeaderMalformed: No; set AWS_REGION to the bucket's region", ""},
 		{"always busy", busy, "s3://bucket/", "list s3://bucket/: SlowDown: Please reduce your request rate (3 attempts)", ""},
-		{"nobody there", closed.URL, "s3://bucket/", "list s3://bucket/: nobody answers at the endpoint (connection refused): check AWS_ENDPOINT_URL (3 attempts)", ""},
+		{"nobody there", closed.URL, "s3://bucket/", "list s3://bucket/: nobody answers at " + closed.URL + " (connection refused): check AWS_ENDPOINT_URL (3 attempts)", ""},
 		{"no such host", "http://s3.invalid", "s3://bucket/", "check AWS_ENDPOINT_URL", ""},
 		{"a web page", answer(http.StatusOK, "<!DOCTYPE html><html><body>Welcome!"), "s3://bucket/", "check AWS_ENDPOINT_URL", ""},
 		{"a missing page", answer(http.StatusNotFound, "no such page"), "s3://bucket/", "check AWS_ENDPOINT_URL", ""},

@@ -55,7 +55,7 @@ func TestTaskConfiguration(t *testing.T) {
 	c = &crew{user: &user{dir: u.dir, env: append(append([]string{}, u.env...), fine...)}}
 	r = c.run(t, "task")
 	r.requireCode(t, 2)
-	requireText(t, r.stderr, "ramify: open queue q: nobody answers at the endpoint ({any}): check AWS_ENDPOINT_URL{any}\n")
+	requireText(t, r.stderr, "ramify: open queue q: nobody answers at http://127.0.0.1:{any} ({any}): check AWS_ENDPOINT_URL{any}\n")
 }
 
 // What is not there is named, with the way out.
@@ -70,6 +70,12 @@ func TestTaskFindsNothing(t *testing.T) {
 	r.requireCode(t, 2)
 	if !strings.Contains(r.stderr, "DynamoDB table not-there") || !strings.Contains(r.stderr, "make it with `ramify setup`") || strings.Count(r.stderr, "\n") != 1 {
 		t.Errorf("said %s", r.stderr)
+	}
+	// Its dead-letter queue is a queue, too, but not one of a fleet.
+	for _, command := range []string{"task", "seed " + `{"kind":"synthetic","id":"0"}`} {
+		r = c.with("RAMIFY_QUEUE="+c.name+"-dead").run(t, strings.Fields(command)...)
+		r.requireCode(t, 2)
+		requireText(t, r.stderr, "ramify: open queue: queue "+c.name+"-dead has no dead-letter queue{any}`ramify setup`\n")
 	}
 }
 

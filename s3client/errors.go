@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -108,7 +109,7 @@ func outside(err error) (why string, permanent bool) {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no such host as " + dns.Name + ": check AWS_ENDPOINT_URL and AWS_REGION", false
 	case errors.As(err, &op) && op.Op == "dial":
-		return "nobody answers at the endpoint (" + innermost(err) + "): check AWS_ENDPOINT_URL", false
+		return "nobody answers at " + endpointOf(err) + " (" + innermost(err) + "): check AWS_ENDPOINT_URL", false
 	case errors.As(err, &bad):
 		return bad.Error(), false
 	case errors.As(err, &cut):
@@ -126,10 +127,25 @@ func outside(err error) (why string, permanent bool) {
 		if n := statusOf(err); n != 0 {
 			status = fmt.Sprintf("HTTP %d, but ", n)
 		}
-		return status + "not an answer of S3 or cut off: check AWS_ENDPOINT_URL (" + innermost(err) + ")", false
+		return status + "not an answer of AWS or cut off: check AWS_ENDPOINT_URL (" + innermost(err) + ")", false
+	case strings.Contains(text, "unsupported protocol scheme"): // net/http has no name for it
+		return "the endpoint is no URL (" + innermost(err) + "): check AWS_ENDPOINT_URL, want http://… or https://…", false
+	case errors.As(err, new(*url.Error)):
+		return "no answer from " + endpointOf(err) + " (" + innermost(err) + "): check AWS_ENDPOINT_URL", false
 	default:
 		return innermost(err), false
 	}
+}
+
+// endpointOf is where a request went that had no answer, without what it asked.
+func endpointOf(err error) string {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		if u, bad := url.Parse(asked.URL); bad == nil && u.Host != "" {
+			return u.Scheme + "://" + u.Host
+		}
+	}
+	return "the endpoint"
 }
 
 // lineError is one line for people around the SDK's many.

@@ -191,7 +191,7 @@ func (f *finisher) finish(ctx context.Context, run string) (made int, err error)
 	if err != nil {
 		return 0, err
 	}
-	k.Log.Info("results made", "run", run, "epoch", r.Epoch, "took", time.Since(began))
+	k.Log.Info("results made", "run", run, "epoch", r.Epoch, "took", time.Since(began).Round(time.Millisecond).String())
 	return r.Epoch + 1, nil
 }
 

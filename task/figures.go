@@ -18,6 +18,8 @@ type figures struct {
 	started time.Time
 	slots   *slots
 
+	turn chan struct{} // of who reports: an older report must not follow a newer one
+
 	mu      sync.Mutex
 	runs    map[string]*ledger.Worker
 	open    map[string]open // units under way, by run
@@ -33,7 +35,7 @@ type open struct {
 
 func newFigures(id string, s *slots) *figures {
 	return &figures{
-		id: id, started: time.Now(), slots: s,
+		id: id, started: time.Now(), slots: s, turn: make(chan struct{}, 1),
 		runs: map[string]*ledger.Worker{}, open: map[string]open{}, changed: map[string]bool{},
 	}
 }
@@ -133,7 +135,7 @@ func (f *figures) news() ([]ledger.Worker, map[string]bool) {
 	f.changed = map[string]bool{}
 	var out []ledger.Worker
 	for run, w := range f.runs {
-		if changed[run] || taken > 0 {
+		if changed[run] || f.open[run].units > 0 {
 			out = append(out, f.copyOf(w, taken, capacity))
 		}
 	}
@@ -150,9 +152,15 @@ func (f *figures) copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
 	return c
 }
 
-// report writes the counters that have changed to the board; it is called every
-// cfg.Report and at the end. What a board does not take is news again.
+// report writes the counters that have changed to the board. What a board does not
+// take is news again.
 func (f *figures) report(ctx context.Context, b ledger.Board) error {
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	news, changed := f.news()
 	if b == nil {
 		return nil

@@ -112,3 +112,28 @@ func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
 	}
 	assert.Equal(t, schema.Whole, f.snapshot()[0].Share)
 }
+
+// A task that works on one run reports that one, also where a unit takes hours, and
+// not all others that it has ever worked on.
+func TestFiguresAreOfTheRunsAtWork(t *testing.T) {
+	board := ledgerhostile.New(1, ledgerhostile.Faults{})
+	slots := newSlots(2)
+	f := newFigures("w", slots)
+	require.NoError(t, slots.acquire(t.Context()))
+	began := time.Now()
+	end := func(run string) { f.end(run, began, &seen{}, true) }
+	f.begin("before", began)
+	end("before")
+	f.begin("now", began)
+	f.begin("now", began)
+	end("now")
+	require.NoError(t, f.report(t.Context(), board))
+	news, _ := f.news()
+	require.Len(t, news, 1)
+	assert.Equal(t, "now", news[0].Run)
+	end("now")
+	news, _ = f.news()
+	require.Len(t, news, 1, "what the last unit came to")
+	news, _ = f.news()
+	assert.Empty(t, news)
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/ramify/ramify/queue"
@@ -105,11 +106,12 @@ func cutText(s string, most int) string {
 	return s[:most]
 }
 
-// printable keeps what a message attribute can carry.
+// printable keeps what a message attribute can carry, and what commands no terminal:
+// names of nodes are other people's.
 func printable(s string) string {
 	clean := []rune(s)
 	for i, r := range clean {
-		if r < ' ' && r != '\t' || r == 0xFFFD || r == 0xFFFE || r == 0xFFFF {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			clean[i] = ' '
 		}
 	}

@@ -54,3 +54,8 @@ func TestDeadLettersAlwaysFit(t *testing.T) {
 		}
 	})
 }
+
+// A reason is read on terminals, and quotes names that anybody may have given.
+func TestReasonsCommandNoTerminal(t *testing.T) {
+	assert.Equal(t, "list é日🎉/ [2J 31m x  y z", reason("list é日🎉/\x1b[2J\u009b31m\u202ex\r\ny\tz"))
+}

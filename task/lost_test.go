@@ -210,10 +210,15 @@ func TestALostMessageThatCannotBeExecutedGetsAReason(t *testing.T) {
 	m.Run = "unknown"
 	body, err := m.Encode()
 	require.NoError(t, err)
+	ahead := parsed(t, forged)
+	ahead.Epoch = 5
+	early, err := ahead.Encode()
+	require.NoError(t, err)
 	for name, d := range map[string]queue.Delivery{
 		"unreadable": {Body: []byte("rm -rf /"), Attrs: keys.Sign([]byte("rm -rf /"))},
 		"forged":     {Body: forged.Body},
 		"orphan":     {Body: body, Attrs: keys.Sign(body)},
+		"early":      {Body: early, Attrs: keys.Sign(early)}, // an epoch that nobody has begun
 	} {
 		k := w.keeper(func(c *task.Config) { c.Keys = keys })
 		require.NoError(t, k.Lost(t.Context(), d), name)

@@ -85,6 +85,61 @@ func TestObservationsAddUpToTheRun(t *testing.T) {
 	}
 }
 
+// Who is told that a run is over finds the figures of the task that ended it, and a
+// moment later those of all others that have nothing else to do, however seldom
+// tasks report: that a run is idle costs no report.
+func TestFiguresAreThereAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := forest{depth: 3, fanout: 5}.grown(60)
+		var all atomic.Int64
+		w := newWorld(t, 1, processor.Set{"tree": process(func(ctx context.Context, n *processor.Node, out processor.Out) error {
+			out.Request("list", 1)
+			all.Add(1)
+			time.Sleep(time.Second)
+			return f.Process(ctx, n, out)
+		})})
+		requests := func() (known int64) {
+			workers, err := w.ledger.Workers(t.Context(), "run")
+			require.NoError(t, err)
+			for _, w := range workers {
+				known += w.Requests["list"]
+			}
+			return known
+		}
+		var atEnd atomic.Int64
+		var count reports
+		for range 2 {
+			w.task(func(c *task.Config) {
+				c.Report = 24 * time.Hour
+				c.Board = count.of(w.ledger)
+				c.Over = func(string) { atEnd.Store(requests()) }
+			})
+		}
+		w.seed("tree")
+		w.wait(0)
+		assert.Positive(t, atEnd.Load())
+		assert.Equal(t, all.Load(), requests())
+		before := count.Load()
+		time.Sleep(time.Hour)
+		assert.Equal(t, before, count.Load(), "reports of a task that does nothing")
+	})
+}
+
+// reports counts those that a board is given.
+type reports struct{ atomic.Int64 }
+
+func (r *reports) of(b ledger.Board) ledger.Board { return counted{b, r} }
+
+type counted struct {
+	ledger.Board
+	n *reports
+}
+
+func (c counted) Report(ctx context.Context, w ledger.Worker) error {
+	c.n.Add(1)
+	return c.Board.Report(ctx, w)
+}
+
 // Busy is told of the first message and of the last, and of nothing in between.
 func TestBusyIsToldOnItsEdgesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

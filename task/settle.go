@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/post"
@@ -87,9 +88,13 @@ func (u *unit) after(ctx context.Context, p schema.PID, tally ledger.Tally) (ver
 	}
 }
 
-// over is the end of the run: its last settlement is made.
+// over is the end of the run: its last settlement is made. The figures come first:
+// who is told that it is over reads them.
 func (u *unit) over(ctx context.Context) (verdict, error) {
 	u.t.control.forget(ctx, u.m.Run)
+	last, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	u.t.report(last)
 	u.t.cfg.Over(u.m.Run)
 	return done, nil
 }

@@ -242,21 +242,35 @@ func (t *Task) Figures() []ledger.Worker { return t.figures.snapshot() }
 // Idle reports whether the task holds no message and has none to work on.
 func (t *Task) Idle() bool { return t.holder.count() == 0 }
 
+// lull is how soon figures are reported by a task that has nothing to do any more:
+// the run may be over, and what is said of its end is read a moment later.
+const lull = time.Second
+
 func (t *Task) reporting(ctx context.Context) {
-	tick := time.NewTicker(t.cfg.Report)
+	tick, rest := time.NewTicker(t.cfg.Report), time.NewTicker(lull)
 	defer tick.Stop()
+	defer rest.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			if err := t.figures.report(ctx, t.cfg.Board); err != nil && ctx.Err() == nil {
-				t.cfg.Log.Warn("report figures", "error", err)
+		case <-rest.C:
+			if t.Idle() {
+				t.report(ctx)
 			}
+		case <-tick.C:
+			t.report(ctx)
 			if !t.Idle() {
 				// A unit may take hours, and no other begin that would look.
 				t.control.refresh(ctx)
 			}
 		}
+	}
+}
+
+// report writes what has changed to the board. It is tried again where it failed.
+func (t *Task) report(ctx context.Context) {
+	if err := t.figures.report(ctx, t.cfg.Board); err != nil && ctx.Err() == nil {
+		t.cfg.Log.Warn("report figures", "error", err)
 	}
 }

@@ -60,9 +60,11 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	}
 	switch {
 	case errors.Is(err, ledger.ErrNoRun):
-		return u.orphan(ctx)
+		return u.orphan(ctx, "no run "+u.m.Run+" in the ledger")
 	case err != nil:
 		return 0, err
+	case run.Epoch < u.m.Epoch: // an epoch begins in the ledger, and then on the queue
+		return u.orphan(ctx, fmt.Sprintf("run %s is in epoch %d: epoch %d has not begun", u.m.Run, run.Epoch, u.m.Epoch))
 	case run.State.Over() || run.Epoch > u.m.Epoch:
 		return done, nil
 	case run.Paused:
@@ -100,9 +102,9 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	}
 }
 
-// orphan is a message of a run the ledger does not know: to the dead letters.
-func (u *unit) orphan(ctx context.Context) (verdict, error) {
-	if err := u.t.deadLetter(ctx, u.held, "no run "+u.m.Run+" in the ledger"); err != nil {
+// orphan is a message that the ledger knows nothing of: to the dead letters.
+func (u *unit) orphan(ctx context.Context, why string) (verdict, error) {
+	if err := u.t.deadLetter(ctx, u.held, why); err != nil {
 		return 0, err
 	}
 	u.seen.rejected = 1

@@ -149,9 +149,13 @@ func (f *fleet) ended(ctx context.Context, run string) (console.Summary, error) 
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
 	for kindOfOut(r.Options.Out) == outBucket && (r.State == ledger.Finished || r.State == ledger.Failed) {
-		sum, found, err := f.loadSummary(ctx, r)
-		if err != nil || found {
-			return sum, err
+		made, found, err := f.loadSummary(ctx, r)
+		if err != nil {
+			return made, err
+		}
+		if found {
+			snap, err := console.Read(f.records, f.records, run, nil)(ctx)
+			return followed(made, snap.Summary()), err
 		}
 		select {
 		case <-ctx.Done():

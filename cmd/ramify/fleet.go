@@ -106,7 +106,13 @@ func (f *fleet) openToPost(ctx context.Context) error {
 	if err := f.openKeys(ctx, nil); err != nil {
 		return err
 	}
-	return f.openQueue(ctx)
+	if err := f.openQueue(ctx); err != nil {
+		return err
+	}
+	if f.main.DeadLetters() == "" { // a task would say so, and a run wait for one that does not
+		return fmt.Errorf("open queue: queue %s has no dead-letter queue, so no task can work on it: name the fleet's queue, or make both by `ramify setup`", f.main.Name())
+	}
+	return nil
 }
 
 // openAll opens what a task needs.

@@ -105,9 +105,22 @@ func (k *kept) look(ctx context.Context, r ledger.Run, snap console.Snapshot) (c
 		return sum, fmt.Errorf("read summary of run %s: %w", r.ID, err)
 	}
 	if found {
-		sum = made
+		return followed(made, sum), nil
 	}
 	return sum, nil
+}
+
+// followed is the summary with which a run ended, with what workers reported after
+// it was made: those of a fleet do so every few seconds.
+func followed(made, now console.Summary) console.Summary {
+	requests := map[string]int64{}
+	for _, of := range []map[string]int64{made.Requests, now.Requests} {
+		for name, n := range of {
+			requests[name] = max(requests[name], n)
+		}
+	}
+	made.Requests, made.Retries = requests, max(made.Retries, now.Retries)
+	return made
 }
 
 // amend changes a run's record.

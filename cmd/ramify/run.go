@@ -192,7 +192,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		if errors.Is(err, file.ErrFolder) {
 			return usagef("--out is %q: %w", c.Out, err)
 		}
-		return err
+		return taken(err)
 	}
 	// Whole, or not at all: whoever interrupts once the name is printed can resume.
 	if err := seed.Run(context.WithoutCancel(ctx), st.ledger, st.poster(), r); err != nil {

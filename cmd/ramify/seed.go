@@ -163,7 +163,7 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 	defer cancel()
 	out, err := f.openSink(ctx, r)
 	if err != nil {
-		return err
+		return taken(err)
 	}
 	return out.Close()
 }

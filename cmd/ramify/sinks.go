@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -55,4 +56,12 @@ func layoutOf(r ledger.Run) (inventory.Layout, error) {
 		return l, fmt.Errorf("read options of run %s: %w", r.ID, err)
 	}
 	return l, nil
+}
+
+// taken says the way out where results of another run lie.
+func taken(err error) error {
+	if errors.Is(err, s3.ErrTaken) {
+		return usagef("%w; choose another name with --run, or another --out", err)
+	}
+	return err
 }

@@ -169,6 +169,9 @@ func (w *worker) observe(o task.Observation) {
 }
 
 func (w *worker) over(run string) {
+	if w.f.records == nil {
+		return // only a root without children is known to be done
+	}
 	w.log.Info("run is over", "run", run)
 	if w.keeper != nil {
 		w.keeper.Kick(run)

@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -32,7 +31,7 @@ func (l *Ledger) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, 
 		records[i], err = readRecord(items[names[i]], keys[i])
 	}
 	if err != nil {
-		return nil, l.explain(fmt.Sprintf("read %d records", len(keys)), err)
+		return nil, l.explain("read records", err)
 	}
 	return records, nil
 }

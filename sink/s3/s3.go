@@ -57,6 +57,7 @@ const (
 //	URL/.parts/RUN/unit/NODE-ATTEMPT      record of an attempt on a node with children
 //	URL/.parts/RUN/rows/NODE-ATTEMPT-N…   rows of an attempt, where they are many
 //	URL/.parts/RUN/prefixes/…             the same of the other stream; and of the run, sorted
+//	URL/.parts/RUN/run.json               whose they are
 //	URL/.parts/probe                      whether the store puts if absent
 const (
 	partsName = ".parts"
@@ -71,6 +72,9 @@ type Sink struct {
 	base    string // of the keys of results, "prefix/RUN/"
 	parts   string // of those that are read by Finish and Read alone
 
+	owning sync.Mutex
+	owned  bool // the store has it that the records are this run's
+
 	closed    atomic.Bool
 	finishing sync.Mutex
 	step      func(string) error // tests stop Finish between its steps
@@ -82,7 +86,8 @@ var errClosed = errors.New("results are closed")
 
 // Open opens the results of a run, new or to be gone on with. It makes a request
 // or two, the first time in a process, to see that the store puts an object only
-// if it is absent: ErrUnconditional says that it does not.
+// if it is absent: ErrUnconditional says that it does not. ErrTaken says that those
+// of another run lie there.
 func Open(ctx context.Context, o Options) (*Sink, error) {
 	return open(ctx, s3client.FromConfig(o.Config, connections), o)
 }
@@ -107,6 +112,9 @@ func open(ctx context.Context, c *s3client.Client, o Options) (*Sink, error) {
 	if err := s.probe(ctx, prefix+partsName+"/probe"); err != nil {
 		return nil, fmt.Errorf("open results: %w", err)
 	}
+	if err := s.checkOwner(ctx); err != nil {
+		return nil, fmt.Errorf("open results: %w", err)
+	}
 	return s, nil
 }
 
@@ -123,8 +131,11 @@ func parse(url string) (bucket, prefix string, err error) {
 	return bucket, prefix, nil
 }
 
-// Open begins an attempt.
-func (s *Sink) Open(_ context.Context, a sink.Attempt) (sink.Part, error) {
+// Open begins an attempt. The first of all says whose results these are.
+func (s *Sink) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
+	if err := s.own(ctx); err != nil {
+		return nil, fmt.Errorf("begin attempt: %w", err)
+	}
 	return &part{sink: s, attempt: a}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/johannesboyne/gofakes3"
@@ -469,4 +470,31 @@ func TestSortsOutsideOfMemory(t *testing.T) {
 			t.Fatalf("want %q, got %q", want, got)
 		}
 	})
+}
+
+// A run of the same name, of another table or machine, does not take the records of
+// the first for its own: nodes are told apart by the run's name and their place.
+func TestResultsOfAnotherRunAreNotTaken(t *testing.T) {
+	s := newServer(t)
+	begun := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	open := func(created time.Time) (*s3.Sink, error) {
+		o := s.options(keysLayout)
+		o.Run, o.Created = "daily", created
+		return s3.Open(t.Context(), o)
+	}
+	first, err := open(begun)
+	require.NoError(t, err)
+	late, err := open(begun.Add(time.Hour)) // nobody has begun yet
+	require.NoError(t, err)
+	_, err = first.Open(t.Context(), sink.Attempt{PID: schema.PID{1}, ID: 1})
+	require.NoError(t, err)
+	_, err = late.Open(t.Context(), sink.Attempt{PID: schema.PID{1}, ID: 2})
+	require.ErrorIs(t, err, s3.ErrTaken)
+	_, err = open(begun.Add(time.Hour))
+	require.ErrorIs(t, err, s3.ErrTaken)
+	require.ErrorContains(t, err, "/daily/ is of the one that began at 2026-01-02 03:04:05")
+	again, err := open(begun.Local())
+	require.NoError(t, err)
+	_, err = again.Open(t.Context(), sink.Attempt{PID: schema.PID{2}, ID: 3})
+	require.NoError(t, err)
 }
