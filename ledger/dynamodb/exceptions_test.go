@@ -10,20 +10,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ramify/ramify/internal/emulator"
 	"github.com/ramify/ramify/ledger/dynamodb"
 )
 
-// exceptions are what an emulator cannot do of what we ask of DynamoDB, with the
-// reason. Of the contract of ledgertest there is none: both keep all of it.
-var exceptions = map[*server]map[string]string{
-	local: {
-		"point-in-time recovery": "it has no backups: UpdateContinuousBackups is an unknown operation",
-		"a key of AWS KMS":       "it encrypts nothing, and does not say which key was asked for",
-	},
-	stack: {},
-}
-
-// features are what the contract and the other tests do not ask for.
+// features are what the contract and the other tests do not ask for. Where an
+// emulator lacks one, emulator.Exceptions says why.
 var features = map[string]func(context.Context, aws.Config, string) (bool, error){
 	"point-in-time recovery": func(ctx context.Context, config aws.Config, table string) (bool, error) {
 		if err := dynamodb.Create(ctx, config, dynamodb.Table{Name: table, Recovery: true}); err != nil {
@@ -50,11 +42,14 @@ var features = map[string]func(context.Context, aws.Config, string) (bool, error
 
 // An exception that is no longer needed fails, as does a feature without one.
 func TestExceptionsAreNeeded(t *testing.T) {
+	for name := range emulator.Exceptions[local.name] {
+		assert.Contains(t, features, name, "an exception that no test needs")
+	}
 	for _, s := range servers {
 		for name, works := range features {
 			t.Run(s.name+"/"+name, func(t *testing.T) {
 				ok, err := works(t.Context(), s.config(t), fmt.Sprintf("feature-%d", tables.Add(1)))
-				reason, excused := exceptions[s][name]
+				reason, excused := emulator.Exceptions[s.name][name]
 				if excused {
 					assert.False(t, ok, "it works: drop the exception, which said that %s", reason)
 					return
@@ -62,9 +57,6 @@ func TestExceptionsAreNeeded(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, ok)
 			})
-		}
-		for name := range exceptions[s] {
-			assert.Contains(t, features, name, "an exception that no test needs")
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/ramify/ramify/internal/emulator"
 	"github.com/ramify/ramify/internal/emulator/elasticmq"
 	"github.com/ramify/ramify/internal/emulator/ministack"
 	"github.com/ramify/ramify/queue"
@@ -71,7 +72,7 @@ func opened(t testing.TB, cfg aws.Config, nameOrURL string) *sqs.Queue {
 
 func TestContract(t *testing.T) {
 	onServers(t, func(t *testing.T, name, url string) {
-		traits := queuetest.Traits{Grain: time.Second, Except: exceptions[name]}
+		traits := queuetest.Traits{Grain: time.Second, Except: emulator.Exceptions[name]}
 		queuetest.Run(t, "*sqs.Queue", traits, func(t *testing.T) queue.Queue {
 			return made(t, config(url))
 		})
