@@ -103,7 +103,10 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 		s.Fraction = 1
 		s.InFlight = 0 // what a worker said last was before the end
 	}
-	s.Nodes, s.Objects, s.Bytes, s.Failures = done.Nodes, done.Objects, done.Bytes, done.Failures
+	s.Nodes, s.Objects, s.Bytes = done.Nodes, done.Objects, done.Bytes
+	// A redrive counts what it heals as less than nothing; who counted the failure
+	// may have died before it said so.
+	s.Failures = max(done.Failures, 0)
 	s.Seconds = worked(run.Created, end, workers, fresh).Seconds()
 	return s
 }

@@ -58,6 +58,14 @@ func TestFractionIsOneOnlyWhenFinished(t *testing.T) {
 	}
 }
 
+func TestFailuresAreNeverFewerThanNone(t *testing.T) {
+	w := aWorker()
+	w.Done.Failures = -1 // healed by a redrive, and counted by one who died before its report
+	if s := Take(aRun(), []ledger.Worker{w}, noon); s.Failures != 0 {
+		t.Errorf("%d failures", s.Failures)
+	}
+}
+
 func TestTotalsAreTheLedgersOnceFinished(t *testing.T) {
 	r := aRun()
 	r.State, r.Finished = ledger.Failed, noon

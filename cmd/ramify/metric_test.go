@@ -23,6 +23,7 @@ import (
 	"github.com/ramify/ramify/internal/emulator/ministack"
 	"github.com/ramify/ramify/ledger/dynamodb"
 	"github.com/ramify/ramify/metricfn"
+	queuesqs "github.com/ramify/ramify/queue/sqs"
 )
 
 // says runs a command and returns its exit code and what it printed.
@@ -58,9 +59,9 @@ func stacked(t *testing.T) (cfg aws.Config, stack string) {
 		t.Setenv(k, v)
 	}
 	ctx := t.Context()
-	q, err := sqs.NewFromConfig(cfg).CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &stack})
+	q, err := queuesqs.Create(ctx, cfg, stack, queuesqs.Settings{})
 	require.NoError(t, err)
-	_, err = sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: q.QueueUrl, MessageBody: aws.String("one")})
+	_, err = sqs.NewFromConfig(cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.URL, MessageBody: aws.String("one")})
 	require.NoError(t, err)
 	require.NoError(t, dynamodb.Create(ctx, cfg, dynamodb.Table{Name: stack}))
 	e := ecs.NewFromConfig(cfg)
@@ -73,7 +74,7 @@ func stacked(t *testing.T) (cfg aws.Config, stack string) {
 	_, err = e.CreateService(ctx, &ecs.CreateServiceInput{Cluster: &stack, ServiceName: &stack, TaskDefinition: &stack, DesiredCount: aws.Int32(0)})
 	require.NoError(t, err)
 	outputs := map[string]any{}
-	for k, v := range map[string]string{"RamifyQueue": *q.QueueUrl, "RamifyLedger": "dynamodb:" + stack, "RamifyCluster": stack, "RamifyService": stack} {
+	for k, v := range map[string]string{"RamifyQueue": q.URL, "RamifyLedger": "dynamodb:" + stack, "RamifyCluster": stack, "RamifyService": stack} {
 		outputs[k] = map[string]string{"Value": v}
 	}
 	template, err := json.Marshal(map[string]any{
