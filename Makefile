@@ -11,6 +11,9 @@ S3LS   := 1.3.5
 S5CMD  := v2.3.0
 RCLONE := v1.76.0
 
+# The CDK's CLI: newer ones cannot read what the library in infra/go.mod writes.
+CDK_CLI := aws-cdk@2.1126.0
+
 PKG   ?= ./...
 FLAGS ?=
 BENCH ?= .
@@ -20,9 +23,12 @@ KEYS  ?=
 TABLES ?= out/bench.md
 OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
+DIST  ?= dist
+ARCH  ?= arm64
+SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build vuln clean
+.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build vuln clean image deploy destroy bootstrap synth metricfn
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +43,13 @@ endif
 
 test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
 	go test -timeout=15m $(FLAGS) $(PKG)
+ifeq ($(PKG),./...)
+	$(MAKE) test-infra
+endif
+
+.PHONY: test-infra
+test-infra: ## Run the tests of the CDK app alone: a module of its own, whose first build takes minutes
+	cd infra && go test -timeout=15m $(FLAGS) ./...
 
 soak: ## Run the long variants of the end-to-end tests (minutes)
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
@@ -98,6 +111,46 @@ verify: ## All that a change must pass: format, vet, lint, modules, tests
 build: ## Build bin/ramify, static
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ramify
 
+# Without the names of functions for debuggers: an image is fetched by each task that starts.
+STATIC := CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='-s -w'
+
+.PHONY: binary-amd64 binary-arm64
+binary-amd64 binary-arm64: binary-%:
+	GOARCH=$* $(STATIC) -o $(DIST)/linux-$*/ramify ./cmd/ramify
+
+IMAGE := go run ./image/cmd --version="$$(git describe --tags --always --dirty 2>/dev/null || echo devel)"
+# One that works, not one that is installed.
+ENGINE ?= $(shell for e in podman buildah docker; do $$e info >/dev/null 2>&1 && echo $$e && break; done)
+
+image: binary-amd64 binary-arm64 ## Build the container image with podman, buildah or docker, or dist/image.tar where there is none (ENGINE=)
+ifneq ($(strip $(ENGINE)),)
+	$(ENGINE) build --platform linux/$(patsubst x86_64,amd64,$(ARCH)) -t ramify .
+else
+	$(IMAGE) --out $(DIST)/image.tar $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify
+	@echo "make image: no container engine here: wrote $(DIST)/image.tar, an OCI archive that any of them loads"
+endif
+
+metricfn: ## Build the function that measures and scales (ARCH=arm64 or x86_64)
+	GOARCH=$(patsubst x86_64,amd64,$(ARCH)) $(STATIC) -tags lambda.norpc -o $(DIST)/metricfn/bootstrap ./metricfn/lambda
+
+# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK is one, too.
+STACK ?= ramify
+CDK   := cd infra && npx --yes --cache ../.cache/npm $(CDK_CLI)
+KNOBS  = $(foreach k,stack=$(STACK) arch=$(ARCH) $(SET),-c '$(k)')
+
+bootstrap: ## Prepare an account and region for the CDK, once
+	$(CDK) bootstrap
+
+synth: metricfn ## Write the template of the fleet into out/cdk (SET="image=... max=50")
+	$(CDK) synth --quiet $(KNOBS)
+
+deploy: metricfn binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
+	(set -x; $(CDK) deploy --require-approval never $(KNOBS) -c "image=$$image")
+
+destroy: metricfn ## Remove the fleet; what SET="retain=bucket,table" named when it was deployed stays
+	$(CDK) destroy --force $(KNOBS) -c image=none
+
 # Distinct from a finding: a database out of reach has found nothing and cleared nothing.
 vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
@@ -108,4 +161,4 @@ vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mir
 	cat "$$log"; exit $$code
 
 clean: ## Remove bin/ and out/ and the caches of this folder
-	rm -rf bin out .cache
+	rm -rf bin out dist .cache

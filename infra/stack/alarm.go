@@ -28,7 +28,6 @@ type operator string
 const (
 	atLeast operator = "GreaterThanOrEqualToThreshold"
 	over    operator = "GreaterThanThreshold"
-	atMost  operator = "LessThanOrEqualToThreshold"
 	under   operator = "LessThanThreshold"
 )
 
@@ -98,7 +97,7 @@ func (f *fleet) makeAlarms() {
 	if f.knobs.AlarmTopic != "" {
 		does = []any{f.knobs.AlarmTopic}
 	}
-	for id, w := range map[string]watch{
+	all := map[string]watch{
 		"Failures": {
 			metric: "Failures", statistic: "Maximum", op: atLeast, threshold: 1, periods: 1, missing: quiet,
 			says: "Nodes of live runs were given up: ramify failed RUN says which and why.",
@@ -129,7 +128,9 @@ func (f *fleet) makeAlarms() {
 			metric: "LookErrors", statistic: "Minimum", op: atLeast, threshold: 1, periods: 5, missing: quiet,
 			says: "Queue, service or ledger cannot be looked at: look at the function's logs.",
 		},
-	} {
+	}
+	for _, id := range sorted(all) {
+		w := all[id]
 		w.period, w.does = 60, does
 		f.alarm(id+"Alarm", w)
 	}

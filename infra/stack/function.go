@@ -29,11 +29,13 @@ func (f *fleet) makeMetric() {
 	allow(m.role, "Logs", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
 	allow(m.role, "Queue", f.queueARNs(), "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 	allow(m.role, "Ledger", f.ledgerARNs(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+	f.allowLease()
 	service := []string{*f.service.service.ServiceArn()}
 	allow(m.role, "Service", service, "ecs:DescribeServices")
 	if f.knobs.Scaling == knob.Governor {
 		allow(m.role, "DesiredCount", service, "ecs:UpdateService")
 	}
+	allow(m.role, "Age", []string{"*"}, "cloudwatch:GetMetricStatistics")
 	m.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: str("Metrics"), Actions: strs("cloudwatch:PutMetricData"), Resources: strs("*"),
 		Conditions: &map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": Namespace}},
@@ -64,10 +66,14 @@ func (f *fleet) makeMetric() {
 			"RAMIFY_SCALING":     f.knobs.Scaling,
 			"RAMIFY_TARGET":      f.knobs.Target.String(),
 			"RAMIFY_LATENCY":     f.knobs.Latency.String(),
+			"RAMIFY_CPU":         strconv.Itoa(f.knobs.CPU), // from here on: what a task costs
+			"RAMIFY_MEMORY":      strconv.Itoa(f.knobs.Memory),
+			"RAMIFY_ARCH":        f.knobs.Arch,
+			"RAMIFY_SPOT":        strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
 		}),
 	})
 	// A function without its permissions would fail until they come.
-	m.function.Node().AddDependency(m.role)
+	m.function.Node().AddDependency(m.role.Node().FindChild(str("DefaultPolicy")))
 
 	rule := awsevents.NewCfnRule(f.stack, str("Schedule"), &awsevents.CfnRuleProps{
 		Description:        str("The look of each minute."),
@@ -78,6 +84,21 @@ func (f *fleet) makeMetric() {
 		Action: str("lambda:InvokeFunction"), FunctionName: m.function.FunctionArn(),
 		Principal: "events.amazonaws.com", SourceArn: rule.AttrArn(),
 	})
+}
+
+// allowLease lets a look be the one that decides, and write nothing else to the
+// ledger.
+//
+// Source: Amazon DynamoDB Developer Guide, "Using IAM policy conditions for
+// fine-grained access control".
+func (f *fleet) allowLease() {
+	if f.knobs.Scaling != knob.Governor {
+		return
+	}
+	f.metric.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str("Lease"), Actions: strs("dynamodb:UpdateItem"), Resources: &[]*string{f.data.table.TableArn()},
+		Conditions: &map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{"L#metric:" + f.knobs.Stack}}},
+	}))
 }
 
 func (f *fleet) functionArch() awslambda.Architecture {

@@ -36,7 +36,7 @@ var privateImage = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazon
 func (f *fleet) makeTaskRoles() {
 	s := &f.service
 	s.starts = f.makeRole("StartRole", "ecs-tasks.amazonaws.com", "Of ECS: fetches the image and writes logs.")
-	allow(s.starts, "Logs", []string{*s.logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
+	// To write logs it is let by its log driver.
 	if m := privateImage.FindStringSubmatch(f.knobs.Image); m != nil {
 		repository := *f.stack.FormatArn(&awscdk.ArnComponents{
 			Service: str("ecr"), Resource: str("repository"), ResourceName: str(m[3]), Account: str(m[1]), Region: str(m[2]),

@@ -33,15 +33,15 @@ func (f *fleet) makeScaling() {
 
 	// Target tracking starts nothing for a backlog that is less than its target. One
 	// more task, not exactly one: the alarm acts once a minute while it lasts.
-	wake := f.step(target, "WakeUp", "ChangeInCapacity", 1, above)
+	wake := f.step(target, "WakeUp", "ChangeInCapacity", 1)
 	f.alarm("Wake", watch{
-		metric: "Asleep", statistic: "Maximum", op: atLeast, threshold: 1, period: 60, periods: 1, missing: quiet,
+		metric: "Asleep", statistic: "Maximum", op: atLeast, threshold: 1, period: 10, periods: 1, missing: quiet,
 		does: []any{wake}, says: "Something is outstanding and no task is desired.",
 	})
-	// Five looks: SQS's counts may be late.
-	sleep := f.step(target, "GoToSleep", "ExactCapacity", float64(f.knobs.Min), below)
+	// Five minutes, in which it was never otherwise: SQS's counts may be late.
+	sleep := f.step(target, "GoToSleep", "ExactCapacity", float64(f.knobs.Min))
 	f.alarm("Sleep", watch{
-		metric: "Outstanding", statistic: "Maximum", op: atMost, threshold: 0, period: 60, periods: 5, missing: quiet,
+		metric: "Idle", statistic: "Minimum", op: atLeast, threshold: 1, period: 60, periods: 5, missing: quiet,
 		does: []any{sleep}, says: "Nothing has been outstanding for five minutes. No reason to worry.",
 	})
 }
@@ -60,26 +60,13 @@ func (f *fleet) track(target awsapplicationautoscaling.CfnScalableTarget, id, me
 	})
 }
 
-// side is of an alarm's threshold.
-type side bool
-
-const (
-	above side = true
-	below side = false
-)
-
 // step is a policy for an alarm; its ARN is what the alarm does.
-func (f *fleet) step(target awsapplicationautoscaling.CfnScalableTarget, id, adjustment string, by float64, s side) *string {
-	adjust := &awsapplicationautoscaling.CfnScalingPolicy_StepAdjustmentProperty{ScalingAdjustment: num(by)}
-	if s == above {
-		adjust.MetricIntervalLowerBound = num(0)
-	} else {
-		adjust.MetricIntervalUpperBound = num(0)
-	}
+func (f *fleet) step(target awsapplicationautoscaling.CfnScalableTarget, id, adjustment string, by float64) *string {
 	return awsapplicationautoscaling.NewCfnScalingPolicy(f.stack, str(id), &awsapplicationautoscaling.CfnScalingPolicyProps{
 		PolicyName: str(f.knobs.Stack + "-" + id), PolicyType: str("StepScaling"), ScalingTargetId: target.Ref(),
 		StepScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_StepScalingPolicyConfigurationProperty{
-			AdjustmentType: str(adjustment), Cooldown: num(60), MetricAggregationType: str("Maximum"), StepAdjustments: []any{adjust},
+			AdjustmentType: str(adjustment), Cooldown: num(60), MetricAggregationType: str("Maximum"),
+			StepAdjustments: []any{&awsapplicationautoscaling.CfnScalingPolicy_StepAdjustmentProperty{ScalingAdjustment: num(by), MetricIntervalLowerBound: num(0)}},
 		},
 	}).Ref()
 }

@@ -120,6 +120,7 @@ func (f *fleet) makeTask() {
 		}),
 		Environment: f.taskEnvironment(),
 	})
+	awscdk.Annotations_Of(c).AcknowledgeWarning(str("@aws-cdk/aws-ecs:ecrImageRequiresPolicy"), str("makeTaskRoles lets ECS fetch it."))
 	c.AddMountPoints(&awsecs.MountPoint{ContainerPath: str(scratch), SourceVolume: str("tmp"), ReadOnly: yes(false)})
 }
 
