@@ -60,6 +60,7 @@ test-race: ## Run all tests under the race detector, in random order (needs a C 
 
 lint: ## Run golangci-lint, the import rules included
 	go run $(GOLANGCI) run $(PKG)
+	cd infra && go run $(GOLANGCI) run
 
 # Of the listing benchmarks: RUNS and, of peers that need more than 20 s, SLOW_RUNS; LISTS="debian flat chain awkward";
 # PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. They add their tables to TABLES.
@@ -103,9 +104,11 @@ fmt-check:
 verify: ## All that a change must pass: format, vet, lint, modules, tests
 	$(MAKE) fmt-check
 	go vet ./...
+	cd infra && go vet ./...
 	$(MAKE) lint
 	go mod verify
 	go mod tidy -diff
+	cd infra && go mod verify && go mod tidy -diff
 	$(MAKE) test
 
 build: ## Build bin/ramify, static

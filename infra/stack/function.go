@@ -72,9 +72,6 @@ func (f *fleet) makeMetric() {
 			"RAMIFY_SPOT":        strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
 		}),
 	})
-	// A function without its permissions would fail until they come.
-	m.function.Node().AddDependency(m.role.Node().FindChild(str("DefaultPolicy")))
-
 	rule := awsevents.NewCfnRule(f.stack, str("Schedule"), &awsevents.CfnRuleProps{
 		Description:        str("The look of each minute."),
 		ScheduleExpression: str("rate(1 minute)"),

@@ -2,6 +2,8 @@ package stack_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -306,5 +308,42 @@ func TestDestroy(t *testing.T) {
 			emptied = 0
 		}
 		tm.count("Custom::S3AutoDeleteObjects", emptied)
+	}
+}
+
+// TestKnobs: a knob that changes nothing is none.
+func TestKnobs(t *testing.T) {
+	other := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(other, "bootstrap"), []byte("another stub"), 0o755))
+	values := set{
+		"stack": "other", "image": "registry.example/ramify:2", "function": other, "arch": "x86_64",
+		"min": "1", "max": "7", "concurrency": "8", "scaling": knob.TargetTracking, "target": "30s", "latency": "1m",
+		"cpu": "2048", "memory": "4096", "disk": "50", "spot": "50",
+		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket",
+		"parts-days": "30", "log-days": "7", "retain": "table", "recovery": "true",
+		"alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms", "alarm-age": "2h",
+		"public-ip": "false",
+	}
+	together := map[string]set{ // that have a meaning beside others only
+		"cpu":     {"cpu": "2048", "memory": "4096"},
+		"track":   {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
+		"message": {"scaling": knob.TargetTracking, "message": "1s"},
+		"vpc":     {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
+		"subnets": {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
+	}
+	without := map[string]set{
+		"cpu": {"memory": "4096"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
+		"subnets": together["vpc"],
+	}
+	require.Equal(t, synth(t, nil).json(), synth(t, nil).json(), "the same knobs make the same template")
+	for _, k := range knob.All() {
+		t.Run(k.Name, func(t *testing.T) {
+			given, is := together[k.Name]
+			if !is {
+				require.Contains(t, values, k.Name, "give the new knob a value that is not its default")
+				given = set{k.Name: values[k.Name]}
+			}
+			assert.NotEqual(t, synth(t, without[k.Name]).json(), synth(t, given).json())
+		})
 	}
 }
