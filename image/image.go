@@ -178,7 +178,7 @@ func Write(path string, index v1.ImageIndex) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as any build folder
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
-	f, err := os.Create(path) //nolint:gosec // the caller's path
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
@@ -203,7 +203,7 @@ func pack(to io.Writer, dir string) error {
 		if err != nil {
 			return err
 		}
-		data, err := os.ReadFile(path) //nolint:gosec // written just before
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func (f *fleet) figure(name string) awscloudwatch.IMetric {
 // Source: Amazon CloudWatch User Guide, "CloudWatch search expression syntax".
 func (f *fleet) byRun(name, statistic string) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression: str(fmt.Sprintf(`SEARCH('{%s,Fleet,Run} MetricName="%s" Fleet="%s"', '%s', 60)`, Namespace, name, f.knobs.Stack, statistic)),
+		Expression: str(fmt.Sprintf(`SEARCH('{%s,Fleet,Run} MetricName=%q Fleet=%q', '%s', 60)`, Namespace, name, f.knobs.Stack, statistic)),
 		Label:      str(""), UsingMetrics: &map[string]awscloudwatch.IMetric{}, Period: minute(),
 	})
 }

@@ -46,7 +46,7 @@ func nagged(t *testing.T, s awscdk.Stack) (all []string) {
 		found := assertions.Annotations_FromStack(s)
 		anything := assertions.Match_StringLikeRegexp(jsii.String(".*"))
 		for _, f := range append(*found.FindError(jsii.String("*"), anything), *found.FindWarning(jsii.String("*"), anything)...) {
-			all = append(all, fmt.Sprintf("%s: %v", *f.Id, f.Entry.Data))
+			all = append(all, fmt.Sprint(f.Entry.Data))
 		}
 	})
 	return all
@@ -61,14 +61,14 @@ func TestLint(t *testing.T) {
 		file := write(t, knobs)
 		t.Parallel() // from here on: jsii does one thing at a time
 		out, err := exec.Command(filepath.Join(tools, "cfn-lint"), file).CombinedOutput()
-		assert.NoError(t, err, string(out))
+		require.NoError(t, err, string(out))
 
 		// Nothing is fetched: explanations come from a server that rules need not.
 		cmd := exec.Command(filepath.Join(tools, "checkov"), "--framework", "cloudformation", "--skip-download", "-o", "json", "-f", file)
 		var complaints bytes.Buffer
 		cmd.Stderr = &complaints
 		out, err = cmd.Output()
-		assert.NoError(t, err, complaints.String())
+		require.NoError(t, err, complaints.String())
 		var report struct {
 			Results struct {
 				Passed  []any     `json:"passed_checks"`

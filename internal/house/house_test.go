@@ -492,7 +492,7 @@ func TestRulesFire(t *testing.T) {
 			problems, err := c.check(fstest.MapFS{
 				".gitignore": {Data: []byte("# built\n/out/\n*.db\n")},
 				"go.mod":     {Data: []byte(mod)}, "infra/go.mod": {},
-				c.file:       {Data: []byte(c.text)},
+				c.file: {Data: []byte(c.text)},
 			})
 			switch {
 			case err != nil:
