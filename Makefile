@@ -25,10 +25,11 @@ OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
 DIST  ?= dist
 ARCH  ?= arm64
+GOARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build vuln clean image deploy destroy bootstrap synth metricfn
+.PHONY: soak help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,7 +48,6 @@ ifeq ($(PKG),./...)
 	$(MAKE) test-infra
 endif
 
-.PHONY: test-infra
 test-infra: ## Run the tests of the CDK app alone: a module of its own, whose first build takes minutes
 	cd infra && go test -timeout=15m $(FLAGS) ./...
 
@@ -122,37 +122,46 @@ binary-amd64 binary-arm64: binary-%:
 	GOARCH=$* $(STATIC) -o $(DIST)/linux-$*/ramify ./cmd/ramify
 
 IMAGE := go run ./image/cmd --version="$$(git describe --tags --always --dirty 2>/dev/null || echo devel)"
-# One that works, not one that is installed.
-ENGINE ?= $(shell for e in podman buildah docker; do $$e info >/dev/null 2>&1 && echo $$e && break; done)
 
-image: binary-amd64 binary-arm64 ## Build the container image with podman, buildah or docker, or dist/image.tar where there is none (ENGINE=)
-ifneq ($(strip $(ENGINE)),)
-	$(ENGINE) build --platform linux/$(patsubst x86_64,amd64,$(ARCH)) -t ramify .
-else
-	$(IMAGE) --out $(DIST)/image.tar $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify
-	@echo "make image: no container engine here: wrote $(DIST)/image.tar, an OCI archive that any of them loads"
-endif
+# An engine that works, not one that is only installed; ENGINE=none for an archive all the same.
+image: binary-amd64 binary-arm64 ## Build the container image with podman, buildah or docker (ENGINE=), or dist/image.tar where there is none
+	@engine="$(ENGINE)"; for e in podman buildah docker; do \
+		if [ -z "$$engine" ] && $$e info >/dev/null 2>&1; then engine=$$e; fi; \
+	done; \
+	if [ "$${engine:-none}" = none ]; then \
+		$(IMAGE) --out $(DIST)/image.tar $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify && \
+		echo "make image: wrote $(DIST)/image.tar, an OCI archive that any container engine loads"; \
+	else \
+		set -x; $$engine build --platform linux/$(GOARCH) -t ramify .; \
+	fi
 
-metricfn: ## Build the function that measures and scales (ARCH=arm64 or x86_64)
-	GOARCH=$(patsubst x86_64,amd64,$(ARCH)) $(STATIC) -tags lambda.norpc -o $(DIST)/metricfn/bootstrap ./metricfn/lambda
-
-# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK is one, too.
+# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too.
 STACK ?= ramify
-CDK   := cd infra && npx --yes --cache ../.cache/npm $(CDK_CLI)
+CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
 KNOBS  = $(foreach k,stack=$(STACK) arch=$(ARCH) $(SET),-c '$(k)')
 
-bootstrap: ## Prepare an account and region for the CDK, once
-	$(CDK) bootstrap
+bootstrap: dist/metricfn-$(GOARCH)/bootstrap ## Prepare an account and region for the CDK, once
+	$(CDK) bootstrap $(KNOBS) -c image=none
 
-synth: metricfn ## Write the template of the fleet into out/cdk (SET="image=... max=50")
-	$(CDK) synth --quiet $(KNOBS)
+synth: dist/metricfn-$(GOARCH)/bootstrap ## Write the template of a fleet into out/cdk (SET="max=50 ...")
+	$(CDK) synth --quiet -c image=none $(KNOBS)
 
-deploy: metricfn binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+deploy: dist/metricfn-$(GOARCH)/bootstrap binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
 	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
-	(set -x; $(CDK) deploy --require-approval never $(KNOBS) -c "image=$$image")
+	(set -x; $(CDK) deploy --require-approval never -c "image=$$image" $(KNOBS))
 
-destroy: metricfn ## Remove the fleet; what SET="retain=bucket,table" named when it was deployed stays
-	$(CDK) destroy --force $(KNOBS) -c image=none
+destroy: dist/metricfn-$(GOARCH)/bootstrap ## Remove a fleet, but for what it was deployed with SET="retain=..."
+	$(CDK) destroy --force -c image=none $(KNOBS)
+
+# Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.
+metricfn: $(foreach a,arm64 amd64,dist/metricfn-$(a).zip) ## Build the function that publishes metrics and governs: dist/metricfn-{arm64,amd64}/bootstrap, and the same zipped
+
+.PHONY: FORCE
+.PRECIOUS: dist/metricfn-%/bootstrap
+dist/metricfn-%/bootstrap: FORCE
+	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags='-s -w -buildid=' -o $@ ./metricfn/lambda
+dist/metricfn-%.zip: dist/metricfn-%/bootstrap
+	go run ./metricfn/pack $< $@
 
 # Distinct from a finding: a database out of reach has found nothing and cleared nothing.
 vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
@@ -163,5 +172,5 @@ vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mir
 	fi; \
 	cat "$$log"; exit $$code
 
-clean: ## Remove bin/ and out/ and the caches of this folder
+clean: ## Remove bin/, out/, dist/ and the caches of this folder
 	rm -rf bin out dist .cache

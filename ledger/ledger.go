@@ -106,7 +106,9 @@ type Worker struct {
 	Done     schema.Account   `json:"done"`
 	Share    schema.Share     `json:"share"` // settled
 	Retries  int64            `json:"retries"`
-	Busy     time.Duration    `json:"busy"` // slot-seconds spent on units
+	Units    int64            `json:"units,omitempty"`  // messages that are done with
+	Leaves   int64            `json:"leaves,omitempty"` // of these, those that committed nodes and posted no children
+	Busy     time.Duration    `json:"busy"`             // slot-seconds spent on units, those under way included
 	InFlight int              `json:"in_flight"`
 	Slots    int              `json:"slots"`
 	Requests map[string]int64 `json:"requests,omitempty"` // made of the outside, by name

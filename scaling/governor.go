@@ -90,8 +90,13 @@ func (g *Governor) decide(s Sample) Decision {
 	d := g.want(s)
 	d.Desired, d.Reason = now, Enough
 	switch {
+	case s.waits():
+		d.Desired, d.Reason = k.Min, Waits
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled:
 		d.Desired, d.Reason = k.Min, Finished
+	case s.Queue.Outstanding() == 0 && s.Ledger != nil && now == 0:
+		// The queue has lost what was to be done, or it is about to be sent: tasks sweep.
+		d.Desired, d.Reason = 1, Stuck
 	case s.Queue.Outstanding() == 0:
 		d.Reason = Unsettled
 	case d.Wanted > now:
@@ -115,7 +120,7 @@ func (g *Governor) decide(s Sample) Decision {
 // want is what the backlog asks for.
 func (g *Governor) want(s Sample) (d Decision) {
 	out := s.Queue.Outstanding()
-	if out == 0 {
+	if out == 0 || s.waits() {
 		return d
 	}
 	k := g.knobs

@@ -174,3 +174,35 @@ func TestGovernorProperties(t *testing.T) {
 		}
 	})
 }
+
+// Messages of runs that are paused wait for people: no task is kept for them, and
+// no alarm wakes one.
+func TestPausedRunsKeepNoTask(t *testing.T) {
+	s := see(0, scaling.Queue{Unread: 48_000, InFlight: 64}, 7, 0, 7)
+	s.Ledger = &scaling.Ledger{Paused: true}
+	m, d := scaling.New(scaling.Defaults()).Look(s)
+	assert.Equal(t, scaling.Decision{Change: true, Reason: scaling.Waits}, d)
+	for name, want := range map[string]float64{
+		scaling.MetricUnread: 48_000, scaling.MetricOutstanding: 48_064,
+		scaling.MetricBacklogPerTask: 0, scaling.MetricBacklogSeconds: 0, scaling.MetricAsleep: 0, scaling.MetricWanted: 0,
+	} {
+		v, ok := m.Get(name)
+		assert.True(t, ok, name)
+		assert.InDelta(t, want, v, 1e-9, name)
+	}
+	s.Ledger.Unsettled = true
+	_, d = scaling.New(scaling.Defaults()).Look(s)
+	assert.Equal(t, 11, d.Desired, "another run goes on: all that is outstanding may be its")
+}
+
+// A run whose messages are lost is swept by a task.
+func TestARunThatIsStuckGetsOneTask(t *testing.T) {
+	s := see(0, scaling.Queue{}, 0, 0, 0)
+	s.Ledger.Unsettled = true
+	_, d := scaling.New(scaling.Defaults()).Look(s)
+	assert.Equal(t, 1, d.Desired)
+	assert.Equal(t, scaling.Stuck, d.Reason)
+	s.Ledger = nil
+	_, d = scaling.New(scaling.Defaults()).Look(s)
+	assert.Equal(t, 0, d.Desired, "it is not known to be")
+}

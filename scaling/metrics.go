@@ -28,8 +28,11 @@ func (g *Governor) metrics(s Sample, d Decision) Metrics {
 		return m
 	}
 	running := float64(max(s.Service.Running, 1))
-	out := s.Queue.Outstanding()
-	add(MetricBacklogPerTask, float64(s.Queue.Unread)/running, "Count")
+	unread, out := s.Queue.Unread, s.Queue.Outstanding()
+	if s.waits() {
+		unread, out = 0, 0 // nobody would wake for it, nor scale out
+	}
+	add(MetricBacklogPerTask, float64(unread)/running, "Count")
 	add(MetricBacklogSeconds, float64(out)*g.perMessage()/float64(g.knobs.Concurrency)/running, "Seconds")
 	asleep := 0.0
 	if out > 0 && s.Service.Desired == 0 {

@@ -35,9 +35,10 @@ const (
 	// Guess is the time a message takes before any has settled.
 	Guess = 100 * time.Millisecond
 
-	// Every is how often to look while there is work, and Idle while there is none.
+	// Every is how often to look while there is work.
 	Every = 10 * time.Second
-	Idle  = time.Minute
+	// Idle is how often to look while there is none.
+	Idle = time.Minute
 )
 
 // Knobs are what an owner of a fleet decides.
@@ -109,6 +110,9 @@ type Sample struct {
 	Ledger  *Ledger
 }
 
+// waits is whether nothing of what is outstanding may be worked on.
+func (s *Sample) waits() bool { return s.Ledger != nil && s.Ledger.Paused && !s.Ledger.Unsettled }
+
 // Queue is messages, as the queue estimates them (Amazon SQS API Reference,
 // "GetQueueAttributes": ApproximateNumberOfMessages, …NotVisible, …Delayed).
 type Queue struct{ Unread, InFlight, Delayed int64 }
@@ -125,6 +129,7 @@ type Ledger struct {
 	Settled   int64         // messages
 	Busy      time.Duration // time that slots were taken, those taken now included
 	Unsettled bool          // a run is not over and not paused
+	Paused    bool          // runs are paused, and no other is Unsettled: what is outstanding waits for people
 	Expected  int64         // messages that are still to come or to settle, by Expect; 0: not known
 }
 
@@ -154,7 +159,7 @@ const (
 	MetricDesired           = "Desired"
 	MetricSettledPerSecond  = "SettledPerSecond"
 	MetricSecondsPerMessage = "SecondsPerMessage"
-	MetricBacklogPerTask    = "BacklogPerTask" // unread ÷ running; with no task running, unread
+	MetricBacklogPerTask    = "BacklogPerTask" // unread ÷ running; with no task running, unread. These four: 0 where all runs are paused
 	MetricBacklogSeconds    = "BacklogSeconds" // what the running tasks, or one, need for all that is outstanding
 	MetricAsleep            = "Asleep"         // 1 where something is outstanding and no task is desired, else 0
 	MetricWanted            = "Wanted"         // tasks that the governor would have, before its minimum
@@ -189,6 +194,8 @@ const (
 	Unknown    Reason = "queue or service is not known"                                                     // no decision
 	Finished   Reason = "nothing is outstanding"                                                            // the minimum
 	Unsettled  Reason = "nothing is outstanding, but the ledger holds what is not settled, or is not known" // as it is
+	Waits      Reason = "all runs are paused"                                                               // the minimum: messages that wait for people need no task
+	Stuck      Reason = "nothing is outstanding and no task is desired, but a run is not settled"           // one task, which looks after it
 	More       Reason = "the backlog wants more tasks"
 	Stands     Reason = "a backlog stands" // more tasks, by the standing rule
 	Fewer      Reason = "fewer tasks can be busy"

@@ -20,12 +20,54 @@ type figures struct {
 
 	mu      sync.Mutex
 	runs    map[string]*ledger.Worker
+	open    map[string]open // units under way, by run
 	changed map[string]bool // since the last report
 	pruned  int             // how often runs were forgotten
 }
 
+// open is units of a run that are under way.
+type open struct {
+	units int
+	began time.Duration // the sum of when they did, since figures.started
+}
+
 func newFigures(id string, s *slots) *figures {
-	return &figures{id: id, started: time.Now(), slots: s, runs: map[string]*ledger.Worker{}, changed: map[string]bool{}}
+	return &figures{
+		id: id, started: time.Now(), slots: s,
+		runs: map[string]*ledger.Worker{}, open: map[string]open{}, changed: map[string]bool{},
+	}
+}
+
+// begin counts a unit as under way: what it has taken so far is reported, too.
+// Where messages take minutes, nobody would know it for as long.
+func (f *figures) begin(run string, at time.Time) {
+	f.change(run, func(*ledger.Worker) { f.shift(run, 1, at) }) // people see who works before anything has settled
+}
+
+// end counts what a unit has come to; began is zero where it was not under way.
+func (f *figures) end(run string, began time.Time, s *seen, over bool) {
+	f.change(run, func(w *ledger.Worker) {
+		if !began.IsZero() {
+			f.shift(run, -1, began)
+		}
+		w.Busy += s.busy
+		if over {
+			w.Units++
+			if s.own.Nodes > 0 && !s.kids {
+				w.Leaves++
+			}
+		}
+	})
+}
+
+// shift is for functions that change calls.
+func (f *figures) shift(run string, units int, at time.Time) {
+	o := f.open[run]
+	o.units += units
+	o.began += time.Duration(units) * at.Sub(f.started)
+	if f.open[run] = o; o.units == 0 {
+		delete(f.open, run)
+	}
 }
 
 func (f *figures) change(run string, fn func(*ledger.Worker)) {
@@ -51,7 +93,7 @@ func (f *figures) change(run string, fn func(*ledger.Worker)) {
 // one of them later it does as another worker.
 func (f *figures) prune() {
 	for run := range f.runs {
-		if !f.changed[run] {
+		if !f.changed[run] && f.open[run].units == 0 {
 			delete(f.runs, run)
 		}
 	}
@@ -75,7 +117,7 @@ func (f *figures) snapshot() []ledger.Worker {
 	defer f.mu.Unlock()
 	out := make([]ledger.Worker, 0, len(f.runs))
 	for _, w := range f.runs {
-		out = append(out, copyOf(w, taken, capacity))
+		out = append(out, f.copyOf(w, taken, capacity))
 	}
 	return out
 }
@@ -91,16 +133,19 @@ func (f *figures) news() ([]ledger.Worker, map[string]bool) {
 	var out []ledger.Worker
 	for run, w := range f.runs {
 		if changed[run] || taken > 0 {
-			out = append(out, copyOf(w, taken, capacity))
+			out = append(out, f.copyOf(w, taken, capacity))
 		}
 	}
 	return out, changed
 }
 
-func copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
+func (f *figures) copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
 	c := *w
 	c.Requests = maps.Clone(w.Requests)
 	c.InFlight, c.Slots, c.At = taken, capacity, time.Now()
+	if o := f.open[w.Run]; o.units > 0 {
+		c.Busy += time.Duration(o.units)*c.At.Sub(f.started) - o.began
+	}
 	return c
 }
 

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/ledger"
 	ledgerhostile "github.com/ramify/ramify/ledger/hostile"
+	"github.com/ramify/ramify/schema"
 )
 
 // A process that works on runs without end remembers some, and what the board
@@ -61,4 +64,41 @@ func TestFiguresThatWereNotReportedAreKept(t *testing.T) {
 		require.Len(t, workers, 1)
 		require.EqualValues(t, 1, workers[0].Retries)
 	}
+}
+
+// What a unit under way has taken is reported before it has ended, and once.
+func TestFiguresOfUnitsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFigures("w", newSlots(2))
+		report := func() ledger.Worker {
+			all := f.snapshot()
+			require.Len(t, all, 1)
+			return all[0]
+		}
+		time.Sleep(time.Second)
+		first := time.Now()
+		f.begin("r", first)
+		time.Sleep(10 * time.Second)
+		second := time.Now()
+		f.begin("r", second)
+		time.Sleep(20 * time.Second)
+		assert.Equal(t, 50*time.Second, report().Busy)
+
+		leaf := seen{own: schema.Account{Nodes: 3}, busy: time.Since(first)}
+		f.end("r", first, &leaf, true)
+		time.Sleep(time.Minute)
+		w := report()
+		assert.Equal(t, 110*time.Second, w.Busy)
+		assert.EqualValues(t, 1, w.Units)
+		assert.EqualValues(t, 1, w.Leaves)
+
+		parent := seen{own: schema.Account{Nodes: 1}, kids: true, busy: time.Since(second)}
+		f.end("r", second, &parent, true)
+		f.end("r", time.Time{}, &seen{}, false) // one that was put back at once
+		w = report()
+		assert.Equal(t, 110*time.Second, w.Busy)
+		assert.EqualValues(t, 2, w.Units)
+		assert.EqualValues(t, 1, w.Leaves, "one that has posted children is none")
+		assert.Empty(t, f.open)
+	})
 }

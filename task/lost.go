@@ -51,6 +51,7 @@ func (t *Task) Lost(ctx context.Context, d queue.Delivery) error {
 	u.suspect, u.adopts, u.lost = true, true, true
 	defer func() { t.cfg.Observe(u.observation()) }()
 	v, err := u.handle(ctx)
+	t.figures.end(msg.Run, u.under, &u.seen, false) // it held no slot, and is no message of the queue
 	switch {
 	case err != nil:
 		return fmt.Errorf("go on with lost node %s of run %s: %w", msg.ID, msg.Run, err)

@@ -29,6 +29,7 @@ type Observation struct {
 type seen struct {
 	own      schema.Account // committed
 	children int64
+	kids     bool // it has posted some, or groups of them
 	retries  int64
 	rejected int64
 	busy     time.Duration
@@ -49,8 +50,12 @@ func (s *seen) request(name string, n int64) {
 // posted counts the children among the messages: a group is none.
 func (s *seen) posted(letters []post.Letter) {
 	for i := range letters {
-		if letters[i].Message.Op == schema.OpNode {
+		switch letters[i].Message.Op {
+		case schema.OpNode:
 			s.children++
+			s.kids = true
+		case schema.OpGroup:
+			s.kids = true
 		}
 	}
 }

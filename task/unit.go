@@ -31,6 +31,7 @@ type unit struct {
 	redo    bool // the node was given up in an earlier epoch
 	behind  bool // somebody else has made a settlement that it came for, and may have gone on from there
 	began   time.Time
+	under   time.Time   // began, where the figures count it as under way
 	borrows atomic.Bool // it takes idle slots itself
 	shares  atomic.Bool // it was told to share its work with another task
 	loans   sync.Map    // of *loan: borrowed and not returned
@@ -68,7 +69,8 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 		return later, nil
 	}
 	u.run = run
-	u.t.figures.change(run.ID, func(*ledger.Worker) {}) // people see who works before anything has settled
+	u.under = u.began
+	u.t.figures.begin(run.ID, u.under)
 	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
 		return 0, err
 	}

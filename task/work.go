@@ -39,7 +39,7 @@ func (t *Task) work(m *held) {
 		l.(*loan).Return()
 	}
 	u.seen.busy = time.Since(u.began)
-	t.figures.change(msg.Run, func(w *ledger.Worker) { w.Busy += u.seen.busy })
+	t.figures.end(msg.Run, u.under, &u.seen, err == nil && v == done)
 	switch {
 	case err == nil:
 	case context.Cause(ctx) != nil && errors.Is(context.Cause(ctx), ErrLeaseLost):

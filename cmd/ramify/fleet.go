@@ -37,6 +37,8 @@ type fleet struct {
 	records records // nil: none
 	main    *sqs.Queue
 	dead    *sqs.Queue
+	cluster string          // of the service
+	service string          // whose tasks work
 	secret  string          // where the stack has its signing key
 	keys    *schema.Keyring // nil: messages are not signed
 	watch   *keyring.Watch

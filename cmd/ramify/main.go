@@ -61,6 +61,7 @@ type cli struct {
 	Setup   setupCmd   `cmd:"" help:"Make the queues and the table of a fleet where there are none."`
 	Seed    seedCmd    `cmd:"" help:"Begin a run on a fleet."`
 	Task    taskCmd    `cmd:"" help:"Work on the runs of a fleet until told to stop."`
+	Metric  metricCmd  `cmd:"" help:"Publish a fleet's metrics, and govern how many tasks it has if told to."`
 	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`

@@ -13,10 +13,12 @@ import (
 
 // The outputs of a stack that say where its fleet is.
 const (
-	outputQueue  = "RamifyQueue"      // name or URL
-	outputLedger = "RamifyLedger"     // dynamodb:TABLE
-	outputOut    = "RamifyOut"        // s3://…, where runs write that say nothing else
-	outputKey    = "RamifySigningKey" // ARN of the secret
+	outputQueue   = "RamifyQueue"      // name or URL
+	outputLedger  = "RamifyLedger"     // dynamodb:TABLE
+	outputOut     = "RamifyOut"        // s3://…, where runs write that say nothing else
+	outputKey     = "RamifySigningKey" // ARN of the secret
+	outputCluster = "RamifyCluster"    // name or ARN
+	outputService = "RamifyService"    // name or ARN
 )
 
 // readStack takes from the outputs of the stack what was not said otherwise on
@@ -47,6 +49,8 @@ func (f *fleet) readStack(ctx context.Context) error {
 		{"ledger", outputLedger, &f.Ledger, true},
 		{"out", outputOut, &f.out, false},
 		{"signing-key", outputKey, &f.secret, false},
+		{"cluster", outputCluster, &f.cluster, false},
+		{"service", outputService, &f.service, false},
 	} {
 		if o.needed && outputs[o.output] == "" {
 			return usagef("stack %s has no output %s: it is not the stack of a fleet, or an older one: deploy it again, or name the fleet by --queue and --ledger", f.Stack, o.output)

@@ -63,6 +63,9 @@ const (
 	Table  = "table"
 )
 
+// functions are where `make metricfn` puts them, seen from the folder infra.
+var functions = map[string]string{"arm64": "../dist/metricfn-arm64", "x86_64": "../dist/metricfn-amd64"}
+
 // maxInFlight is the most messages that tasks may hold together. SQS refuses
 // receives at 120,000 in flight, and tasks hold some that they have not begun.
 //
@@ -98,6 +101,9 @@ func Read(value func(name string) (string, bool), given []string) (Knobs, error)
 		if want, ok := row.read(&k, strings.TrimSpace(v)); !ok {
 			return Knobs{}, fmt.Errorf("read context: %s is %q, want %s", row.Name, v, want)
 		}
+	}
+	if k.Function == "" {
+		k.Function = functions[k.Arch]
 	}
 	if err := k.check(); err != nil {
 		return Knobs{}, fmt.Errorf("read context: %w", err)

@@ -18,8 +18,8 @@ var table = []Knob{
 		matches(func(k *Knobs) *string { return &k.Image }, `^[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9._-]+)*(:[\w.-]{1,128})?(@sha256:[0-9a-f]{64})?$`, "an image, such as 123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify:1: make deploy builds and uploads one"),
 	},
 	{
-		"function", "../dist/metricfn", "folder with the function's `bootstrap`; `make deploy` builds it",
-		matches(func(k *Knobs) *string { return &k.Function }, `.`, "a folder"),
+		"function", "", "folder with the function's `bootstrap`; `make deploy` builds it in `dist/`",
+		matches(func(k *Knobs) *string { return &k.Function }, ``, "a folder"),
 	},
 	{
 		"arch", "arm64", "`arm64` or `x86_64`, of tasks and function",

@@ -189,6 +189,16 @@ var (
 			fix:  "emulators are for tests: what ships starts no server that we did not write",
 		},
 		{
+			name: "metricfn", in: []string{"./metricfn/..."},
+			deny: slices.Concat(engine, below([]string{"./queue", "./processor", "./sink"}), []string{"./ledger/embedded/...", "./ledger/none/...", "./cmd/...", "./console/...", "./infra/..."}),
+			fix:  "metricfn looks at a fleet and starts cold every so often: it carries nothing that works on nodes",
+		},
+		{
+			name: "lambda", in: []string{"./..."}, outside: []string{"./metricfn/lambda/..."}, tests: true,
+			deny: []string{"github.com/aws/aws-lambda-go/..."},
+			fix:  "one program speaks to the runtime of Lambda; the same without it is `ramify metric`",
+		},
+		{
 			name: "cdk", in: []string{"./..."}, outside: []string{"./infra/..."}, tests: true,
 			deny: []string{"github.com/aws/aws-cdk-go/...", "github.com/aws/constructs-go/...", "github.com/aws/jsii-runtime-go/..."},
 			fix:  "the CDK takes minutes to build: it stays in infra",
@@ -469,6 +479,11 @@ func TestRulesFire(t *testing.T) {
 		{"AWS adapter and engine", wrongImports, "queue/sqs/a.go", code(module + "/post"), `"adapters"`},
 		{"emulator", wrongImports, "queue/sqs/a.go", code(module + "/internal/emulator/elasticmq"), `"emulator"`},
 		{"emulator in a test", wrongImports, "queue/sqs/a_test.go", code(module + "/internal/emulator/elasticmq"), ""},
+		{"function with the engine", wrongImports, "metricfn/a.go", code(module + "/post"), `"metricfn"`},
+		{"function with a queue", wrongImports, "metricfn/a.go", code(module + "/queue/sqs"), `"metricfn"`},
+		{"function with its ledger", wrongImports, "metricfn/lambda/a.go", code(module+"/ledger/dynamodb", sdk), ""},
+		{"Lambda in cmd", wrongImports, "cmd/ramify/a.go", code("github.com/aws/aws-lambda-go/lambda"), `"lambda"`},
+		{"Lambda", wrongImports, "metricfn/lambda/a.go", code("github.com/aws/aws-lambda-go/lambda"), ""},
 		{"CDK in cmd", wrongImports, "cmd/ramify/a.go", code("github.com/aws/aws-cdk-go/awscdk/v2"), `"cdk"`},
 		{"CDK", wrongImports, "infra/a.go", code("github.com/aws/aws-cdk-go/awscdk/v2"), ""},
 		{"SQLite", wrongImports, "queue/embedded/a.go", code("modernc.org/sqlite"), `"sqlite"`},

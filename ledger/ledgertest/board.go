@@ -14,7 +14,7 @@ func worker(run, id string) ledger.Worker {
 	return ledger.Worker{
 		Run: run, ID: id,
 		Done:  schema.Account{Nodes: 1, Objects: 2, Bytes: 1 << 60, Failures: 4, Reduces: 5},
-		Share: schema.Whole, Retries: 7, Busy: 8*time.Second + 9, InFlight: 10, Slots: 11,
+		Share: schema.Whole, Retries: 7, Units: 9, Leaves: 6, Busy: 8*time.Second + 9, InFlight: 10, Slots: 11,
 		Requests: map[string]int64{"list": 12, odd: 13},
 		Started:  time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC),
 		At:       time.Date(2026, 1, 2, 3, 4, 6, 0, time.FixedZone("CET", 3600)),

@@ -12,13 +12,17 @@ import (
 	"github.com/ramify/ramify/internal/emulator"
 )
 
-// version of the Python package.
-const version = "1.5.33"
+// Versions of the Python packages. Its CloudWatch speaks what the SDK does, CBOR,
+// only where cbor2 is installed, too.
+const (
+	version = "1.5.33"
+	cbor2   = "6.3.0"
+)
 
 const need = "Python 3 with venv (Debian: apt-get install python3-venv)"
 
 var server = sync.OnceValues(func() (*emulator.Server, error) {
-	dir, err := emulator.Installed("ministack-"+version, install)
+	dir, err := emulator.Installed("ministack-"+version+"-cbor2-"+cbor2, install)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +47,7 @@ func install(dir string) error {
 		return err
 	}
 	return emulator.Run(dir, need, filepath.Join(dir, "bin", "python"),
-		"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "ministack=="+version)
+		"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "ministack=="+version, "cbor2=="+cbor2)
 }
 
 // URL is the endpoint of the one server of this test binary, which is started

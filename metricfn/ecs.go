@@ -1,0 +1,55 @@
+package metricfn
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/ramify/ramify/scaling"
+)
+
+// ECS is a service on Amazon ECS.
+type ECS struct {
+	client           *ecs.Client
+	cluster, service string
+}
+
+var _ Service = (*ECS)(nil)
+
+// NewECS is the service of a name or ARN in a cluster. Nothing is asked before the
+// first look.
+func NewECS(cfg aws.Config, cluster, service string) *ECS {
+	return &ECS{client: ecs.NewFromConfig(cfg), cluster: cluster, service: service}
+}
+
+func (s *ECS) String() string { return "service " + s.service + " in cluster " + s.cluster }
+
+// Counts makes one request (Amazon ECS API Reference, "DescribeServices").
+func (s *ECS) Counts(ctx context.Context) (n scaling.Service, err error) {
+	const action = "ecs:DescribeServices"
+	out, err := s.client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.cluster, Services: []string{s.service}})
+	if err != nil {
+		return n, explain(action, s.String(), err)
+	}
+	if len(out.Services) != 1 {
+		reason := "no answer"
+		for _, f := range out.Failures {
+			reason = aws.ToString(f.Reason)
+		}
+		return n, fmt.Errorf("%s of %s: %w (%s)", action, s, ErrNotThere, reason)
+	}
+	found := out.Services[0]
+	if status := aws.ToString(found.Status); status != "ACTIVE" {
+		return n, fmt.Errorf("%s of %s: %w: it is %s", action, s, ErrNotThere, status)
+	}
+	return scaling.Service{Running: int(found.RunningCount), Pending: int(found.PendingCount), Desired: int(found.DesiredCount)}, nil
+}
+
+// SetDesired makes one request (Amazon ECS API Reference, "UpdateService").
+func (s *ECS) SetDesired(ctx context.Context, n int) error {
+	count := int32(n)
+	_, err := s.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.cluster, Service: &s.service, DesiredCount: &count})
+	return explain("ecs:UpdateService", s.String(), err)
+}
