@@ -25,7 +25,7 @@ OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
 DIST  ?= dist
 ARCH  ?= arm64
-GOARCH = $(patsubst x86_64,amd64,$(ARCH))
+GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
@@ -132,7 +132,7 @@ image: binary-amd64 binary-arm64 ## Build the container image with podman, build
 		$(IMAGE) --out $(DIST)/image.tar $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify && \
 		echo "make image: wrote $(DIST)/image.tar, an OCI archive that any container engine loads"; \
 	else \
-		set -x; $$engine build --platform linux/$(GOARCH) -t ramify .; \
+		set -x; $$engine build --platform linux/$(GO_ARCH) -t ramify .; \
 	fi
 
 # Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too.
@@ -140,17 +140,17 @@ STACK ?= ramify
 CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
 KNOBS  = $(foreach k,stack=$(STACK) arch=$(ARCH) $(SET),-c '$(k)')
 
-bootstrap: dist/metricfn-$(GOARCH)/bootstrap ## Prepare an account and region for the CDK, once
+bootstrap: dist/metricfn-$(GO_ARCH)/bootstrap ## Prepare an account and region for the CDK, once
 	$(CDK) bootstrap $(KNOBS) -c image=none
 
-synth: dist/metricfn-$(GOARCH)/bootstrap ## Write the template of a fleet into out/cdk (SET="max=50 ...")
+synth: dist/metricfn-$(GO_ARCH)/bootstrap ## Write the template of a fleet into out/cdk (SET="max=50 ...")
 	$(CDK) synth --quiet -c image=none $(KNOBS)
 
-deploy: dist/metricfn-$(GOARCH)/bootstrap binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+deploy: dist/metricfn-$(GO_ARCH)/bootstrap binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
 	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
 	(set -x; $(CDK) deploy --require-approval never -c "image=$$image" $(KNOBS))
 
-destroy: dist/metricfn-$(GOARCH)/bootstrap ## Remove a fleet, but for what it was deployed with SET="retain=..."
+destroy: dist/metricfn-$(GO_ARCH)/bootstrap ## Remove a fleet, but for what it was deployed with SET="retain=..."
 	$(CDK) destroy --force -c image=none $(KNOBS)
 
 # Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.
