@@ -7,6 +7,7 @@ GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # What the listing benchmarks race against: programs, built where they do not touch go.mod.
+LISTERS := s3ls s5cmd rclone
 S3LS   := 1.3.5
 S5CMD  := v2.3.0
 RCLONE := v1.76.0
@@ -14,11 +15,15 @@ RCLONE := v1.76.0
 # The CDK's CLI: newer ones cannot read what the library in infra/go.mod writes.
 CDK_CLI := aws-cdk@2.1126.0
 
+# What the fleet races against. The benchmark itself installs them, into .cache/peers-fleet (needs Node.js with npm,
+# and Python 3 with venv).
+WORKERS := sqs-consumer-batched sqs-consumer watermill celery dramatiq
+
 PKG   ?= ./...
 FLAGS ?=
 BENCH ?= .
 COUNT ?= 1
-PEERS ?= s3ls s5cmd rclone
+PEERS ?= $(LISTERS) $(WORKERS)
 KEYS  ?=
 TABLES ?= out/bench.md
 OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
@@ -63,8 +68,9 @@ lint: ## Run golangci-lint, the import rules included
 	cd infra && go run $(GOLANGCI) run
 
 # Of the listing benchmarks: RUNS and, of peers that need more than 20 s, SLOW_RUNS; LISTS="debian flat chain awkward";
-# PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. They add their tables to TABLES.
-RACE := $(foreach v,RUNS SLOW_RUNS LISTS PEERS LATENCY,RAMIFY_BENCH_$(v)='$($(v))') \
+# PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. Of the fleet's: RUNS, PEERS, DEPTH of the tree, WARMUP. They add
+# their tables to TABLES.
+RACE := $(foreach v,RUNS SLOW_RUNS LISTS PEERS LATENCY DEPTH WARMUP,RAMIFY_BENCH_$(v)='$($(v))') \
 	RAMIFY_BENCH_KEYS='$(abspath $(KEYS))' RAMIFY_BENCH_TABLES='$(abspath $(TABLES))'
 
 bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH))),peers) ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
@@ -72,7 +78,7 @@ bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH))),peers) ## Run
 	[ -n "$$pkgs" ] || { echo "make bench: no benchmarks yet"; exit 0; }; \
 	set -x; $(RACE) go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=6h $(FLAGS) $$pkgs
 
-peers: $(foreach p,$(filter-out none,$(PEERS)),.cache/peers/$(firstword $(subst -, ,$(p)))) ## Build the tools that listing is compared with (PEERS="s3ls s5cmd rclone")
+peers: $(foreach p,$(filter-out none $(WORKERS),$(PEERS)),.cache/peers/$(firstword $(subst -, ,$(p)))) ## Build the tools that listing is compared with (PEERS="s3ls s5cmd rclone")
 
 .cache/peers/s3ls: .cache/peers/s3ls-$(S3LS)
 .cache/peers/s5cmd: .cache/peers/s5cmd-$(S5CMD)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ramify/ramify/bench/fleet"
 	"github.com/ramify/ramify/bench/keys"
 	"github.com/ramify/ramify/bench/peer"
 )
@@ -52,7 +53,7 @@ func parseOptions(b *testing.B, latencies string) options {
 		o.latencies = append(o.latencies, d)
 	}
 	for _, w := range words("PEERS", "s3ls s5cmd rclone") {
-		if w == "none" {
+		if w == "none" || isWorker(w) {
 			continue
 		}
 		p, err := peer.Find(w)
@@ -61,6 +62,11 @@ func parseOptions(b *testing.B, latencies string) options {
 	}
 	return o
 }
+
+// PEERS names those of all benchmarks: tools that list, and workers on a queue.
+func isLister(name string) bool { _, err := peer.Find(name); return err == nil }
+
+func isWorker(name string) bool { _, err := fleet.Find(name); return err == nil }
 
 // variable is one of those that the Makefile hands on, as RAMIFY_BENCH_NAME.
 func variable(name, otherwise string) string {

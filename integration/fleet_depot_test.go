@@ -36,33 +36,59 @@ var openDepot = sync.OnceValues(func() (*depot, error) {
 		return nil, err
 	}
 	d := &depot{keys: keys, backend: s3mem.New()}
-	for _, name := range []string{bucket, results} {
-		if err := d.backend.CreateBucket(name); err != nil {
+	if err := d.backend.CreateBucket(results); err != nil {
+		return nil, err
+	}
+	p := pages{Backend: d.backend}
+	if err := fill(d.backend, keys, 0); err != nil {
+		return nil, err
+	}
+	const shelf = 250
+	for i := 0; i < len(keys); i += shelf {
+		part, b := keys[i:min(i+shelf, len(keys))], s3mem.New()
+		if err := fill(b, part, i); err != nil {
 			return nil, err
 		}
+		p.firsts, p.shelves = append(p.firsts, part[0]), append(p.shelves, b)
 	}
-	for i, k := range keys {
-		body := strings.Repeat("x", i%97)
-		if _, err := d.backend.PutObject(bucket, k, nil, strings.NewReader(body), int64(len(body)), nil); err != nil {
-			return nil, err
-		}
-	}
-	d.handler = gofakes3.New(pages{d.backend}, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
+	d.handler = gofakes3.New(p, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	return d, nil
 })
 
+// fill puts keys into the bucket that is crawled, of which the first is the n-th.
+func fill(b *s3mem.Backend, keys []string, n int) error {
+	if err := b.CreateBucket(bucket); err != nil {
+		return err
+	}
+	for i, k := range keys {
+		body := strings.Repeat("x", (n+i)%97)
+		if _, err := b.PutObject(bucket, k, nil, strings.NewReader(body), int64(len(body)), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pages mends how gofakes3 goes from page to page: a page that ends in a common
 // prefix is followed by what lies behind the prefix, not by the prefix again. And
-// it seeks the prefix, since it looks at all keys from the marker on.
-type pages struct{ *s3mem.Backend }
+// it looks at all keys for each LIST, so it has them on shelves, too: a prefix all
+// of whose keys can be on one shelf only is looked for there.
+type pages struct {
+	*s3mem.Backend
+	firsts  []string // the first key of each shelf
+	shelves []*s3mem.Backend
+}
 
 // ListBucket implements gofakes3.Backend.
 func (p pages) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
-	if prefix != nil {
-		// Strictly behind the marker, which no key of these tests is.
-		page.Marker = max(page.Marker, prefix.Prefix)
+	from := p.Backend
+	if name == bucket && prefix != nil {
+		i, j := p.shelf(prefix.Prefix), p.shelf(prefix.Prefix+"\U0010FFFF")
+		if i == j {
+			from = p.shelves[i]
+		}
 	}
-	list, err := p.Backend.ListBucket(name, prefix, page)
+	list, err := from.ListBucket(name, prefix, page)
 	if err != nil || len(list.CommonPrefixes) == 0 {
 		return list, err
 	}
@@ -70,6 +96,15 @@ func (p pages) ListBucket(name string, prefix *gofakes3.Prefix, page gofakes3.Li
 		list.NextMarker = last + "\U0010FFFF"
 	}
 	return list, nil
+}
+
+// shelf is where a key would be.
+func (p pages) shelf(key string) int {
+	i, there := slices.BinarySearch(p.firsts, key)
+	if there {
+		return i
+	}
+	return max(i-1, 0)
 }
 
 // truth is what a crawl of the depot must find.

@@ -47,6 +47,7 @@ func (f *fleet) peek(t *testing.T) letter {
 // What others send into the queue of a fleet that signs, while it walks, ends in
 // the dead-letter queue, each once and with the reason; none of it is executed.
 func TestFleetForeignMessages(t *testing.T) {
+	t.Parallel()
 	const poison = "foreign/" // is in every prefix that must not be asked for
 	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
 	run := "foreign-" + f.name
@@ -59,7 +60,8 @@ func TestFleetForeignMessages(t *testing.T) {
 	node := func(name string, change ...string) string {
 		body := strings.NewReplacer(
 			`"s3://bucket/"`, `"s3://bucket/`+poison+name+`/"`, `"prefix":""`, `"prefix":"`+poison+name+`/"`,
-			`"pid":""`, `"pid":"BBBBBBBBBBBBBBBBBBBBBA"`, `"depth":0`, `"depth":1`,
+			`"up":{"pid":"","slot":0}`, `"up":{"pid":"BBBBBBBBBBBBBBBBBBBBBA","slot":0},"hdr":{"k":2,"own":{},"up":{"pid":"","slot":0}}`,
+			`"depth":0`, `"depth":1`,
 		).Replace(genuine.body)
 		if body = strings.NewReplacer(change...).Replace(body); !strings.Contains(body, poison) {
 			t.Fatalf("the root is not as it was: %s", genuine.body)

@@ -16,6 +16,7 @@ import (
 // ministack is another SQS, another DynamoDB and another S3: a fleet has all three
 // from it.
 func TestFleetOnMinistack(t *testing.T) {
+	t.Parallel()
 	url := ministack.URL(t)
 	f := newFleet(t, fleetSettings{direct: url, dynamodb: url, s3: url, env: []string{"RAMIFY_CONCURRENCY=8"}})
 	buckets := s3.NewFromConfig(aws.Config{

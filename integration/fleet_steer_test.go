@@ -76,3 +76,21 @@ func TestLocalConcurrencyChanges(t *testing.T) {
 	p.signal(t, interrupt)
 	p.wait(t).requireCode(t, 130)
 }
+
+// Without a name status lists the runs of this machine, the newest first.
+func TestStatusLists(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	r := u.run(t, "status")
+	r.requireCode(t, 0)
+	requireText(t, r.stdout, "")
+	for _, run := range []string{"b", "a"} {
+		u.run(t, "run", treeOf(2, 1, ""), "--run", run).requireCode(t, 0)
+	}
+	r = u.run(t, "status")
+	r.requireCode(t, 0)
+	requireText(t, r.stdout, "run  state     begun (UTC)          target\na    finished  {any}  synthetic 0\nb    finished  {any}  synthetic 0\n")
+	r = u.run(t, "status", "--json")
+	r.requireCode(t, 0)
+	requireText(t, r.stdout, `{"run":"a","state":"finished","target":"synthetic 0","created":"{any}"}`+"\n"+`{"run":"b","state":"finished","target":"synthetic 0","created":"{any}"}`+"\n")
+}

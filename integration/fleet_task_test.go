@@ -97,14 +97,19 @@ func TestTaskDrains(t *testing.T) {
 	}
 	q.signal(t, terminate)
 	q.wait(t).requireCode(t, 0)
-	// A second signal does not wait for the grace.
+}
+
+// A second signal does not wait for the grace.
+func TestTaskToldTwice(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t, "").with("RAMIFY_CONCURRENCY=2", "RAMIFY_GRACE=1h").setup(t)
 	c.run(t, "seed", treeOf(1, 0, `,"work":"1h"`), "--run", "long").requireCode(t, 0)
-	q = c.with("RAMIFY_GRACE=1h").work(t)
-	c.awaitText(t, "1 of 2 slots", "status", "long")
-	q.signal(t, terminate)
-	q.stderr.await(t, "draining")
-	q.signal(t, terminate)
-	if end := q.wait(t); end.code == 0 {
+	p := c.work(t)
+	c.awaitText(t, "of 2 slots, 1 worker", "status", "long")
+	p.signal(t, terminate)
+	p.stderr.await(t, "draining")
+	p.signal(t, terminate)
+	if end := p.wait(t); end.code == 0 {
 		t.Errorf("code %d", end.code)
 	}
 }

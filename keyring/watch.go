@@ -83,20 +83,15 @@ func (w *Watch) Stop() {
 	w.done.Wait()
 }
 
-// unknown looks because a message names a key that is not there, and reports
-// whether that has been done since it came.
-func (w *Watch) unknown(string) bool {
-	came := time.Now()
+// unknown looks because a message names a key that is not there, or waits for a
+// look that is under way.
+func (w *Watch) unknown(string) {
 	w.looking.Lock()
 	defer w.looking.Unlock()
-	switch {
-	case w.looked.After(came):
-		return true // somebody else was here for the same
-	case time.Since(w.looked) < leastPause || w.ctx.Err() != nil:
-		return false
+	if time.Since(w.looked) < leastPause || w.ctx.Err() != nil {
+		return
 	}
 	w.look()
-	return true
 }
 
 // look reads the keys and puts them into the ring; w.looking is held.

@@ -36,7 +36,6 @@ func config(t testing.TB, url string) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: &url, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider("metricfn", "secret", ""),
-		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }
 

@@ -92,7 +92,7 @@ func (m *Model) perMessage() float64 {
 const checkpoint = 10 * time.Second
 
 // cost is what an outcome costs; discount is that of Spot.
-func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) Cost {
+func (m *Model) cost(o *Outcome, p *Prices, s Size, discount float64) Cost {
 	cpu, gb := p.VCPU, p.GB
 	if s.ARM {
 		cpu, gb = p.VCPUARM, p.GBARM

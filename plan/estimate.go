@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
+
+	"github.com/ramify/ramify/scaling"
 )
 
 // Ask is what is to be planned.
@@ -17,6 +20,17 @@ type Ask struct {
 	Size   Size
 	Prices Prices
 	Seeds  int // runs of the model, at least 1
+}
+
+// Track sets target tracking as it is published, on BacklogSeconds or
+// BacklogPerTask, with alarms that wake the service and put it to sleep. Who
+// tracks messages per task has to know how long one takes: here, just what it does.
+func (a *Ask) Track(metric string, node time.Duration) {
+	t := Tracking{Metric: metric, Target: a.Fleet.Knobs.Acceptable.Seconds(), InCooldown: 60, ScaleIn: true, Wake: true, Sleep: true, Every: 60}
+	if metric != scaling.MetricBacklogSeconds {
+		t.Target *= float64(a.Fleet.Knobs.Concurrency) / max(node.Seconds(), leastTime.Seconds())
+	}
+	a.Fleet.Tracking = t
 }
 
 // Interval is a figure over all runs: the median, and from where to where nine of
@@ -91,8 +105,8 @@ func (a Ask) run(seed uint64) run {
 	f.Rate, r.limit = m.limits(&f)
 	r.Outcome = f.Run(m.Tree, seed)
 	spot := a.Prices.Spot
-	rng := rand.New(rand.NewPCG(seed, 0x73706f74)) //nolint:gosec // because a plan must be repeatable
-	r.Cost = m.cost(&r.Outcome, &f, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
+	rng := rand.New(rand.NewPCG(seed, 0x73706f74))
+	r.Cost = m.cost(&r.Outcome, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
 	return r
 }
 

@@ -100,10 +100,17 @@ func (n *nodes) work(now int, slots float64) {
 		}
 		free := slots - float64(n.longs) - n.held
 		waits := n.waiting()
-		if n.perNode == 1 && n.rate == nil && len(n.tree.Long) == 0 {
+		if n.perNode == 1 && len(n.tree.Long) == 0 && n.clock-float64(now) < n.step {
 			// With work for a second, one big step does nearly what many small ones do.
-			if k := math.Floor((until-n.clock)/n.step) + 1; n.clock-float64(now) < n.step && k > 1 && waits >= free*k && free > 0 {
-				n.begin(free*k, waits)
+			if k := math.Floor((until-n.clock)/n.step) + 1; k > 1 && waits >= free*k && free > 0 {
+				take := free * k
+				if n.rate != nil {
+					if bears := n.rate(n.clock) * k * n.step; take > bears {
+						take = bears
+						n.refused += k * n.step
+					}
+				}
+				n.begin(take, waits)
 				n.busy += free * k * n.step
 				n.clock += k * n.step
 				n.running[len(n.running)-1].left = 0
@@ -139,7 +146,11 @@ func (n *nodes) work(now int, slots float64) {
 	}
 }
 
-func (n *nodes) over() bool { return n.longs == 0 && n.done >= n.total-0.5 }
+// over reports whether all is done. Sums of fractions are not exact: what is left
+// of a node is nothing.
+func (n *nodes) over() bool {
+	return n.longs == 0 && (n.done >= n.total-0.5 || n.held+n.waiting() < 0.01)
+}
 
 // begin takes nodes of all levels alike: a queue keeps no order.
 func (n *nodes) begin(take, waits float64) {

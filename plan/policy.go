@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -62,7 +61,7 @@ func newPolicy(f *Fleet, s *service, phase int) *policy {
 			Metric: scaling.MetricBacklogSeconds, Target: f.Knobs.Acceptable.Seconds(), InCooldown: 60, Wake: true, Sleep: true,
 		}, 10)
 	case TargetTracking:
-		p.every = f.Tracking.Every
+		p.every = max(f.Tracking.Every, 1)
 		p.track(s, f.Tracking, 60)
 	}
 	return p
@@ -176,10 +175,3 @@ func (p *policy) put(now int, name string, v float64) {
 }
 
 func tasks(n float64) int { return int(min(math.Ceil(n-1e-9), math.MaxInt32)) }
-
-func (s Scaling) check() error {
-	if s == Governor || s == TargetTracking || s == Fixed {
-		return nil
-	}
-	return fmt.Errorf("scaling is %q, want %s, %s or %s", s, Governor, TargetTracking, Fixed)
-}

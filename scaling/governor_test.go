@@ -1,6 +1,7 @@
 package scaling_test
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -72,6 +73,60 @@ func TestMessagesLongerThanTheTarget(t *testing.T) {
 	assert.Equal(t, 4, d.Desired, "100 messages keep 4 tasks busy, however long they take")
 }
 
+func TestExpect(t *testing.T) {
+	for _, c := range []struct {
+		leaves int64
+		done   float64
+		want   int64
+	}{
+		{0, 0, 0},
+		{0, 0.5, 0},
+		{10, 0, 0}, // leaves without a share: not known
+		{100, 0.5, 100},
+		{100, 0.01, 9_900},
+		{100, 1, 0},
+		{100, 1.1, 0},
+		{100, math.NaN(), 0},
+		{math.MaxInt64, 1e-19, 1e15},
+	} {
+		assert.Equal(t, c.want, scaling.Expect(c.leaves, c.done), "%d leaves are %v", c.leaves, c.done)
+	}
+}
+
+// 3,840,000 messages of 0.1 s keep 100 tasks for the two minutes that are
+// acceptable.
+func TestWhatIsExpected(t *testing.T) {
+	cases := []struct {
+		name     string
+		rule     scaling.Rule
+		unread   int64
+		expected int64
+		want     int
+	}{
+		{"no expectation", scaling.Size, 144_000, 0, 30},
+		{"more is expected", scaling.Size, 144_000, 3_840_000, 100},
+		{"less is expected than waits", scaling.Size, 144_000, 100, 30},
+		{"four times the backlog's at most", scaling.Size, 144_000, 1 << 40, 120},
+		{"no more than can be busy", scaling.Size, 32, 1 << 40, 1},
+		{"no more than max", scaling.Size, 480_000, 1 << 40, 200},
+		{"the other rule", scaling.Backlog, 144_000, 3_840_000, 30},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			k := scaling.Defaults()
+			k.Rule = c.rule
+			s := see(0, scaling.Queue{Unread: c.unread}, 1, 0, 1)
+			s.Ledger.Expected = c.expected
+			_, d := scaling.New(k).Look(s)
+			assert.Equal(t, c.want, d.Desired)
+		})
+	}
+	s := see(0, scaling.Queue{}, 5, 0, 5)
+	s.Ledger.Expected, s.Ledger.Unsettled = 1<<40, true
+	_, d := scaling.New(scaling.Defaults()).Look(s)
+	assert.Equal(t, 5, d.Desired, "nothing is launched for what is not outstanding")
+}
+
 func TestStandingBacklog(t *testing.T) {
 	type change func(i int, s *scaling.Sample)
 	cases := []struct {
@@ -138,7 +193,7 @@ func TestGovernorProperties(t *testing.T) {
 			running, pending := rapid.IntRange(0, 600).Draw(t, "running"), rapid.SampledFrom([]int{0, 0, 1, 50}).Draw(t, "pending")
 			q := scaling.Queue{Unread: count.Draw(t, "unread"), InFlight: count.Draw(t, "in flight"), Delayed: count.Draw(t, "delayed")}
 			s := see(now, q, running, pending, running+pending)
-			s.Ledger = &scaling.Ledger{Settled: settled, Busy: busy, Unsettled: rapid.Bool().Draw(t, "unsettled")}
+			s.Ledger = &scaling.Ledger{Settled: settled, Busy: busy, Unsettled: rapid.Bool().Draw(t, "unsettled"), Expected: count.Draw(t, "expected")}
 			known := rapid.SampledFrom([]string{"all", "all", "all", "no queue", "no service", "no ledger"}).Draw(t, "known")
 			switch known {
 			case "no queue":

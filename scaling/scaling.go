@@ -37,6 +37,7 @@ const (
 
 	// Every is how often to look while there is work.
 	Every = 10 * time.Second
+
 	// Idle is how often to look while there is none.
 	Idle = time.Minute
 )

@@ -31,7 +31,7 @@ type Key struct {
 // nothing and accepts everything.
 type Keyring struct {
 	keys    atomic.Pointer[[]Key]
-	unknown atomic.Pointer[func(id string) bool]
+	unknown atomic.Pointer[func(id string)]
 }
 
 // NewKeyring checks the keys: each has a distinct name and at least 32 bytes.
@@ -52,10 +52,10 @@ func (r *Keyring) Replace(keys ...Key) error {
 	return nil
 }
 
-// OnUnknown has Verify ask about a key id that is not in the ring before it
-// refuses: f may replace the keys, and returns whether to look again. Many
+// OnUnknown has Verify call f with a key id that is not in the ring, and look
+// again before it refuses: f may replace the keys, or wait for who does. Many
 // goroutines call it. The id is whatever the message says.
-func (r *Keyring) OnUnknown(f func(id string) bool) { r.unknown.Store(&f) }
+func (r *Keyring) OnUnknown(f func(id string)) { r.unknown.Store(&f) }
 
 func (r *Keyring) put(keys []Key) error {
 	seen := map[string]bool{}
@@ -97,8 +97,9 @@ func (r *Keyring) Verify(body []byte, attrs map[string]string) error {
 		return fmt.Errorf("verify message: %w", ErrUnsigned)
 	}
 	k, known := r.key(attrs[AttrKeyID])
-	if ask := r.unknown.Load(); !known && ask != nil && (*ask)(attrs[AttrKeyID]) {
-		k, known = r.key(attrs[AttrKeyID])
+	if tell := r.unknown.Load(); !known && tell != nil {
+		(*tell)(attrs[AttrKeyID])
+		k, known = r.key(attrs[AttrKeyID]) // also where somebody else had them replaced in between
 	}
 	if !known || !hmac.Equal(got, mac(k, body)) {
 		return fmt.Errorf("verify message: %w", ErrUnsigned)

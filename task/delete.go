@@ -31,7 +31,10 @@ func newDeleter(t *Task) *deleter {
 }
 
 // add hands over a message that nothing remains to be done for.
-func (d *deleter) add(m *held) { d.todo <- m }
+func (d *deleter) add(m *held) {
+	m.ended.Store(true)
+	d.todo <- m
+}
 
 // patience is how long a call of deletes may take, and all that are left when
 // the task stops. Those not made by then cost a redelivery each.

@@ -105,7 +105,8 @@ func (f *figures) settled(run string, own schema.Account, share schema.Share, ep
 	f.change(run, func(w *ledger.Worker) {
 		w.Done = w.Done.Add(own)
 		if epoch == 0 {
-			w.Share += share
+			// More than the whole is nobody's: a ledger may not give it back.
+			w.Share = min(w.Share+share, schema.Whole)
 		}
 	})
 }

@@ -102,3 +102,13 @@ func TestFiguresOfUnitsUnderWay(t *testing.T) {
 		assert.Empty(t, f.open)
 	})
 }
+
+// A message that does not belong to the run may have any share, the root's too: the
+// sum stays one that is readable.
+func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
+	f := newFigures("w", newSlots(1))
+	for range 5 {
+		f.settled("run", schema.Account{Nodes: 1}, schema.Whole, 0)
+	}
+	assert.Equal(t, schema.Whole, f.snapshot()[0].Share)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/queue"
@@ -21,7 +22,8 @@ var (
 type held struct {
 	queue.Delivery
 	received time.Time
-	extended time.Time // when the lease was last known to be whole
+	extended time.Time   // when the lease was last known to be whole
+	ended    atomic.Bool // its unit is done with it, and it waits to be deleted
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -131,8 +133,10 @@ func (h *holder) beat(ctx context.Context) {
 		switch {
 		case leases[i].Visibility == 0, errors.Is(err, queue.ErrLeaseLost), err != nil && time.Since(m.extended) > h.visibility:
 			m.cancel(ErrLeaseLost)
-			h.drop(m)
-			h.log.Warn("lost the lease of a message", "error", err)
+			// Not of one that was put back or deleted while it was asked for.
+			if h.drop(m) && !m.ended.Load() {
+				h.log.Warn("lost the lease of a message", "error", err)
+			}
 		case err == nil:
 			h.mu.Lock()
 			m.extended = now

@@ -36,7 +36,7 @@ func TestObservationsAddUpToTheRun(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			var mu sync.Mutex
 			var sum task.Observation
-			units, waited := 0, time.Duration(0)
+			units, leaves, waited := 0, int64(0), time.Duration(0)
 			w.task(func(c *task.Config) {
 				c.Observe = func(o task.Observation) {
 					mu.Lock()
@@ -51,6 +51,9 @@ func TestObservationsAddUpToTheRun(t *testing.T) {
 					sum.Busy += o.Busy
 					if o.Rejected > 0 {
 						return
+					}
+					if o.Nodes > 0 && o.Children == 0 {
+						leaves++
 					}
 					assert.Equal(t, "run", o.Run)
 					assert.Equal(t, "tree", o.Kind)
@@ -71,6 +74,13 @@ func TestObservationsAddUpToTheRun(t *testing.T) {
 			assert.EqualValues(t, units, 1+sum.Children+sum.Retries+sum.Rejected)
 			assert.Equal(t, w.main.Calls().Send.Entries, units)
 			assert.GreaterOrEqual(t, waited, 3*time.Second, "the root waited for the task")
+
+			workers, err := w.ledger.Workers(t.Context(), "run")
+			require.NoError(t, err)
+			require.Len(t, workers, 1)
+			assert.EqualValues(t, units-1, workers[0].Units, "the board knows them, but for the foreign one")
+			assert.Equal(t, leaves, workers[0].Leaves)
+			assert.Equal(t, sum.Busy, workers[0].Busy)
 		})
 	}
 }

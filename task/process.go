@@ -108,9 +108,8 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 			return v, err
 		}
 	}
-	// As stored: a ledger that keeps nothing has posted the kids of pages already.
-	h := u.header(&stored, 0)
-	return done, u.postKids(ctx, &stored, h, stored.Share, ledger.FirstSlots(len(stored.Kids)), schema.PostOriginal)
+	h := u.header(&p, 0)
+	return done, u.postKids(ctx, &p, h, p.Share, ledger.FirstSlots(len(p.Kids)), schema.PostOriginal)
 }
 
 func (u *unit) plan(t ledger.PlanType, res result) ledger.Plan {

@@ -53,6 +53,7 @@ func (c *onFlags) resumeFleet(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	f.wake(ctx, std.err)
 	return c.say(std, r, n)
 }
 
@@ -78,6 +79,7 @@ func (c *onFlags) redriveFleet(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	f.wake(ctx, std.err)
 	return c.say(std, r, 1)
 }
 

@@ -135,7 +135,7 @@ func (f *fleet) loadSummary(ctx context.Context, r ledger.Run) (sum console.Summ
 	for _, p := range end.Biggest {
 		end.Summary.Biggest = append(end.Summary.Biggest, console.Prefix(p))
 	}
-	end.Summary.Kind = r.Root.Kind
+	end.Kind = r.Root.Kind
 	return end.Summary, true, nil
 }
 

@@ -143,3 +143,39 @@ func TestMetricUsage(t *testing.T) {
 		assert.Contains(t, said, c.want)
 	}
 }
+
+// Who posts to a stack's fleet that sleeps wakes it, and leaves one alone that works.
+func TestPostingWakesTheFleetOfAStack(t *testing.T) {
+	cfg, stack := stacked(t)
+	client := ecs.NewFromConfig(cfg)
+	desired := func() int32 {
+		out, err := client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: &stack, Services: []string{stack}})
+		require.NoError(t, err)
+		return out.Services[0].DesiredCount
+	}
+	set := func(n int32) {
+		_, err := client.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: &stack, Service: &stack, DesiredCount: &n})
+		require.NoError(t, err)
+	}
+	const node = `{"kind":"synthetic","id":"0"}`
+	code, _, said := says(t, "seed", node, "--run", "a", "--stack", stack)
+	require.Equal(t, exitDone, code, said)
+	assert.EqualValues(t, 1, desired())
+	set(4)
+	code, _, said = says(t, "seed", node, "--run", "b", "--stack", stack)
+	require.Equal(t, exitDone, code, said)
+	assert.EqualValues(t, 4, desired())
+	set(0)
+	code, _, said = says(t, "pause", "b", "--stack", stack)
+	require.Equal(t, exitDone, code, said)
+	assert.Zero(t, desired())
+	code, _, said = says(t, "resume", "b", "--stack", stack)
+	require.Equal(t, exitDone, code, said)
+	assert.EqualValues(t, 1, desired())
+
+	_, err := client.DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: &stack, Service: &stack, Force: aws.Bool(true)})
+	require.NoError(t, err)
+	code, _, said = says(t, "seed", node, "--run", "c", "--stack", stack)
+	assert.Equal(t, exitDone, code, "the run is there")
+	assert.Contains(t, said, "run c\nramify: no task was started at once; one will be within three minutes: ecs:DescribeServices of service")
+}

@@ -76,6 +76,7 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.walkFlags.Run)
+	f.wake(ctx, std.err)
 	switch {
 	case c.Watch:
 		return c.follow(ctx, f, w)

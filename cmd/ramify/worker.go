@@ -84,10 +84,11 @@ func (w *worker) run(ctx context.Context) error {
 }
 
 // stop drains: what is under way has its grace, the rest is given back. Results of
-// a run that ended just now have as long again after a signal, and otherwise as
-// long as they take.
+// a run that ended just now have what is left of the grace after a signal, and
+// otherwise as long as they take.
 func (w *worker) stop(signal context.Context) {
 	ctx := context.WithoutCancel(signal)
+	graced := time.Now().Add(w.s.grace)
 	if w.keeper != nil {
 		w.keeper.Yield(ctx)
 	}
@@ -95,7 +96,7 @@ func (w *worker) stop(signal context.Context) {
 	if w.keeper != nil {
 		results, cancel := signal, context.CancelFunc(func() {})
 		if signal.Err() != nil {
-			results, cancel = context.WithTimeout(ctx, w.s.grace)
+			results, cancel = context.WithDeadline(ctx, graced) // of both together: a container is not given more
 		}
 		w.keeper.Stop(results)
 		cancel()

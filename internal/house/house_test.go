@@ -160,6 +160,16 @@ var (
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
 		},
 		{
+			name: "scaling", in: []string{"./scaling/..."},
+			deny: []string{"./...", "github.com/aws/..."}, allow: []string{"./scaling/...", "./schema"},
+			fix: "scaling is arithmetic that metricfn and plan share: pass it what it needs",
+		},
+		{
+			name: "plan", in: []string{"./plan/..."},
+			deny: []string{"./..."}, allow: []string{"./plan/...", "./scaling", "./schema", "./processor/s3crawl"},
+			fix: "plan is a model: it knows scaling, and the crawl's lister to probe with",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",
@@ -456,6 +466,11 @@ func TestRulesFire(t *testing.T) {
 		{"s3client and seam", wrongImports, "s3client/a.go", code(module + "/processor"), `"s3client"`},
 		{"listing", wrongImports, "listing/a.go", code(module+"/processor", module+"/sink"), ""},
 		{"listing and adapter", wrongImports, "listing/a.go", code(module + "/processor/s3crawl"), `"listing"`},
+		{"scaling", wrongImports, "scaling/a.go", code("time", module+"/schema"), ""},
+		{"scaling and AWS", wrongImports, "scaling/a.go", code("github.com/aws/aws-xray-sdk-go/xray"), `"scaling"`},
+		{"scaling and ledger", wrongImports, "scaling/a.go", code(module + "/ledger"), `"scaling"`},
+		{"plan", wrongImports, "plan/probe/a.go", code(module+"/scaling", module+"/processor/s3crawl"), ""},
+		{"plan and engine", wrongImports, "plan/a.go", code(module + "/task"), `"plan"`},
 		{"seam", wrongImports, "queue/a.go", code("context", "net/http", module+"/schema"), ""},
 		{"seam and library", wrongImports, "sink/a.go", code("golang.org/x/sync/errgroup"), `"seams"`},
 		{"seam and seam", wrongImports, "ledger/a.go", code(module + "/queue"), `"seams"`},

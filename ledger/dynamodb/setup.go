@@ -108,21 +108,32 @@ func same(a, b []types.KeySchemaElement) bool {
 	return true
 }
 
-// expire turns TTL on: to do so twice is an error, so it looks first.
+// expire turns TTL on. To do so twice is an error, so it looks first, and again
+// where that is refused: an answer was lost, or somebody else was quicker.
 func (t Table) expire(ctx context.Context, client *sdk.Client) error {
-	now, err := client.DescribeTimeToLive(ctx, &sdk.DescribeTimeToLiveInput{TableName: &t.Name})
-	if err != nil {
+	on, err := t.expires(ctx, client)
+	if err != nil || on {
 		return err
-	}
-	if d := now.TimeToLiveDescription; d != nil {
-		switch d.TimeToLiveStatus {
-		case types.TimeToLiveStatusEnabled, types.TimeToLiveStatusEnabling:
-			return nil
-		}
 	}
 	_, err = client.UpdateTimeToLive(ctx, &sdk.UpdateTimeToLiveInput{
 		TableName:               &t.Name,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(expiresAt), Enabled: aws.Bool(true)},
 	})
+	if err == nil {
+		return nil
+	}
+	if on, again := t.expires(ctx, client); again == nil && on {
+		return nil
+	}
 	return err
+}
+
+// expires reports whether TTL is on, or being turned on.
+func (t Table) expires(ctx context.Context, client *sdk.Client) (bool, error) {
+	now, err := client.DescribeTimeToLive(ctx, &sdk.DescribeTimeToLiveInput{TableName: &t.Name})
+	if err != nil || now.TimeToLiveDescription == nil {
+		return false, err
+	}
+	status := now.TimeToLiveDescription.TimeToLiveStatus
+	return status == types.TimeToLiveStatusEnabled || status == types.TimeToLiveStatusEnabling, nil
 }

@@ -1,6 +1,8 @@
 package dynamodb_test
 
 import (
+	"io"
+	"net/http"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,6 +30,24 @@ func TestCreateIsRepeatable(t *testing.T) {
 			assert.Equal(t, "ttl", aws.ToString(ttl.TimeToLiveDescription.AttributeName))
 		})
 	}
+}
+
+// An answer that is lost is asked for again, of a server that has acted.
+func TestCreateWhereAnswersAreLost(t *testing.T) {
+	config := local.config(t)
+	lost := map[string]bool{}
+	config.HTTPClient = through(func(t http.RoundTripper, r *http.Request) (*http.Response, error) {
+		resp, err := t.RoundTrip(r)
+		if operation := r.Header.Get("X-Amz-Target"); err == nil && !lost[operation] {
+			lost[operation] = true
+			resp.Body.Close()
+			return nil, io.ErrUnexpectedEOF
+		}
+		return resp, err
+	})
+	setUp(t, config, dynamodb.Table{Name: "unanswered"})
+	assert.True(t, lost["DynamoDB_20120810.CreateTable"])
+	assert.True(t, lost["DynamoDB_20120810.UpdateTimeToLive"])
 }
 
 func TestCreateRefusesATableOfAnother(t *testing.T) {

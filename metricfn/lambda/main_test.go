@@ -191,11 +191,13 @@ func TestConfigurationIsCheckedAtTheStart(t *testing.T) {
 }
 
 // BenchmarkLambdaCold is one start of the function and its first look at an idle
-// fleet: init-ms until it asks for an invocation, first-ms of that.
+// fleet: init-ms until it asks for an invocation, first-ms of that,
+// and the most memory that it took (on Linux).
 func BenchmarkLambdaCold(b *testing.B) {
 	d := deploy(b, nil)
 	start(b, d.env).invoke(b, time.Minute)
 	var initial, first time.Duration
+	var memory float64
 	for b.Loop() {
 		l := start(b, d.env)
 		<-l.ready
@@ -203,12 +205,14 @@ func BenchmarkLambdaCold(b *testing.B) {
 		o := l.invoke(b, time.Minute)
 		o.answered(b)
 		first += o.took
+		memory = max(memory, l.memory())
 		_ = l.cmd.Process.Kill()
 		<-l.ended
 	}
 	n := float64(b.N)
 	b.ReportMetric(float64(initial.Microseconds())/1e3/n, "init-ms")
 	b.ReportMetric(float64(first.Microseconds())/1e3/n, "first-ms")
+	b.ReportMetric(memory/1024, "peak-MiB")
 }
 
 // BenchmarkLambdaWarm is one look of a function that runs, at an idle fleet.

@@ -164,6 +164,15 @@ func (l *host) invoke(t testing.TB, within time.Duration) outcome {
 	return outcome{}
 }
 
+// memory is the most that the process has held, in KiB; 0 where it cannot be told.
+func (l *host) memory() (kib float64) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.cmd.Process.Pid))
+	if _, after, found := strings.Cut(string(status), "VmHWM:"); found {
+		_, _ = fmt.Sscan(after, &kib)
+	}
+	return kib
+}
+
 func (l *host) logged() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

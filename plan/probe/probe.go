@@ -43,7 +43,7 @@ type part struct{ keys, sigma float64 }
 // Keys is how many there may be: another number for each seed, spread as the
 // estimate is uncertain.
 func (f *Finding) Keys(seed uint64) float64 {
-	rng := rand.New(rand.NewPCG(seed, 0x6b657973)) //nolint:gosec // because a plan must be repeatable
+	rng := rand.New(rand.NewPCG(seed, 0x6b657973))
 	sum := 0.0
 	// What misleads in one part may mislead in all: half of the doubt is shared.
 	shared, all := rng.NormFloat64(), rng.NormFloat64()
@@ -77,7 +77,7 @@ func (f *Finding) Mean(seed uint64) time.Duration {
 	}
 	mean := sum / n
 	deviation := math.Sqrt(max(squares/n-mean*mean, 0) / n)
-	rng := rand.New(rand.NewPCG(seed, 0x6c6174)) //nolint:gosec // because a plan must be repeatable
+	rng := rand.New(rand.NewPCG(seed, 0x6c6174))
 	return time.Duration(max(mean+deviation*rng.NormFloat64(), mean/2) * 1e9)
 }
 
@@ -105,15 +105,23 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))} //nolint:gosec // because a plan must be repeatable
-	first, more, err := p.list(ctx, "")
+	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))}
+	// A small bucket is listed: it is then known exactly.
+	last, more, err := p.list(ctx, "")
+	used := 1
+	for ; err == nil && more && used < o.Requests/4; used++ {
+		var next page
+		if next, more, err = p.list(ctx, last.last); next.n > 0 {
+			last = next
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	if more {
-		p.gaps = []gap{{lo: first.last, left: first}}
+		p.gaps = []gap{{lo: last.last, left: last}}
 	}
-	for used := 1; used < o.Requests && len(p.gaps) > 0; used++ {
+	for ; used < o.Requests && len(p.gaps) > 0; used++ {
 		if err := p.cut(ctx); err != nil {
 			return nil, err
 		}
@@ -313,4 +321,16 @@ func (p *prober) stem(a, b string) int {
 		n++
 	}
 	return n
+}
+
+// Range is how many keys there may be: the median, and from where to where nine of
+// ten are.
+func (f *Finding) Range() (low, mid, high float64) {
+	const n = 201
+	all := make([]float64, n)
+	for i := range all {
+		all[i] = f.Keys(uint64(i))
+	}
+	slices.Sort(all)
+	return all[n/20], all[n/2], all[n-1-n/20]
 }

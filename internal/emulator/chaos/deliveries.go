@@ -63,7 +63,7 @@ func (p *Proxy) mix(queue string, messages []json.RawMessage, room int) []json.R
 	var back []json.RawMessage
 	all := q.held // the oldest first, or they would be held for ever
 	for _, m := range messages {
-		if p.chance(p.faults.Held) {
+		if len(q.held) < most && p.chance(p.faults.Held) {
 			p.done.Held++
 			back = append(back, m)
 			continue
@@ -75,7 +75,7 @@ func (p *Proxy) mix(queue string, messages []json.RawMessage, room int) []json.R
 		copies++
 	}
 	take := min(len(all), room-copies)
-	if len(q.held) > most { // copies do not crowd out what waits already
+	if len(q.held) > 3*most { // copies do not crowd out what waits already
 		take = min(len(all), room)
 	}
 	out := slices.Clone(all[:take])

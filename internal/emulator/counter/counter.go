@@ -33,6 +33,12 @@ func New(t testing.TB, target string) *Counter {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(u) },
 		Transport: transport,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil { // otherwise the client waits no more: a long poll at the end of a test
+				t.Logf("pass on %s: %v", operation(r), err)
+			}
+			w.WriteHeader(http.StatusBadGateway)
+		},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.add(operation(r))
