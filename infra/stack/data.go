@@ -102,6 +102,9 @@ func (f *fleet) makeKey() {
 	})
 }
 
+// signingKey is where the key is, as RAMIFY_SIGNING_KEY says it: not what it is.
+func (f *fleet) signingKey() string { return "secretsmanager:" + *f.data.key.SecretArn() }
+
 func (f *fleet) retained(what string) bool { return slices.Contains(f.knobs.Retain, what) }
 
 func (f *fleet) removal(what string) awscdk.RemovalPolicy {

@@ -129,7 +129,7 @@ func (f *fleet) taskEnvironment() *map[string]*string {
 		"AWS_REGION":         *f.stack.Region(),
 		"RAMIFY_QUEUE":       *f.data.queue.QueueUrl(),
 		"RAMIFY_LEDGER":      "dynamodb:" + *f.data.table.TableName(),
-		"RAMIFY_SIGNING_KEY": *f.data.key.SecretArn(), // where it is, not what it is
+		"RAMIFY_SIGNING_KEY": f.signingKey(),
 		"RAMIFY_CONCURRENCY": strconv.Itoa(f.knobs.Concurrency),
 		"RAMIFY_VISIBILITY":  f.knobs.Visibility.String(),
 		"RAMIFY_GRACE":       grace.String(),

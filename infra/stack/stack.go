@@ -54,7 +54,7 @@ func (f *fleet) makeOutputs() {
 		{"RamifyDeadLetters", *f.data.dead.QueueUrl(), "URL of the dead-letter queue."},
 		{"RamifyLedger", "dynamodb:" + *f.data.table.TableName(), "What is known about runs."},
 		{"RamifyOut", "s3://" + *f.data.bucket.BucketName() + "/" + resultsPrefix, "Where runs write that say nothing else."},
-		{"RamifySigningKey", *f.data.key.SecretArn(), "Secret that messages are signed with."},
+		{"RamifySigningKey", f.signingKey(), "Where the key is that messages are signed with."},
 		{"RamifyCluster", *f.service.cluster.ClusterName(), "Cluster of the service."},
 		{"RamifyService", *f.service.service.ServiceName(), "Service of the tasks."},
 		{"RamifyRegion", *f.stack.Region(), "Region of all of it."},
