@@ -15,8 +15,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
-	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -25,7 +23,9 @@ import (
 // left out. The whole template is judged in infra.
 var unknown = map[string]string{
 	"TasksRange": "AWS::ApplicationAutoScaling::ScalableTarget",
-	"Net":        "AWS::ApplicationAutoScaling::ScalingPolicy",
+	"Net":        "AWS::ApplicationAutoScaling::ScalingPolicy", // of the governor
+	"Track":      "AWS::ApplicationAutoScaling::ScalingPolicy", // of target tracking, as the next
+	"TrackBusy":  "AWS::ApplicationAutoScaling::ScalingPolicy",
 	"WakeUp":     "AWS::ApplicationAutoScaling::ScalingPolicy",
 	"GoToSleep":  "AWS::ApplicationAutoScaling::ScalingPolicy",
 	"Capacity":   "AWS::ECS::ClusterCapacityProviderAssociations",
@@ -37,7 +37,7 @@ var unknown = map[string]string{
 
 // trim leaves out what the emulator does not know, of the kinds above exactly those
 // resources, and tells the function where AWS is.
-func trim(t *testing.T, assembly, stack, url string) {
+func trim(t *testing.T, assembly, stack, url string, governor bool) {
 	t.Helper()
 	path := filepath.Join(assembly, stack+".template.json")
 	var template map[string]any
@@ -59,6 +59,12 @@ func trim(t *testing.T, assembly, stack, url string) {
 		case kind != "AWS::CloudWatch::Alarm" && slices.Contains(slices.Collect(maps.Values(unknown)), kind):
 			t.Errorf("%s is a %s, which the emulator does not know: add it to those that are left out", id, kind)
 		}
+	}
+	if governor {
+		delete(left, "Track")
+		delete(left, "TrackBusy")
+	} else {
+		delete(left, "Net")
 	}
 	for name, kind := range left {
 		t.Errorf("there is no %s %s any more: it need not be left out", kind, name)
@@ -166,7 +172,7 @@ func (d *deployed) look(t *testing.T) {
 	for len(d.tasks) < d.now {
 		u := &user{dir: d.dir, env: d.env}
 		d.tasks = append(d.tasks, u.start(t, "task"))
-		d.most = max(d.most, len(d.tasks))
+		d.peak = max(d.peak, len(d.tasks))
 	}
 	for len(d.tasks) > d.now {
 		last := d.tasks[len(d.tasks)-1]
@@ -197,6 +203,9 @@ func (d *deployed) await(t *testing.T, what string, done func() bool) {
 	defer again.Stop()
 	for over := time.After(patience()); ; {
 		d.look(t)
+		if d.act != nil {
+			d.act()
+		}
 		if done() {
 			t.Logf("%s: after %v", what, time.Since(begun).Round(time.Second))
 			return
@@ -225,16 +234,7 @@ func (d *deployed) said() string {
 // roseAndFell reads a metric back: it was more than 0, and has been 0 since.
 func (d *deployed) roseAndFell(t *testing.T, metric string) bool {
 	t.Helper()
-	out, err := d.metrics.GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String("Ramify"), MetricName: &metric, Dimensions: []cwtypes.Dimension{{Name: aws.String("Fleet"), Value: &d.stack}},
-		StartTime: aws.Time(d.begun.Add(-time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)), Period: aws.Int32(60),
-		Statistics: []cwtypes.Statistic{cwtypes.StatisticMaximum, cwtypes.StatisticMinimum},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	points := out.Datapoints
-	slices.SortFunc(points, func(a, b cwtypes.Datapoint) int { return a.Timestamp.Compare(*b.Timestamp) })
-	rose := slices.ContainsFunc(points, func(p cwtypes.Datapoint) bool { return *p.Maximum > 0 })
-	return rose && *points[len(points)-1].Minimum == 0
+	values := d.byMinute(t, metric, "Maximum")
+	lowest := d.byMinute(t, metric, "Minimum")
+	return slices.ContainsFunc(values, func(v float64) bool { return v > 0 }) && lowest[len(lowest)-1] == 0
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,8 +43,8 @@ func TestDeployed(t *testing.T) {
 		t.Errorf("got %+v", sum)
 	}
 	d.await(t, "the count is back at its minimum", d.quiet)
-	if d.most < 2 || d.most > 4 {
-		t.Errorf("%d tasks at most, want 2 to 4", d.most)
+	if d.peak < 2 || d.peak > 4 {
+		t.Errorf("%d tasks at most, want 2 to 4", d.peak)
 	}
 	for _, metric := range []string{"BacklogPerTask", "Running"} {
 		d.await(t, metric+" has risen and fallen", func() bool { return d.roseAndFell(t, metric) })
@@ -58,26 +59,35 @@ type deployed struct {
 	out   map[string]string // of the stack
 	begun time.Time
 
+	template       map[string]any // all of it
 	metrics        *cloudwatch.Client
 	ecs            *ecs.Client
 	env            []string // of tasks
 	now            int      // tasks that are desired
 	tasks, leaving []*process
-	most           int // tasks that there were at a time
+	peak           int    // tasks that there were at a time
+	act            func() // what else is done to the service, if anything
 }
+
+var bootstrapping sync.Mutex
 
 // deploy synthesizes, drops what the emulator does not know, bootstraps and deploys.
 func deploy(t *testing.T, knobs map[string]string) *deployed {
 	t.Helper()
 	url := ministack.URL(t)
-	d := &deployed{user: newUser(t, url), stack: fmt.Sprintf("deployed-%d", os.Getpid()), begun: time.Now()}
+	d := &deployed{user: newUser(t, url), stack: fmt.Sprintf("deployed-%d-%d", os.Getpid(), fleets.Add(1)), begun: time.Now()}
 	d.user.env = append(d.user.env, "AWS_ENDPOINT_URL="+url, "AWS_DEFAULT_REGION=us-east-1")
 	d.cfg = aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 	d.ecs, d.metrics = ecs.NewFromConfig(d.cfg), cloudwatch.NewFromConfig(d.cfg)
 
 	assembly := synth(t, d.dir, d.stack, knobs)
-	trim(t, assembly, d.stack, url)
-	cdk(t, d.user, "bootstrap", "aws://000000000000/us-east-1", "--app", assembly)
+	readJSON(t, filepath.Join(assembly, d.stack+".template.json"), &d.template)
+	trim(t, assembly, d.stack, url, knobs["scaling"] == "")
+	func() {
+		bootstrapping.Lock() // there is one account, with one stack for it
+		defer bootstrapping.Unlock()
+		cdk(t, d.user, "bootstrap", "aws://000000000000/us-east-1", "--app", assembly)
+	}()
 	cdk(t, d.user, "deploy", "--app", assembly, "--require-approval", "never")
 
 	stacks, err := cloudformation.NewFromConfig(d.cfg).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: &d.stack})
