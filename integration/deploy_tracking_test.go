@@ -130,7 +130,7 @@ func (s *scalingRules) act(t *testing.T, d *deployed) {
 	if want = min(max(want, s.least), s.most); want == d.now {
 		return
 	}
-	n := int32(want) //nolint:gosec // at most a few
+	n := int32(want)
 	_, err := d.ecs.UpdateService(t.Context(), &ecs.UpdateServiceInput{
 		Cluster: aws.String(d.out["RamifyCluster"]), Service: aws.String(d.out["RamifyService"]), DesiredCount: &n,
 	})
