@@ -12,6 +12,9 @@ S3LS   := 1.3.5
 S5CMD  := v2.3.0
 RCLONE := v1.76.0
 
+# The CDK's CLI: newer ones cannot read what the library in infra/go.mod writes.
+CDK_CLI := aws-cdk@2.1126.0
+
 # What the fleet races against. The benchmark itself installs them, into .cache/peers-fleet (needs Node.js with npm,
 # and Python 3 with venv).
 WORKERS := sqs-consumer-batched sqs-consumer watermill celery dramatiq
@@ -25,9 +28,13 @@ KEYS  ?=
 TABLES ?= out/bench.md
 OUT   ?= out/$(shell date -u +%Y%m%dT%H%M%SZ)
 BIN   := bin/ramify
+DIST  ?= dist
+ARCH  ?= arm64
+GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
+SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race lint bench peers fmt fmt-check verify build metricfn vuln clean
+.PHONY: soak help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,6 +49,12 @@ endif
 
 test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
 	go test -timeout=15m $(FLAGS) $(PKG)
+ifeq ($(PKG),./...)
+	$(MAKE) test-infra
+endif
+
+test-infra: ## Run the tests of the CDK app alone: a module of its own, whose first build takes minutes
+	cd infra && go test -timeout=15m $(FLAGS) ./...
 
 soak: ## Run the long variants of the end-to-end tests (minutes)
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
@@ -52,6 +65,7 @@ test-race: ## Run all tests under the race detector, in random order (needs a C 
 
 lint: ## Run golangci-lint, the import rules included
 	go run $(GOLANGCI) run $(PKG)
+	cd infra && go run $(GOLANGCI) run
 
 # Of the listing benchmarks: RUNS and, of peers that need more than 20 s, SLOW_RUNS; LISTS="debian flat chain awkward";
 # PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. Of the fleet's: RUNS, PEERS, DEPTH of the tree, WARMUP. They add
@@ -96,15 +110,55 @@ fmt-check:
 verify: ## All that a change must pass: format, vet, lint, modules, tests
 	$(MAKE) fmt-check
 	go vet ./...
+	cd infra && go vet ./...
 	$(MAKE) lint
 	go mod verify
 	go mod tidy -diff
+	cd infra && go mod verify && go mod tidy -diff
 	$(MAKE) test
 
 build: ## Build bin/ramify, static
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ramify
 
-# Distinct from a finding: a database out of reach has found nothing and cleared nothing.
+# Without the names of functions for debuggers: an image is fetched by each task that starts.
+STATIC := CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='-s -w'
+
+.PHONY: binary-amd64 binary-arm64
+binary-amd64 binary-arm64: binary-%:
+	GOARCH=$* $(STATIC) -o $(DIST)/linux-$*/ramify ./cmd/ramify
+
+IMAGE := go run ./image/cmd --version="$$(git describe --tags --always --dirty 2>/dev/null || echo devel)"
+
+# An engine that works, not one that is only installed; ENGINE=none for an archive all the same.
+image: binary-amd64 binary-arm64 ## Build the container image with podman, buildah or docker (ENGINE=), or dist/image.tar where there is none
+	@engine="$(ENGINE)"; for e in podman buildah docker; do \
+		if [ -z "$$engine" ] && $$e info >/dev/null 2>&1; then engine=$$e; fi; \
+	done; \
+	if [ "$${engine:-none}" = none ]; then \
+		$(IMAGE) --out $(DIST)/image.tar $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify && \
+		echo "make image: wrote $(DIST)/image.tar, an OCI archive that any container engine loads"; \
+	else \
+		set -x; $$engine build --platform linux/$(GO_ARCH) -t ramify .; \
+	fi
+
+# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too.
+STACK ?= ramify
+CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
+KNOBS  = $(foreach k,stack=$(STACK) arch=$(ARCH) $(SET),-c '$(k)')
+
+bootstrap: dist/metricfn-$(GO_ARCH)/bootstrap ## Prepare an account and region for the CDK, once
+	$(CDK) bootstrap $(KNOBS) -c image=none
+
+synth: dist/metricfn-$(GO_ARCH)/bootstrap ## Write the template of a fleet into out/cdk (SET="max=50 ...")
+	$(CDK) synth --quiet -c image=none $(KNOBS)
+
+deploy: dist/metricfn-$(GO_ARCH)/bootstrap binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
+	(set -x; $(CDK) deploy --require-approval never -c "image=$$image" $(KNOBS))
+
+destroy: dist/metricfn-$(GO_ARCH)/bootstrap ## Remove a fleet, but for what it was deployed with SET="retain=..."
+	$(CDK) destroy --force -c image=none $(KNOBS)
+
 # Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.
 metricfn: $(foreach a,arm64 amd64,dist/metricfn-$(a).zip) ## Build the function that publishes metrics and governs: dist/metricfn-{arm64,amd64}/bootstrap, and the same zipped
 
@@ -115,6 +169,7 @@ dist/metricfn-%/bootstrap: FORCE
 dist/metricfn-%.zip: dist/metricfn-%/bootstrap
 	go run ./metricfn/pack $< $@
 
+# Distinct from a finding: a database out of reach has found nothing and cleared nothing.
 vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mirror)
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	go run $(GOVULNCHECK) $(if $(GOVULNDB),-db=$(GOVULNDB)) $(PKG) >"$$log" 2>&1; code=$$?; \

@@ -192,10 +192,15 @@ func (r *Report) Data() []Datum {
 	for _, failure := range r.Failures {
 		data = append(data, Datum{Metric: count(1), Part: string(failure.Part), At: r.At})
 	}
+	var failures int64 // of all runs: an alarm looks at one metric, not at each run's
 	for _, run := range r.Runs {
+		failures += run.Failures
 		for _, m := range run.metrics() {
 			data = append(data, Datum{Metric: m, Run: run.Run, At: r.At})
 		}
+	}
+	if len(r.Runs) > 0 {
+		data = append(data, Datum{Metric: scaling.Metric{Name: MetricFailures, Value: float64(failures), Unit: "Count"}, At: r.At})
 	}
 	return data
 }

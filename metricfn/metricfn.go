@@ -64,7 +64,7 @@ const (
 	MetricIdle         = "Idle"         // 1 where nothing is outstanding and no run is known not to be settled, else 0
 	MetricLookErrors   = "LookErrors"   // parts of a look that failed; with dimension Part, 1 for one that did
 	MetricFractionDone = "FractionDone" // of a run, 0 to 1
-	MetricFailures     = "Failures"     // nodes of a run that were given up
+	MetricFailures     = "Failures"     // nodes of a run that were given up; without Run, of all of them
 	MetricCost         = "Cost"         // dollars of a run so far, estimated
 )
 

@@ -132,6 +132,7 @@ func TestARun(t *testing.T) {
 		got = f.published(t)
 		assert.InDelta(t, 1, got["r/FractionDone"], 0)
 		assert.InDelta(t, 3, got["r/Failures"], 0)
+		assert.InDelta(t, 3, got["Failures"], 0, "those of all runs")
 		r = look()
 		assert.True(t, r.Rest)
 		assert.NotContains(t, f.published(t), "r/FractionDone", "its end is published once")
@@ -148,8 +149,8 @@ func TestPartsThatFail(t *testing.T) {
 		{"Depth", "queue", []string{"Unread", "InFlight", "Delayed", "Outstanding", "BacklogPerTask", "BacklogSeconds", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
 		{"Counts", "service", []string{"Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds", "Asleep", "Wanted", "Surplus"}, nil},
 		{"Oldest", "age", []string{"OldestAge"}, []int{10}},
-		{"Runs", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "r/Cost"}, []int{10}},
-		{"Workers", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "r/Cost"}, []int{10}},
+		{"Runs", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
+		{"Workers", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
 		{"Lease", "ledger", nil, []int{10}},
 		{"SetDesired", "update", nil, nil},
 	}
@@ -169,7 +170,7 @@ func TestPartsThatFail(t *testing.T) {
 				require.Len(t, r.Failures, 1)
 				assert.Equal(t, c.part, string(r.Failures[0].Part))
 				require.ErrorIs(t, r.Failures[0].Error, errAway)
-				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "r/Cost", "LookErrors@"+c.part)
+				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "Failures", "r/Cost", "LookErrors@"+c.part)
 				want = slices.DeleteFunc(want, func(name string) bool { return slices.Contains(c.missing, name) })
 				got := f.published(t)
 				assert.ElementsMatch(t, want, slices.Collect(maps.Keys(got)))

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	_ "golang.org/x/crypto/x509roots/fallback" // roots of trust where the system has none: an empty image
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/health"

@@ -16,7 +16,7 @@ const (
 	outputQueue   = "RamifyQueue"      // name or URL
 	outputLedger  = "RamifyLedger"     // dynamodb:TABLE
 	outputOut     = "RamifyOut"        // s3://…, where runs write that say nothing else
-	outputKey     = "RamifySigningKey" // ARN of the secret
+	outputKey     = "RamifySigningKey" // where the secret is, as RAMIFY_SIGNING_KEY says it
 	outputCluster = "RamifyCluster"    // name or ARN
 	outputService = "RamifyService"    // name or ARN
 )

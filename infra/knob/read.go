@@ -1,0 +1,93 @@
+package knob
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+type reader = func(k *Knobs, value string) (want string, ok bool)
+
+func matches(into func(*Knobs) *string, pattern, want string) reader {
+	re := regexp.MustCompile(pattern)
+	return func(k *Knobs, v string) (string, bool) {
+		*into(k) = v
+		return want, re.MatchString(v)
+	}
+}
+
+func word(into func(*Knobs) *string, words ...string) reader {
+	return func(k *Knobs, v string) (string, bool) {
+		*into(k) = v
+		return strings.Join(words, " or "), slices.Contains(words, v)
+	}
+}
+
+func number(into func(*Knobs) *int, least, most int) reader {
+	return func(k *Knobs, v string) (string, bool) {
+		n, err := strconv.Atoi(v)
+		*into(k) = n
+		return fmt.Sprintf("a number from %d to %d", least, most), err == nil && n >= least && n <= most
+	}
+}
+
+func period(into func(*Knobs) *time.Duration, least, most time.Duration) reader {
+	return func(k *Knobs, v string) (string, bool) {
+		d, err := time.ParseDuration(v)
+		*into(k) = d
+		return fmt.Sprintf("a time from %v to %v, such as 90s", least, most), err == nil && d >= least && d <= most
+	}
+}
+
+func yes(into func(*Knobs) *bool) reader {
+	return func(k *Knobs, v string) (string, bool) {
+		*into(k) = v == "true"
+		return "true or false", v == "true" || v == "false"
+	}
+}
+
+func listOf(into func(*Knobs) *[]string, pattern, want string) reader {
+	re := regexp.MustCompile(pattern)
+	return func(k *Knobs, v string) (string, bool) {
+		list := split(v)
+		*into(k) = list
+		return want, !slices.ContainsFunc(list, func(s string) bool { return !re.MatchString(s) })
+	}
+}
+
+func buckets(into func(*Knobs) *[]string) reader {
+	return func(k *Knobs, v string) (string, bool) {
+		list := split(v)
+		*into(k) = list
+		good := v == "*" || !slices.ContainsFunc(list, func(s string) bool { return !anyBucket.MatchString(s) })
+		return "names of buckets with commas between, or *", good
+	}
+}
+
+func retained(k *Knobs, v string) (string, bool) {
+	k.Retain = split(v)
+	return "bucket, table or bucket,table", !slices.ContainsFunc(k.Retain, func(s string) bool { return s != Bucket && s != Table })
+}
+
+// split is a list without what is empty in it.
+func split(v string) (list []string) {
+	for s := range strings.SplitSeq(v, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func within(all []int, n int) bool { return slices.Contains(all, n) }
+
+func oneOf(all []int) string {
+	var s []string
+	for _, n := range all {
+		s = append(s, strconv.Itoa(n))
+	}
+	return "one of " + strings.Join(s, ", ")
+}

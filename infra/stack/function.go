@@ -1,0 +1,106 @@
+package stack
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+
+	"github.com/ramify/ramify/infra/knob"
+)
+
+// metric is what measures the fleet and, as its governor, scales it.
+type metric struct {
+	role     awsiam.Role
+	function awslambda.Function
+}
+
+// functionTimeout is more than a look of a minute: it ends by itself before the
+// next begins.
+const functionTimeout = 75 * time.Second
+
+func (f *fleet) makeMetric() {
+	logs := f.makeLogs("MetricLogs")
+	m := &f.metric
+	m.role = f.makeRole("MetricRole", "lambda.amazonaws.com", "Of the function that measures the fleet.")
+	allow(m.role, "Logs", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
+	allow(m.role, "Queue", f.queueARNs(), "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	allow(m.role, "Ledger", f.ledgerARNs(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+	f.allowLease()
+	service := []string{*f.service.service.ServiceArn()}
+	allow(m.role, "Service", service, "ecs:DescribeServices")
+	if f.knobs.Scaling == knob.Governor {
+		allow(m.role, "DesiredCount", service, "ecs:UpdateService")
+	}
+	allow(m.role, "Age", []string{"*"}, "cloudwatch:GetMetricStatistics")
+	m.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str("Metrics"), Actions: strs("cloudwatch:PutMetricData"), Resources: strs("*"),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": Namespace}},
+	}))
+
+	m.function = awslambda.NewFunction(f.stack, str("Metric"), &awslambda.FunctionProps{
+		Description:  str("Measures the fleet once a minute, and while it works every ten seconds."),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: f.functionArch(),
+		Handler:      str("bootstrap"),
+		Code:         awslambda.Code_FromAsset(str(f.knobs.Function), nil),
+		Role:         m.role,
+		LogGroup:     logs,
+		MemorySize:   num(256),
+		Timeout:      awscdk.Duration_Seconds(num(functionTimeout.Seconds())),
+		// The next minute looks anyway, and knows better. No reserved concurrency:
+		// small accounts have none to reserve, and looks that overlap do no harm.
+		RetryAttempts: num(0), MaxEventAge: awscdk.Duration_Seconds(num(60)),
+		Environment: environment(map[string]string{
+			"RAMIFY_QUEUE":       *f.data.queue.QueueUrl(),
+			"RAMIFY_LEDGER":      "dynamodb:" + *f.data.table.TableName(),
+			"RAMIFY_CLUSTER":     *f.service.cluster.ClusterName(),
+			"RAMIFY_SERVICE":     *f.service.service.ServiceName(),
+			"RAMIFY_FLEET":       f.knobs.Stack,
+			"RAMIFY_MIN":         strconv.Itoa(f.knobs.Min),
+			"RAMIFY_MAX":         strconv.Itoa(f.knobs.Max),
+			"RAMIFY_CONCURRENCY": strconv.Itoa(f.knobs.Concurrency),
+			"RAMIFY_SCALING":     f.knobs.Scaling,
+			"RAMIFY_TARGET":      f.knobs.Target.String(),
+			"RAMIFY_LATENCY":     f.knobs.Latency.String(),
+			"RAMIFY_CPU":         strconv.Itoa(f.knobs.CPU), // from here on: what a task costs
+			"RAMIFY_MEMORY":      strconv.Itoa(f.knobs.Memory),
+			"RAMIFY_ARCH":        f.knobs.Arch,
+			"RAMIFY_SPOT":        strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
+		}),
+	})
+	rule := awsevents.NewCfnRule(f.stack, str("Schedule"), &awsevents.CfnRuleProps{
+		Description:        str("The look of each minute."),
+		ScheduleExpression: str("rate(1 minute)"),
+		Targets:            []any{&awsevents.CfnRule_TargetProperty{Id: str("metric"), Arn: m.function.FunctionArn()}},
+	})
+	awslambda.NewCfnPermission(f.stack, str("ScheduleInvokes"), &awslambda.CfnPermissionProps{
+		Action: str("lambda:InvokeFunction"), FunctionName: m.function.FunctionArn(),
+		Principal: "events.amazonaws.com", SourceArn: rule.AttrArn(),
+	})
+}
+
+// allowLease lets a look be the one that decides, and write nothing else to the
+// ledger.
+//
+// Source: Amazon DynamoDB Developer Guide, "Using IAM policy conditions for
+// fine-grained access control".
+func (f *fleet) allowLease() {
+	if f.knobs.Scaling != knob.Governor {
+		return
+	}
+	f.metric.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str("Lease"), Actions: strs("dynamodb:UpdateItem"), Resources: &[]*string{f.data.table.TableArn()},
+		Conditions: &map[string]any{"ForAllValues:StringEquals": map[string]any{"dynamodb:LeadingKeys": []string{"L#metric:" + f.knobs.Stack}}},
+	}))
+}
+
+func (f *fleet) functionArch() awslambda.Architecture {
+	if f.knobs.Arch == "arm64" {
+		return awslambda.Architecture_ARM_64()
+	}
+	return awslambda.Architecture_X86_64()
+}

@@ -1,0 +1,84 @@
+package stack
+
+import (
+	"regexp"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+)
+
+func groups(g ...awsec2.SecurityGroup) *[]awsec2.ISecurityGroup {
+	var all []awsec2.ISecurityGroup
+	for _, x := range g {
+		all = append(all, x)
+	}
+	return &all
+}
+
+func (f *fleet) makeRole(id, principal, description string) awsiam.Role {
+	return awsiam.NewRole(f.stack, str(id), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(str(principal), nil), Description: str(description),
+	})
+}
+
+// allow lets a role do some things to some resources.
+func allow(role awsiam.Role, sid string, resources []string, actions ...string) {
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str(sid), Actions: strs(actions...), Resources: strs(resources...),
+	}))
+}
+
+// privateImage is an image in a repository of Amazon ECR.
+var privateImage = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([^:@]+)`)
+
+// makeTaskRoles: docs/operations.md says for what tasks need each permission.
+func (f *fleet) makeTaskRoles() {
+	s := &f.service
+	s.starts = f.makeRole("StartRole", "ecs-tasks.amazonaws.com", "Of ECS: fetches the image and writes logs.")
+	// To write logs it is let by its log driver.
+	if m := privateImage.FindStringSubmatch(f.knobs.Image); m != nil {
+		repository := *f.stack.FormatArn(&awscdk.ArnComponents{
+			Service: str("ecr"), Resource: str("repository"), ResourceName: str(m[3]), Account: str(m[1]), Region: str(m[2]),
+		})
+		allow(s.starts, "Image", []string{repository}, "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage")
+		allow(s.starts, "Registry", []string{"*"}, "ecr:GetAuthorizationToken")
+	}
+
+	s.tasks = f.makeRole("TaskRole", "ecs-tasks.amazonaws.com", "Of the tasks.")
+	allow(s.tasks, "Queue", f.queueARNs(),
+		"sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	allow(s.tasks, "Ledger", f.ledgerARNs(),
+		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+	allow(s.tasks, "SigningKey", []string{*f.data.key.SecretArn()}, "secretsmanager:GetSecretValue")
+	allow(s.tasks, "ScaleInProtection", []string{*f.stack.FormatArn(&awscdk.ArnComponents{
+		Service: str("ecs"), Resource: str("task"), ResourceName: str(*s.cluster.ClusterName() + "/*"),
+	})}, "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+
+	bucket := *f.data.bucket.BucketArn()
+	allow(s.tasks, "Results", []string{bucket}, "s3:ListBucket")
+	allow(s.tasks, "ResultObjects", []string{bucket + "/" + resultsPrefix + "/*"}, "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+	if len(f.knobs.Read) > 0 {
+		allow(s.tasks, "Read", f.bucketARNs(f.knobs.Read, ""), "s3:ListBucket", "s3:ListBucketVersions")
+		allow(s.tasks, "ReadObjects", f.bucketARNs(f.knobs.Read, "/*"), "s3:GetObject")
+	}
+	if len(f.knobs.Write) > 0 {
+		allow(s.tasks, "Write", f.bucketARNs(f.knobs.Write, ""), "s3:ListBucket")
+		allow(s.tasks, "WriteObjects", f.bucketARNs(f.knobs.Write, "/*"), "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+	}
+}
+
+func (f *fleet) queueARNs() []string {
+	return []string{*f.data.queue.QueueArn(), *f.data.dead.QueueArn()}
+}
+
+func (f *fleet) ledgerARNs() []string {
+	return []string{*f.data.table.TableArn(), *f.data.table.TableArn() + "/index/listing"}
+}
+
+func (f *fleet) bucketARNs(names []string, below string) (arns []string) {
+	for _, n := range names {
+		arns = append(arns, "arn:"+*f.stack.Partition()+":s3:::"+n+below)
+	}
+	return arns
+}

@@ -1,0 +1,350 @@
+package stack_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/infra/knob"
+)
+
+var absent = assertions.Match_Absent()
+
+func TestQueues(t *testing.T) {
+	tm := synth(t, nil)
+	const days14 = 14 * 24 * 3600
+	tm.count("AWS::SQS::Queue", 2)
+	tm.has("AWS::SQS::Queue", tree{
+		"MessageRetentionPeriod": days14, "SqsManagedSseEnabled": true, "ReceiveMessageWaitTimeSeconds": 20, "VisibilityTimeout": 60,
+		"RedrivePolicy": tree{"maxReceiveCount": 100},
+	})
+	tm.has("AWS::SQS::Queue", tree{"MessageRetentionPeriod": days14, "SqsManagedSseEnabled": true, "RedrivePolicy": absent})
+	tm.count("AWS::SQS::QueuePolicy", 2)
+	for _, p := range tm.resources("AWS::SQS::QueuePolicy") {
+		denied(t, p)
+	}
+}
+
+// denied requires that what comes without TLS is refused.
+func denied(t *testing.T, policy tree) {
+	t.Helper()
+	for _, s := range at(policy, "PolicyDocument", "Statement").([]any) {
+		s := s.(tree)
+		if s["Effect"] == "Deny" {
+			assert.Equal(t, tree{"Bool": tree{"aws:SecureTransport": "false"}}, s["Condition"])
+			return
+		}
+	}
+	t.Error("there is no Deny in the policy")
+}
+
+func TestLedger(t *testing.T) {
+	tm := synth(t, nil)
+	tm.has("AWS::DynamoDB::Table", tree{
+		"BillingMode":             "PAY_PER_REQUEST",
+		"KeySchema":               []any{tree{"AttributeName": "pk", "KeyType": "HASH"}},
+		"TimeToLiveSpecification": tree{"AttributeName": "ttl", "Enabled": true},
+		"GlobalSecondaryIndexes": []any{tree{
+			"IndexName":  "listing",
+			"KeySchema":  []any{tree{"AttributeName": "ls", "KeyType": "HASH"}, tree{"AttributeName": "at", "KeyType": "RANGE"}},
+			"Projection": tree{"ProjectionType": "KEYS_ONLY"},
+		}},
+		"PointInTimeRecoverySpecification": absent,
+	})
+	synth(t, set{"recovery": "true"}).has("AWS::DynamoDB::Table", tree{
+		"PointInTimeRecoverySpecification": tree{"PointInTimeRecoveryEnabled": true},
+	})
+}
+
+func TestResults(t *testing.T) {
+	tm := synth(t, nil)
+	tm.count("AWS::S3::Bucket", 1)
+	tm.has("AWS::S3::Bucket", tree{
+		"PublicAccessBlockConfiguration": tree{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true},
+		"VersioningConfiguration":        tree{"Status": "Enabled"},
+		"LifecycleConfiguration": tree{"Rules": []any{
+			tree{"Id": "parts", "Prefix": "results/.parts/", "ExpirationInDays": 90, "Status": "Enabled"},
+			tree{"Id": "uploads", "Prefix": "results/", "AbortIncompleteMultipartUpload": tree{"DaysAfterInitiation": 7}, "Status": "Enabled"},
+			tree{"Id": "overwritten", "NoncurrentVersionExpiration": tree{"NoncurrentDays": 30}, "ExpiredObjectDeleteMarker": true, "Status": "Enabled"},
+		}},
+	})
+	denied(t, tm.only("AWS::S3::BucketPolicy"))
+}
+
+// What keyring reads: the JSON object of a name and 48 bytes in base64.
+func TestSigningKey(t *testing.T) {
+	synth(t, nil).has("AWS::SecretsManager::Secret", tree{"GenerateSecretString": tree{
+		"SecretStringTemplate": `{"id":"k1"}`, "GenerateStringKey": "key", "PasswordLength": 64, "ExcludePunctuation": true, "IncludeSpace": false,
+	}})
+}
+
+func TestNetwork(t *testing.T) {
+	tm := synth(t, nil)
+	for kind, n := range map[string]int{"AWS::EC2::NatGateway": 0, "AWS::EC2::EIP": 0, "AWS::EC2::VPCEndpoint": 2, "AWS::EC2::Subnet": 2} {
+		tm.count(kind, n)
+	}
+	tm.has("AWS::EC2::SecurityGroup", tree{
+		"SecurityGroupIngress": absent,
+		"SecurityGroupEgress":  []any{tree{"CidrIp": "0.0.0.0/0", "FromPort": 443, "ToPort": 443, "IpProtocol": "tcp"}},
+	})
+	tm.count("AWS::EC2::SecurityGroupIngress", 0)
+
+	tm = synth(t, variants["in a network"])
+	tm.count("AWS::EC2::VPC", 0)
+	tm.has("AWS::EC2::SecurityGroup", tree{"VpcId": "vpc-0123456789abcdef0"})
+	tm.has("AWS::ECS::Service", tree{"NetworkConfiguration": tree{"AwsvpcConfiguration": tree{
+		"AssignPublicIp": "DISABLED", "Subnets": []any{"subnet-0123456789abcdef0", "subnet-0123456789abcdef1"},
+	}}})
+}
+
+func TestService(t *testing.T) {
+	tm := synth(t, nil)
+	tm.has("AWS::ECS::Service", tree{
+		"DesiredCount": absent, "LaunchType": absent,
+		"CapacityProviderStrategy":    []any{tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 4}, tree{"CapacityProvider": "FARGATE", "Weight": 1}},
+		"AvailabilityZoneRebalancing": "DISABLED",
+		"DeploymentConfiguration":     tree{"DeploymentCircuitBreaker": tree{"Enable": true, "Rollback": true}},
+	})
+	tm.has("AWS::ECS::TaskDefinition", tree{
+		"Cpu": "1024", "Memory": "2048", "NetworkMode": "awsvpc", "Volumes": []any{tree{"Name": "tmp", "Host": absent}},
+		"RuntimePlatform": tree{"CpuArchitecture": "ARM64"},
+		"ContainerDefinitions": []any{tree{
+			"Image": anImage, "Command": []any{"task"}, "User": "65532:65532", "ReadonlyRootFilesystem": true, "PortMappings": absent,
+			"MountPoints": []any{tree{"ContainerPath": "/tmp", "ReadOnly": false, "SourceVolume": "tmp"}},
+			"HealthCheck": tree{"Command": []any{"CMD", "/ramify", "health"}},
+		}},
+	})
+	for spot, want := range map[string][]any{
+		"0":   {tree{"CapacityProvider": "FARGATE", "Weight": 1}},
+		"100": {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}},
+		"33":  {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 33}, tree{"CapacityProvider": "FARGATE", "Weight": 67}},
+	} {
+		synth(t, set{"spot": spot}).has("AWS::ECS::Service", tree{"CapacityProviderStrategy": want})
+	}
+}
+
+// TestStop: what is under way has its grace, then results have it again, and what is
+// left of the stop timeout is for the rest.
+func TestStop(t *testing.T) {
+	c := at(synth(t, nil).only("AWS::ECS::TaskDefinition"), "ContainerDefinitions", 0)
+	grace, err := time.ParseDuration(variable(t, c, "RAMIFY_GRACE"))
+	require.NoError(t, err)
+	stop := at(c, "StopTimeout").(float64)
+	assert.InDelta(t, 10, stop-2*grace.Seconds(), 1e-9)
+	assert.LessOrEqual(t, stop, 120., "the most that Fargate gives")
+}
+
+func variable(t *testing.T, container any, name string) string {
+	t.Helper()
+	for _, v := range at(container, "Environment").([]any) {
+		if at(v, "Name") == name {
+			return fmt.Sprint(at(v, "Value"))
+		}
+	}
+	t.Fatalf("the container has no %s", name)
+	return ""
+}
+
+func TestFunction(t *testing.T) {
+	tm := synth(t, set{"min": "2", "max": "50"})
+	tm.has("AWS::Lambda::Function", tree{
+		"Runtime": "provided.al2023", "Architectures": []any{"arm64"}, "Handler": "bootstrap", "Timeout": 75,
+		"ReservedConcurrentExecutions": absent, "VpcConfig": absent,
+		"Environment": tree{"Variables": tree{
+			"RAMIFY_FLEET": "ramify", "RAMIFY_MIN": "2", "RAMIFY_MAX": "50", "RAMIFY_CONCURRENCY": "32", "RAMIFY_SCALING": "governor",
+			"RAMIFY_TARGET": "15s", "RAMIFY_LATENCY": "2m0s", "RAMIFY_SPOT": "0.8", "RAMIFY_ARCH": "arm64",
+		}},
+	})
+	tm.has("AWS::Events::Rule", tree{"ScheduleExpression": "rate(1 minute)", "State": absent})
+	tm.has("AWS::Lambda::Permission", tree{"Principal": "events.amazonaws.com", "SourceArn": tree{"Fn::GetAtt": []any{"Schedule", "Arn"}}})
+	tm.has("AWS::Lambda::EventInvokeConfig", tree{"MaximumRetryAttempts": 0})
+}
+
+func TestScaling(t *testing.T) {
+	tracking := func(metric string, target float64, disabled bool) tree {
+		return tree{"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": tree{
+			"CustomizedMetricSpecification": tree{
+				"Namespace": "Ramify", "MetricName": metric, "Statistic": "Average", "Dimensions": []any{tree{"Name": "Fleet", "Value": "ramify"}},
+			},
+			"TargetValue": target, "ScaleOutCooldown": 0, "ScaleInCooldown": 60, "DisableScaleIn": disabled,
+		}}
+	}
+	cases := []struct {
+		name  string
+		knobs set
+		want  []tree
+	}{
+		{"governor", set{"min": "1", "max": "50"}, []tree{tracking("BacklogSeconds", 120, true)}},
+		// 120 s ÷ 0.1 s × 32
+		{"on the backlog of a task", set{"min": "1", "max": "50", "scaling": knob.TargetTracking}, []tree{tracking("BacklogPerTask", 38400, false), tracking("BacklogSeconds", 120, false)}},
+		{"on seconds", set{"min": "1", "max": "50", "scaling": knob.TargetTracking, "track": knob.BacklogSeconds, "latency": "30s"}, []tree{tracking("BacklogSeconds", 30, false)}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			tm := synth(t, c.knobs)
+			tm.has("AWS::ApplicationAutoScaling::ScalableTarget", tree{
+				"MinCapacity": 1, "MaxCapacity": 50, "ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount",
+			})
+			for _, want := range c.want {
+				tm.has("AWS::ApplicationAutoScaling::ScalingPolicy", want)
+			}
+			tm.count("AWS::ApplicationAutoScaling::ScalingPolicy", len(c.want)+2)
+			for name, step := range map[string]tree{
+				"WakeUp":    {"AdjustmentType": "ChangeInCapacity", "StepAdjustments": []any{tree{"ScalingAdjustment": 1, "MetricIntervalLowerBound": 0}}},
+				"GoToSleep": {"AdjustmentType": "ExactCapacity", "StepAdjustments": []any{tree{"ScalingAdjustment": 1, "MetricIntervalLowerBound": 0}}},
+			} {
+				tm.has("AWS::ApplicationAutoScaling::ScalingPolicy", tree{"PolicyName": "ramify-" + name, "StepScalingPolicyConfiguration": step})
+			}
+			tm.has("AWS::CloudWatch::Alarm", tree{
+				"AlarmName": "ramify-Wake", "MetricName": "Asleep", "Statistic": "Maximum", "Period": 10, "EvaluationPeriods": 1, "Threshold": 1,
+				"TreatMissingData": "notBreaching", "AlarmActions": []any{tree{"Ref": "WakeUp"}},
+			})
+			tm.has("AWS::CloudWatch::Alarm", tree{
+				"AlarmName": "ramify-Sleep", "MetricName": "Idle", "Statistic": "Minimum", "Period": 60, "EvaluationPeriods": 5, "DatapointsToAlarm": 5,
+				"Threshold": 1, "TreatMissingData": "notBreaching", "AlarmActions": []any{tree{"Ref": "GoToSleep"}},
+			})
+			governs := strings.Contains(fmt.Sprint(tm.resources("AWS::IAM::Policy")), "ecs:UpdateService")
+			assert.Equal(t, c.name == "governor", governs, "only a governor may change the desired count")
+		})
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
+	tm := synth(t, set{"alarm-topic": topic})
+	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "InFlight", "Measure", "LookErrors"}
+	for _, name := range want {
+		tm.has("AWS::CloudWatch::Alarm", tree{"AlarmName": "ramify-" + name + "Alarm", "AlarmActions": []any{topic}})
+	}
+	tm.count("AWS::CloudWatch::Alarm", len(want)+2)
+	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "InFlight", "Threshold": 110_000})
+	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "breaching"})
+	tm = synth(t, nil)
+	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
+		if a["MetricName"] != "Asleep" && a["MetricName"] != "Idle" {
+			assert.NotContains(t, a, "AlarmActions", name)
+		}
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	body := fmt.Sprint(synth(t, set{"scaling": knob.TargetTracking}).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+	for _, shown := range []string{
+		"FractionDone", "Nodes", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
+		"Failures", "OldestAge", "ApproximateNumberOfMessagesVisible", "Cost", `"value":38400`, `"value":120`,
+	} {
+		assert.Contains(t, body, shown)
+	}
+}
+
+// TestLeastPrivilege: a permission names its resource, but for those that AWS gives
+// none to.
+func TestLeastPrivilege(t *testing.T) {
+	nameless := []string{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics"}
+	eachVariant(t, func(t *testing.T, knobs set) {
+		tm := synth(t, knobs)
+		policies := tm.resources("AWS::IAM::Policy")
+		require.Len(t, policies, 3)
+		for name, p := range policies {
+			for _, s := range at(p, "PolicyDocument", "Statement").([]any) {
+				actions := list(at(s, "Action"))
+				for _, a := range actions {
+					assert.NotContains(t, a, "*", "%s: %v", name, s)
+				}
+				if slices.Contains(list(at(s, "Resource")), any("*")) {
+					for _, a := range actions {
+						assert.Contains(t, nameless, a, name)
+					}
+				}
+			}
+		}
+	})
+	// Of the tasks' permissions, those on buckets are all that a knob widens.
+	read := fmt.Sprint(synth(t, set{"read": "a-bucket"}).resources("AWS::IAM::Policy"))
+	assert.Contains(t, read, ":s3:::a-bucket/*")
+	assert.NotContains(t, fmt.Sprint(synth(t, nil).resources("AWS::IAM::Policy")), ":s3:::")
+}
+
+func list(v any) []any {
+	if l, is := v.([]any); is {
+		return l
+	}
+	return []any{v}
+}
+
+// TestOutputs: `ramify --stack` finds a fleet by them.
+func TestOutputs(t *testing.T) {
+	outputs := at(synth(t, nil).json(), "Outputs").(tree)
+	var names []string
+	for name := range outputs {
+		names = append(names, name)
+	}
+	assert.ElementsMatch(t, []string{
+		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyRegion",
+	}, names)
+}
+
+// TestDestroy: nothing stays that was not asked to.
+func TestDestroy(t *testing.T) {
+	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}} {
+		var stay []string
+		tm := synth(t, set{"retain": retain})
+		for _, r := range at(tm.json(), "Resources").(tree) {
+			if r := r.(tree); r["DeletionPolicy"] == "Retain" {
+				stay = append(stay, r["Type"].(string))
+			}
+		}
+		assert.ElementsMatch(t, want, stay, "retain=%s", retain)
+		emptied := 1
+		if strings.Contains(retain, "bucket") {
+			emptied = 0
+		}
+		tm.count("Custom::S3AutoDeleteObjects", emptied)
+	}
+}
+
+// TestKnobs: a knob that changes nothing is none.
+func TestKnobs(t *testing.T) {
+	other := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(other, "bootstrap"), []byte("another stub"), 0o755))
+	values := set{
+		"stack": "other", "image": "registry.example/ramify:2", "function": other, "arch": "x86_64",
+		"min": "1", "max": "7", "concurrency": "8", "scaling": knob.TargetTracking, "target": "30s", "latency": "1m",
+		"cpu": "2048", "memory": "4096", "disk": "50", "spot": "50",
+		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket",
+		"parts-days": "30", "log-days": "7", "retain": "table", "recovery": "true",
+		"alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms", "alarm-age": "2h",
+		"public-ip": "false",
+	}
+	together := map[string]set{ // that have a meaning beside others only
+		"cpu":     {"cpu": "2048", "memory": "4096"},
+		"track":   {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
+		"message": {"scaling": knob.TargetTracking, "message": "1s"},
+		"vpc":     {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
+		"subnets": {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
+	}
+	without := map[string]set{
+		"cpu": {"memory": "4096"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
+		"subnets": together["vpc"],
+	}
+	one, two := synth(t, nil).json(), synth(t, nil).json()
+	require.Equal(t, one, two, "the same knobs make the same template")
+	for _, k := range knob.All() {
+		t.Run(k.Name, func(t *testing.T) {
+			given, is := together[k.Name]
+			if !is {
+				require.Contains(t, values, k.Name, "give the new knob a value that is not its default")
+				given = set{k.Name: values[k.Name]}
+			}
+			assert.NotEqual(t, synth(t, without[k.Name]).json(), synth(t, given).json())
+		})
+	}
+}
