@@ -48,7 +48,7 @@ else
 endif
 
 test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
-	go test -timeout=15m $(FLAGS) $(PKG)
+	go test -timeout=20m $(FLAGS) $(PKG)
 ifeq ($(PKG),./...)
 	$(MAKE) test-infra
 endif
