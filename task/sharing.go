@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/schema"
 )
 
 // flagsRun is the name under which tasks leave flags for each other on the board.
 // No run can have it (schema.CheckRunName).
 const flagsRun = "@idle"
 
-// Flags are records that tasks overwrite, so many at most: a task's is that of its
-// id's hash. Where two have the same one, each sees it as its own, and the last
-// word counts: they are hints.
-const mostFlags = 32
+// Flags are records that tasks overwrite, so many at most: a task takes one that no
+// other has, as long as there is one. Where two have the same, the last word counts:
+// they are hints.
+const mostFlags = 64
 
 // How often. All of it costs an idle task a write in 2 s for five minutes and then
 // one in 20 s, and one more when it gets work; a busy one, only while units that
@@ -40,17 +41,21 @@ const sharesOfOne = 8
 // until At + Busy.
 type sharing struct {
 	t     *Task
-	id    string
+	id    string        // of the flag
+	own   schema.Share  // tells the task's own words on a flag from another's
 	began chan struct{} // one element: the task holds something again
 	asked atomic.Int64  // when a unit last asked whether to share, in Unix nanoseconds
 	spare atomic.Int32  // units that may yet be told to
 }
 
 func newSharing(t *Task) *sharing {
-	h := fnv.New32a()
+	h := fnv.New64a()
 	h.Write([]byte(t.cfg.ID))
-	return &sharing{t: t, id: fmt.Sprintf("flag-%d", h.Sum32()%mostFlags), began: make(chan struct{}, 1)}
+	own := h.Sum64() >> 2 // at most schema.Whole
+	return &sharing{t: t, id: flagID(own % mostFlags), own: schema.Share(own), began: make(chan struct{}, 1)}
 }
+
+func flagID(n uint64) string { return fmt.Sprintf("flag-%d", n) }
 
 // edge is told when the task begins to hold something, and when it ends.
 func (s *sharing) edge(busy bool) {
@@ -80,6 +85,7 @@ func (s *sharing) wanted() bool {
 // run keeps this task's flag and looks at the others' until ctx ends.
 func (s *sharing) run(ctx context.Context) {
 	var idleSince, raised, lowered time.Time // raised: zero while the flag is down
+	known := false                           // which flags others have
 	lower := func(ctx context.Context) {
 		if s.flag(ctx, 0, flagLater+flagLook+flagSkew) {
 			raised, lowered = time.Time{}, time.Now()
@@ -114,6 +120,10 @@ func (s *sharing) run(ctx context.Context) {
 				every = flagLater
 			}
 			_, slots := s.t.slots.use()
+			if !known {
+				_, err := s.read(ctx)
+				known = err == nil
+			}
 			if now.Sub(raised) >= every && s.flag(ctx, slots, every+2*flagLook+flagSkew) {
 				raised = now
 			}
@@ -134,22 +144,42 @@ func (s *sharing) run(ctx context.Context) {
 	}
 }
 
+// read reads the flags of the others that hold. A flag that another task has, too,
+// is left to it.
+func (s *sharing) read(ctx context.Context) (others []ledger.Worker, err error) {
+	all, err := s.t.cfg.Board.Workers(ctx, flagsRun)
+	if err != nil {
+		s.t.cfg.Log.Debug("read flags of idle tasks", "error", err)
+		return nil, err
+	}
+	taken := map[string]bool{}
+	for _, f := range all {
+		if f.Share != s.own && time.Since(f.At) <= f.Busy {
+			others = append(others, f)
+			taken[f.ID] = true
+		}
+	}
+	if taken[s.id] && len(taken) < mostFlags {
+		for taken[s.id] {
+			s.id = flagID(rand.Uint64N(mostFlags))
+		}
+	}
+	return others, nil
+}
+
 // look reads the flags and decides how many units of this task are to share. Of
 // all busy tasks together one unit is, or one for eight idle slots: each draws its
 // part of that.
 func (s *sharing) look(ctx context.Context) {
-	flags, err := s.t.cfg.Board.Workers(ctx, flagsRun)
+	others, err := s.read(ctx)
 	if err != nil {
-		s.t.cfg.Log.Debug("read flags of idle tasks", "error", err)
 		return
 	}
 	idle, busy := 0, 1
-	for _, f := range flags {
-		switch {
-		case f.ID == s.id || time.Since(f.At) > f.Busy:
-		case f.Slots > 0:
+	for _, f := range others {
+		if f.Slots > 0 {
 			idle += f.Slots
-		default:
+		} else {
 			busy++
 		}
 	}
@@ -167,7 +197,7 @@ func (s *sharing) look(ctx context.Context) {
 
 // flag overwrites this task's flag and reports whether that was done.
 func (s *sharing) flag(ctx context.Context, slots int, holds time.Duration) bool {
-	err := s.t.cfg.Board.Report(ctx, ledger.Worker{Run: flagsRun, ID: s.id, Slots: slots, Busy: holds, At: time.Now()})
+	err := s.t.cfg.Board.Report(ctx, ledger.Worker{Run: flagsRun, ID: s.id, Share: s.own, Slots: slots, Busy: holds, At: time.Now()})
 	if err != nil {
 		s.t.cfg.Log.Debug("write flag of an idle task", "error", err)
 	}
