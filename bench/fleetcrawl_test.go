@@ -159,7 +159,7 @@ func (s *shop) crawl(b *testing.B, srv *server, latency time.Duration, c *crew, 
 		for n := idle(); n < least; least-- {
 			got.busy = append(got.busy, now.Round(10*time.Millisecond))
 		}
-		if os.Getenv("TIMELINE") != "" {
+		if os.Getenv("TIMELINE") != "" { // tmp
 			k := srv.control(b, "counts")
 			fmt.Fprintf(os.Stderr, "%5.2f lists %d peak %d idle %d\n", now.Seconds(), k.Lists, k.Peak, idle())
 		}
