@@ -126,7 +126,7 @@ func (s *shop) crawl(b *testing.B, srv *server, latency time.Duration, c *crew, 
 		}
 	}()
 	l := dynamodb.New(fleet.Config(f.Table), f.Name, dynamodb.Options{})
-	defer l.Close() //nolint:errcheck // it was only read
+	defer l.Close()
 	look := time.NewTicker(50 * time.Millisecond)
 	defer look.Stop()
 	idle := func() (n int) {
@@ -155,13 +155,8 @@ func (s *shop) crawl(b *testing.B, srv *server, latency time.Duration, c *crew, 
 		var err error
 		r, err = l.Run(ctx, "crawl")
 		must(b, err)
-		now := time.Since(r.Created)
-		for n := idle(); n < least; least-- {
+		for now, still := time.Since(r.Created), idle(); least > still; least-- {
 			got.busy = append(got.busy, now.Round(10*time.Millisecond))
-		}
-		if os.Getenv("TIMELINE") != "" { // tmp
-			k := srv.control(b, "counts")
-			fmt.Fprintf(os.Stderr, "%5.2f lists %d peak %d idle %d\n", now.Seconds(), k.Lists, k.Peak, idle())
 		}
 		if time.Now().After(over) {
 			b.Fatalf("the crawl is not over after %v", patience)
