@@ -247,7 +247,7 @@ func (in *inbox) hungry() bool {
 
 // idle reports whether the task holds nothing and its polls bring nothing.
 func (in *inbox) idle() bool {
-	return in.t.Idle() && in.polls.Load() > 0 && time.Now().UnixNano()-in.last.Load() >= int64(flagLook)
+	return in.t.Idle() && in.polls.Load() > 0 && time.Now().UnixNano()-in.last.Load() >= int64(flagQuick)
 }
 
 // poor reports whether the queue has little, as far as receives here say so: an

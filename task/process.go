@@ -199,7 +199,7 @@ func (u *unit) due() processor.Due {
 		return processor.Checkpoint
 	case age >= t.cfg.ShareAfter && !u.borrows.Load() && t.inbox.hungry():
 		return processor.Share
-	case age >= t.cfg.ShareAfter && t.sharing.wanted():
+	case age >= t.cfg.ShareAfter && t.sharing.wanted(u.began):
 		u.shares.Store(true) // it may ask more than once before it ends
 		return processor.Share
 	default:

@@ -107,11 +107,11 @@ func TestAnIdleTaskGetsWorkOfABusyOne(t *testing.T) {
 					if p == 0 {
 						soonest := 0
 						for _, at := range d.first {
-							if at.Sub(began) < 4*time.Second {
+							if at.Sub(began) < time.Second {
 								soonest++
 							}
 						}
-						assert.GreaterOrEqual(t, soonest, 2, "the second has work within seconds")
+						assert.GreaterOrEqual(t, soonest, 2, "the second has work within a second")
 						assert.Less(t, took, 160*time.Second, "of 300 s of work, by four tasks")
 					}
 					assert.Less(t, d.shares.Load(), int64(400), "units that shared")

@@ -11,14 +11,15 @@ import (
 // how many are idle it is not told.
 const shares = 8
 
+// sharePieces is in how many pieces they are then, if that is worth it: this task
+// knows better than those that go on where to cut.
+const sharePieces = 16
+
 // handOn ends the unit: what is not listed becomes children. No lister runs any
 // more.
 func (u *unit) handOn() error {
 	if u.due == processor.Share {
-		for open := u.openPieces(); open > 0 && open < shares; open++ {
-			if u.cut() == nil {
-				break
-			}
+		for open := u.openPieces(); open < sharePieces && u.cut() != nil; open++ {
 		}
 	}
 	var rest, failed []*piece
