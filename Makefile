@@ -68,8 +68,8 @@ lint: ## Run golangci-lint, the import rules included
 	cd infra && go run $(GOLANGCI) run
 
 # Of the listing benchmarks: RUNS and, of peers that need more than 20 s, SLOW_RUNS; LISTS="debian flat chain awkward";
-# PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. Of the fleet's: RUNS, PEERS, DEPTH of the tree, WARMUP. They add
-# their tables to TABLES.
+# PEERS; LATENCY="30ms 0s"; KEYS=file of real keys. Of the fleet's: RUNS, PEERS, DEPTH of the tree, WARMUP. Of the
+# plans': RUNS. They add their tables to TABLES.
 RACE := $(foreach v,RUNS SLOW_RUNS LISTS PEERS LATENCY DEPTH WARMUP,RAMIFY_BENCH_$(v)='$($(v))') \
 	RAMIFY_BENCH_KEYS='$(abspath $(KEYS))' RAMIFY_BENCH_TABLES='$(abspath $(TABLES))'
 
