@@ -20,17 +20,17 @@ const (
 // most data of a request (Amazon CloudWatch API Reference, "PutMetricData").
 const most = 1000
 
-// CloudWatch takes the metrics of one fleet.
+// CloudWatch takes the metrics of one fleet. It keeps a call, as ECS does.
 type CloudWatch struct {
-	client *cloudwatch.Client
-	fleet  string
+	put   func(context.Context, *cloudwatch.PutMetricDataInput, ...func(*cloudwatch.Options)) (*cloudwatch.PutMetricDataOutput, error)
+	fleet string
 }
 
 var _ Publisher = (*CloudWatch)(nil)
 
 // NewCloudWatch is where the metrics of a fleet go.
 func NewCloudWatch(cfg aws.Config, fleet string) *CloudWatch {
-	return &CloudWatch{client: cloudwatch.NewFromConfig(cfg), fleet: fleet}
+	return &CloudWatch{put: cloudwatch.NewFromConfig(cfg).PutMetricData, fleet: fleet}
 }
 
 // Put makes one request for each thousand data.
@@ -40,7 +40,7 @@ func (c *CloudWatch) Put(ctx context.Context, data []Datum) error {
 		for _, d := range some {
 			in.MetricData = append(in.MetricData, c.datum(d))
 		}
-		if _, err := c.client.PutMetricData(ctx, in); err != nil {
+		if _, err := c.put(ctx, in); err != nil {
 			return explain("cloudwatch:PutMetricData", "fleet "+c.fleet, err)
 		}
 	}

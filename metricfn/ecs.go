@@ -10,9 +10,12 @@ import (
 	"github.com/ramify/ramify/scaling"
 )
 
-// ECS is a service on Amazon ECS.
+// ECS is a service on Amazon ECS. It keeps the two calls that it makes and not the
+// client: a program has all 90 methods of a client that a type in an interface holds,
+// and ours goes into a container image.
 type ECS struct {
-	client           *ecs.Client
+	describe         func(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
+	update           func(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 	cluster, service string
 }
 
@@ -21,7 +24,8 @@ var _ Service = (*ECS)(nil)
 // NewECS is the service of a name or ARN in a cluster. Nothing is asked before the
 // first look.
 func NewECS(cfg aws.Config, cluster, service string) *ECS {
-	return &ECS{client: ecs.NewFromConfig(cfg), cluster: cluster, service: service}
+	client := ecs.NewFromConfig(cfg)
+	return &ECS{describe: client.DescribeServices, update: client.UpdateService, cluster: cluster, service: service}
 }
 
 func (s *ECS) String() string { return "service " + s.service + " in cluster " + s.cluster }
@@ -29,7 +33,7 @@ func (s *ECS) String() string { return "service " + s.service + " in cluster " +
 // Counts makes one request (Amazon ECS API Reference, "DescribeServices").
 func (s *ECS) Counts(ctx context.Context) (n scaling.Service, err error) {
 	const action = "ecs:DescribeServices"
-	out, err := s.client.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.cluster, Services: []string{s.service}})
+	out, err := s.describe(ctx, &ecs.DescribeServicesInput{Cluster: &s.cluster, Services: []string{s.service}})
 	if err != nil {
 		return n, explain(action, s.String(), err)
 	}
@@ -50,6 +54,6 @@ func (s *ECS) Counts(ctx context.Context) (n scaling.Service, err error) {
 // SetDesired makes one request (Amazon ECS API Reference, "UpdateService").
 func (s *ECS) SetDesired(ctx context.Context, n int) error {
 	count := int32(n)
-	_, err := s.client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.cluster, Service: &s.service, DesiredCount: &count})
+	_, err := s.update(ctx, &ecs.UpdateServiceInput{Cluster: &s.cluster, Service: &s.service, DesiredCount: &count})
 	return explain("ecs:UpdateService", s.String(), err)
 }

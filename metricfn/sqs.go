@@ -20,7 +20,7 @@ import (
 // SQS is a queue on Amazon SQS.
 type SQS struct {
 	client  *sqs.Client
-	metrics *cloudwatch.Client
+	metrics func(context.Context, *cloudwatch.GetMetricStatisticsInput, ...func(*cloudwatch.Options)) (*cloudwatch.GetMetricStatisticsOutput, error)
 	name    string
 	url     string // "" until it was asked for
 }
@@ -29,7 +29,7 @@ var _ Queue = (*SQS)(nil)
 
 // NewSQS is the queue of a name or URL. Nothing is asked before the first look.
 func NewSQS(cfg aws.Config, nameOrURL string) *SQS {
-	q := &SQS{client: sqs.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg), name: nameOrURL}
+	q := &SQS{client: sqs.NewFromConfig(cfg), metrics: cloudwatch.NewFromConfig(cfg).GetMetricStatistics, name: nameOrURL}
 	if strings.Contains(nameOrURL, "://") {
 		q.name, q.url = path.Base(nameOrURL), nameOrURL
 	}
@@ -77,7 +77,7 @@ func (q *SQS) Oldest(ctx context.Context) (time.Duration, time.Time, error) {
 	from := now.Add(-stale - time.Minute)
 	var period int32 = 60
 	namespace, metric, dimension := "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName"
-	out, err := q.metrics.GetMetricStatistics(ctx, &cloudwatch.GetMetricStatisticsInput{
+	out, err := q.metrics(ctx, &cloudwatch.GetMetricStatisticsInput{
 		Namespace: &namespace, MetricName: &metric, Dimensions: []cwtypes.Dimension{{Name: &dimension, Value: &q.name}},
 		StartTime: &from, EndTime: &now, Period: &period, Statistics: []cwtypes.Statistic{cwtypes.StatisticMaximum},
 	})
