@@ -37,6 +37,11 @@ type Options struct {
 	// also when it had succeeded, and is then expected to be cheap.
 	Finish func(context.Context, ledger.Run) error
 
+	// Cost is what each of some runs has cost so far, in dollars, by what their workers
+	// report: a run that goes on and has cost its budget is paused. nil: nobody heeds
+	// budgets.
+	Cost func(runs []ledger.Run, workers [][]ledger.Worker) []float64
+
 	Every      time.Duration // between two rounds; a lease lasts three times as long; default 10 s
 	NoProgress time.Duration // after which a run is swept; default 10 minutes
 	Log        *slog.Logger  // default: discard
