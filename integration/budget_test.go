@@ -93,7 +93,7 @@ func TestFleetBudget(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t, "").setup(t)
 	c.run(t, "seed", treeOf(10, 3, `,"work":"100ms"`), "--run", "r", "--concurrency", "4", "--budget", "0.0001").requireCode(t, 0)
-	p := c.work(t) // a minute of it, the least that is charged, is $0.0007
+	p := c.work(t, "--sweep", "1s") // a minute of it, the least that is charged, is $0.0007
 	c.awaitText(t, "It is paused: budget of $0.0001 is spent. To go on, with a higher one:\n  ramify resume r --budget USD\n", "status", "r")
 	if !p.running() {
 		t.Errorf("the task has ended: %s", p.stderr)
@@ -101,7 +101,7 @@ func TestFleetBudget(t *testing.T) {
 	r := c.run(t, "resume", "r")
 	r.requireCode(t, 1)
 	requireText(t, r.stderr, "ramify: run r has spent its budget of $0.0001: to go on, raise it above the ${any} that it has cost so far, by estimate: `ramify resume r --budget USD`\n")
-	c.run(t, "resume", "r", "--budget", "100").requireCode(t, 0)
+	c.run(t, "resume", "r", "--budget", "100", "--concurrency", "64").requireCode(t, 0)
 	if s := c.awaitFleet(t, "r", "finished"); s.Failed != 0 || s.Nodes != 1+10+100+1000 {
 		t.Errorf("resumed: %+v", s)
 	}

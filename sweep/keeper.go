@@ -75,10 +75,11 @@ var (
 )
 
 // Keeper looks after the runs of a queue: it settles what the queue moved to its
-// dead-letter queue, sweeps runs that make no progress, and has the results of
-// runs that are over made. One runs in every task, and the holder of a lease in
-// the ledger is the one that works. A holder that stalls may be at work beside the
-// next one: all that it does can be done twice.
+// dead-letter queue, sweeps runs that make no progress, pauses those that have
+// cost their budget, and has the results of runs that are over made. One runs in
+// every task, and the holder of a lease in the ledger is the one that works. A
+// holder that stalls may be at work beside the next one: all that it does can be
+// done twice.
 type Keeper struct {
 	Options
 
