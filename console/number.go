@@ -135,3 +135,12 @@ func (e ETA) left(band bool) string {
 	}
 	return fmt.Sprintf("ETA %s (%s–%s)", span(e.Left), low, high)
 }
+
+// Dollars is an amount of US dollars as people read it: $1234.50, and with six
+// decimals at most where it is less than a dollar.
+func Dollars(v float64) string {
+	if v >= 1 || v == 0 {
+		return "$" + strings.TrimSuffix(strconv.FormatFloat(v, 'f', 2, 64), ".00")
+	}
+	return "$" + strings.TrimRight(strconv.FormatFloat(max(v, 1e-6), 'f', 6, 64), "0")
+}

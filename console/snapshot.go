@@ -41,7 +41,8 @@ type Snapshot struct {
 	Kind   string // of the root
 	Out    string // where results go
 	State  State
-	Epoch  int // how often it was redriven
+	Reason string // why it is paused, where that is known
+	Epoch  int    // how often it was redriven
 	At     time.Time
 
 	// Fraction is the settled part of the run: below 1 until it is over, and
@@ -60,8 +61,9 @@ type Snapshot struct {
 	Slots    int     // slots of theirs
 	Seconds  float64 // that somebody worked on the run; the time between an interruption and its resumption is not counted
 
-	age  time.Duration // of the run, whoever worked on it
-	idle bool          // nobody works on it, known otherwise than by the age of reports
+	age   time.Duration // of the run, whoever worked on it
+	spent bool          // it is paused for its budget
+	idle  bool          // nobody works on it, known otherwise than by the age of reports
 }
 
 // Take makes a snapshot of a run's record, all its workers and the time.
@@ -77,6 +79,10 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
 		State: StateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
 		age: now.Sub(run.Created), idle: fresh == noneFresh,
+	}
+	if s.State == Paused && run.Options.OverBudget() {
+		s.Reason = "budget of " + Dollars(run.Options.Budget()) + " is spent"
+		s.spent = true
 	}
 	end := now
 	if run.State.Over() && !run.Finished.IsZero() {

@@ -9,7 +9,8 @@ import (
 )
 
 // Summary is the last word on a run: the object with which `run --json` ends and
-// which `status --json` prints. Its JSON has exactly these fields, in this order.
+// which `status --json` prints. Its JSON has exactly these fields, in this order; reason
+// only where there is one.
 type Summary struct {
 	Run      string           `json:"run"`
 	Target   string           `json:"target"`
@@ -22,11 +23,14 @@ type Summary struct {
 	Seconds  float64          `json:"seconds"` // that somebody worked on the run
 	Out      string           `json:"out"`     // where the results lie; empty if nowhere
 
+	Reason string `json:"reason,omitempty"` // why it is paused, where that is known
+
 	// For people only.
 	Kind    string   `json:"-"` // of the root; says what the objects are
 	Biggest []Prefix `json:"-"` // to be shown as a table, in this order
 	Options string   `json:"-"` // what a command needs to find the run, as in WriteStatus
 	workers int
+	spent   bool
 }
 
 // Totals are the sums over a run.
@@ -49,6 +53,7 @@ func (s Snapshot) Summary() Summary {
 		Run: s.Run, Target: s.Target, State: s.State, Nodes: s.Nodes, Failed: s.Failures,
 		Totals: Totals{Objects: s.Objects, Bytes: s.Bytes}, Requests: s.Requests, Retries: s.Retries,
 		Seconds: math.Round(s.Seconds*1000) / 1000, Out: s.Out, Kind: s.Kind, workers: s.Workers,
+		Reason: s.Reason, spent: s.spent,
 	}
 }
 
@@ -57,7 +62,7 @@ func (s Summary) snapshot() Snapshot {
 	return Snapshot{
 		Run: s.Run, Target: s.Target, Kind: s.Kind, State: s.State, Nodes: s.Nodes, Failures: s.Failed,
 		Objects: s.Totals.Objects, Bytes: s.Totals.Bytes, Requests: s.Requests, Retries: s.Retries,
-		Seconds: s.Seconds, Workers: s.workers,
+		Seconds: s.Seconds, Workers: s.workers, Reason: s.Reason, spent: s.spent,
 	}
 }
 

@@ -119,6 +119,8 @@ func hints(s Snapshot, options string) []string {
 	switch {
 	case s.State == Failed:
 		lines = append(lines, "To try again:", command("redrive"))
+	case s.State == Paused && s.spent:
+		lines = append(lines, "It is paused: "+s.Reason+". To go on, with a higher one:", command("resume")+" --budget USD")
 	case s.State == Paused:
 		lines = append(lines, "It is paused. To go on:", command("resume"))
 	case s.State == Interrupted:

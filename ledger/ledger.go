@@ -83,7 +83,8 @@ type Change struct {
 	NextEpoch   bool  // begin the next epoch (redrive)
 	Paused      *bool
 	Concurrency *int
-	At          time.Time // becomes Finished where State is over
+	Params      map[string]string // set among those of the run's options; others stay
+	At          time.Time         // becomes Finished where State is over
 }
 
 // Board is what people watch: figures beside the protocol, overwritten by their

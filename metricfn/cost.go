@@ -17,13 +17,14 @@ type Prices struct {
 // Pricing).
 const shortest = time.Minute
 
-// split is what each run has cost so far, estimated: the time of the tasks that
+// Split is what each run has cost so far, estimated: the time of the tasks that
 // reported on it, from their start or the run's, whichever came later, to their last
 // report, idle slots included; a task that works on several of these runs is split by
 // the time its slots were taken. With it come the requests that it counted, and what
 // queue and ledger take for its messages. What is not in it: launches, tasks that
-// did not report at all, metrics and logs, data transfer.
-func (p Prices) split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
+// did not report at all, metrics and logs, data transfer. workers are those of each
+// run, in the order of runs.
+func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
 	taken, on := map[string]time.Duration{}, map[string]int{}
 	for _, some := range workers {
 		for _, w := range some {

@@ -75,7 +75,7 @@ func (f *figures) look(ctx context.Context, now time.Time, q *scaling.Queue) (*s
 	f.count(runs, workers)
 	sum := scaling.Ledger{Settled: f.settled, Busy: f.busy}
 	var all []RunFigures
-	costs := f.prices.split(runs, workers)
+	costs := f.prices.Split(runs, workers)
 	f.live = map[string]ledger.Run{}
 	if list {
 		f.listed, f.ended = now, map[string]bool{}

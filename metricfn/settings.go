@@ -121,6 +121,13 @@ func DefaultPrices(s plan.Size) Prices {
 	}
 }
 
+// ReadPrices reads what a task costs, and with it the rest, as ReadSettings does.
+func ReadPrices(get func(variable string) string) (Prices, error) {
+	r := reader{get: get}
+	p := r.prices()
+	return p, r.err
+}
+
 func (r *reader) prices() Prices {
 	const unit, gib = 1024, 1024
 	size := plan.Size{

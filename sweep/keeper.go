@@ -37,6 +37,11 @@ type Options struct {
 	// also when it had succeeded, and is then expected to be cheap.
 	Finish func(context.Context, ledger.Run) error
 
+	// Cost is what each of some runs has cost so far, in dollars, by what their workers
+	// report: a run that goes on and has cost its budget is paused. nil: nobody heeds
+	// budgets.
+	Cost func(runs []ledger.Run, workers [][]ledger.Worker) []float64
+
 	Every      time.Duration // between two rounds; a lease lasts three times as long; default 10 s
 	NoProgress time.Duration // after which a run is swept; default 10 minutes
 	Log        *slog.Logger  // default: discard
@@ -70,10 +75,11 @@ var (
 )
 
 // Keeper looks after the runs of a queue: it settles what the queue moved to its
-// dead-letter queue, sweeps runs that make no progress, and has the results of
-// runs that are over made. One runs in every task, and the holder of a lease in
-// the ledger is the one that works. A holder that stalls may be at work beside the
-// next one: all that it does can be done twice.
+// dead-letter queue, sweeps runs that make no progress, pauses those that have
+// cost their budget, and has the results of runs that are over made. One runs in
+// every task, and the holder of a lease in the ledger is the one that works. A
+// holder that stalls may be at work beside the next one: all that it does can be
+// done twice.
 type Keeper struct {
 	Options
 

@@ -32,6 +32,7 @@ type watch struct {
 
 // vigil is what is known of the progress of a run that goes on.
 type vigil struct {
+	run    ledger.Run // as last read
 	seen   progress
 	since  time.Time // seen has not changed, or the run was swept
 	looked time.Time
@@ -69,6 +70,7 @@ func (w *watch) round(ctx context.Context) {
 			delete(w.live, run)
 		}
 	}
+	w.budgets(ctx)
 }
 
 func (w *watch) warn(ctx context.Context, what, run string, err error) {
@@ -115,6 +117,7 @@ func (w *watch) look(ctx context.Context, run string) (goes bool, err error) {
 		return false, nil
 	}
 	v := w.live[run]
+	v.run = r
 	now := time.Now()
 	if now.Sub(v.looked) < w.k.NoProgress/10 {
 		return true, nil

@@ -36,7 +36,7 @@ func (c *onFlags) openFleet(ctx context.Context) (*fleet, ledger.Run, error) {
 }
 
 // resumeFleet lets a run of a fleet go on, and posts again what may be lost.
-func (c *onFlags) resumeFleet(ctx context.Context, std streams) error {
+func (c *resumeCmd) resumeFleet(ctx context.Context, std streams, budget float64) error {
 	f, r, err := c.openFleet(ctx)
 	if err != nil {
 		return err
@@ -46,7 +46,10 @@ func (c *onFlags) resumeFleet(ctx context.Context, std streams) error {
 		return usagef("run %s is %s: there is nothing to go on with", c.Name, r.State)
 	}
 	k := f.kept()
-	if r, err = k.amend(ctx, c.Name, goOn(c.Concurrency)(r)); err != nil {
+	if err := checkBudget(r, budget, k.command("resume", c.Name)+" --budget USD"); err != nil {
+		return err
+	}
+	if r, err = k.amend(ctx, c.Name, goOn(c.Concurrency, budget)(r)); err != nil {
 		return err
 	}
 	n, err := sweep.Run(ctx, f.records, f.poster(), c.Name)

@@ -26,6 +26,7 @@ func (c *seedCmd) checkBare() error {
 		{"columns", c.Columns, c.Columns != ""},
 		{"filter", filters, filters != ""},
 		{"max-rps", fmt.Sprint(c.MaxRPS), c.MaxRPS != 0},
+		{"budget", c.Budget, c.Budget != ""},
 		{"versions", fmt.Sprint(c.Versions), c.Versions},
 		{"inline", fmt.Sprint(c.Inline), c.Inline != defaultInline},
 		{"retries", fmt.Sprint(c.Retries), c.Retries != defaultRetries},
@@ -41,7 +42,7 @@ func (c *seedCmd) checkBare() error {
 		}
 	}
 	c.Out, c.Inline, c.Retries = "", defaultInline, defaultRetries // of the environment
-	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Versions, c.Concurrency = "", "", nil, 0, false, 0
+	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Budget, c.Versions, c.Concurrency = "", "", nil, 0, "", false, 0
 	return nil
 }
 

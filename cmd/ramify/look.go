@@ -114,15 +114,15 @@ func (c *cancelCmd) Run(ctx context.Context, g *cli, std streams) error {
 }
 
 // goOn lets a run that is paused go on, with another number of things done at a
-// time, if one is given.
-func goOn(concurrency int) func(ledger.Run) ledger.Change {
+// time and another budget, if they are given.
+func goOn(concurrency int, budget float64) func(ledger.Run) ledger.Change {
 	return func(r ledger.Run) ledger.Change {
 		no := false
 		c := ledger.Change{From: ledger.Running, Epoch: r.Epoch, Paused: &no}
 		if concurrency != 0 {
 			c.Concurrency = &concurrency
 		}
-		return c
+		return withBudget(c, budget)
 	}
 }
 

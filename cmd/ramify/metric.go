@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -37,11 +38,7 @@ type metricCmd struct {
 	Launch      string `help:"Time from a decision to a running task." placeholder:"DURATION"`
 	Latency     string `help:"Acceptable time until what is expected is done." placeholder:"DURATION"`
 	Rule        string `help:"How the backlog is read: size or backlog." placeholder:"RULE"`
-	CPU         string `name:"cpu" help:"Of a task, for its price: 1024 is a vCPU." placeholder:"UNITS"`
-	Memory      string `help:"Of a task, for its price, in MiB." placeholder:"MIB"`
-	Arch        string `help:"Of a task, for its price: arm64 or x86_64." placeholder:"ARCH"`
-	Spot        string `help:"Part of the tasks that are on Fargate Spot, for their price." placeholder:"PART"`
-	TaskPrice   string `help:"Dollars an hour of a task (default: from its size, at us-east-1's prices)." placeholder:"DOLLARS"`
+	priceFlags
 }
 
 // settings reads the flags as metricfn reads variables.
@@ -60,14 +57,13 @@ func (c *metricCmd) settings(f *fleet) (metricfn.Settings, error) {
 	flags := map[string]string{
 		"fleet": name, "queue": f.Queue, "ledger": f.Ledger, "cluster": f.cluster, "service": f.service, "scaling": scalingIs,
 		"min": c.Min, "max": c.Max, "concurrency": c.Concurrency, "target": c.Target, "launch": c.Launch, "latency": c.Latency,
-		"rule": c.Rule, "cpu": c.CPU, "memory": c.Memory, "arch": c.Arch, "spot": c.Spot, "task-price": c.TaskPrice,
+		"rule": c.Rule,
 	}
-	s, err := metricfn.ReadSettings(func(v string) string {
-		return flags[strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(v, "RAMIFY_"), "_", "-"))]
-	})
+	maps.Copy(flags, c.values())
+	s, err := metricfn.ReadSettings(func(v string) string { return flags[flagOf(v)] })
 	var field *schema.FieldError
 	if errors.As(err, &field) {
-		flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(field.Field, "RAMIFY_"), "_", "-"))
+		flag := flagOf(field.Field)
 		if field.Value == "" {
 			return s, usagef("it is not said what --%s is: set it or %s to %s, or --stack", flag, field.Field, field.Want)
 		}

@@ -27,21 +27,28 @@ func (c *onFlags) check() error {
 	return checkConcurrency(c.Concurrency)
 }
 
-type resumeCmd struct{ onFlags }
+type resumeCmd struct {
+	onFlags
+	Budget string `env:"-" help:"US dollars that the run may cost in all, from now on." placeholder:"USD"`
+}
 
 // Run implements the command.
 func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	budget, err := readBudget(c.Budget)
+	if err != nil {
+		return err
+	}
 	if c.given() {
-		return c.resumeFleet(ctx, std)
+		return c.resumeFleet(ctx, std, budget)
 	}
 	st, r, err := c.open(ctx, g)
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more, or to do
 		// more or less at a time.
-		return amend(ctx, g, &c.fleetFlags, std, c.Name, goOn(c.Concurrency))
+		return amend(ctx, g, &c.fleetFlags, std, c.Name, goOn(c.Concurrency, budget))
 	}
 	if err != nil {
 		return err
@@ -49,6 +56,9 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	defer st.close()
 	if r.State == ledger.Cancelled {
 		return usagef("run %s was cancelled: it cannot go on", c.Name)
+	}
+	if err := checkBudget(r, budget, g.command("resume", c.Name)+" --budget USD"); err != nil {
+		return err
 	}
 	w := newWork(g, std, c.JSON)
 	if !r.State.Over() { // of one that is over only the results are made
@@ -58,8 +68,8 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 		}
 		defer stop()
 	}
-	if r.Paused && r.State == ledger.Running { // one that ended while it was paused keeps the mark
-		if r, err = st.ledger.Amend(ctx, c.Name, goOn(0)(r)); err != nil {
+	if (r.Paused || budget != 0) && r.State == ledger.Running { // one that ended while it was paused keeps the mark
+		if r, err = st.ledger.Amend(ctx, c.Name, goOn(0, budget)(r)); err != nil {
 			return err
 		}
 	}

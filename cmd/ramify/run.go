@@ -31,6 +31,7 @@ type walkFlags struct {
 	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
 	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Versions bool     `help:"List all versions of objects, and delete markers."`
+	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
 	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
 	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
 	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
@@ -88,6 +89,9 @@ func (c *runFlags) check(kind string) error {
 }
 
 func (c *walkFlags) check(kind string) error {
+	if _, err := readBudget(c.Budget); err != nil {
+		return err
+	}
 	switch {
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
@@ -238,6 +242,9 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	}
 	if c.MaxRPS > 0 {
 		p[paramMaxRPS] = strconv.Itoa(c.MaxRPS)
+	}
+	if budget, err := readBudget(c.Budget); err == nil && budget != 0 { // it was checked
+		p[ledger.ParamBudget] = ledger.Dollars(budget)
 	}
 	if c.Versions {
 		p[listing.ParamVersions] = "true"

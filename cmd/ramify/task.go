@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/s3client"
 )
@@ -24,7 +25,8 @@ type taskCmd struct {
 	Metrics     string `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
 	Sweep       string `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
 	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
-	UntilEmpty  bool   `help:"End when the queue is empty and all is done."`
+	priceFlags
+	UntilEmpty bool `help:"End when the queue is empty and all is done."`
 }
 
 // taskSettings are a task's settings, read.
@@ -33,6 +35,7 @@ type taskSettings struct {
 	visibility, grace, sweep, noProgress   time.Duration
 	health, metrics                        string
 	kinds                                  processor.Set
+	prices                                 metricfn.Prices
 }
 
 func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
@@ -49,6 +52,9 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 		{"sweep", c.Sweep, orOff(duration(&s.sweep, time.Second, time.Hour))},
 		{"no-progress", c.NoProgress, duration(&s.noProgress, 10*time.Second, 24*time.Hour)},
 	})
+	if err == nil {
+		s.prices, err = c.prices()
+	}
 	return s, err
 }
 

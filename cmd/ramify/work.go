@@ -91,11 +91,14 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 	if r, err = st.ledger.Run(context.WithoutCancel(ctx), st.run); err != nil {
 		return err
 	}
+	if state == console.Paused && r.State.Over() { // what was under way was the last of it
+		state = console.State(r.State)
+	}
 	return w.report(context.WithoutCancel(ctx), st, r, state, out)
 }
 
-// engine runs a task until the run is over, ctx ends, the reader of a stream has
-// gone, or something happens that waiting does not mend. It says how the run
+// engine runs a task until the run is over or its budget is spent, ctx ends, the reader of a
+// stream has gone, or something happens that waiting does not mend. It says how the run
 // stands then.
 func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
 	slots := r.Options.Concurrency
@@ -177,6 +180,14 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			empty = 0
 			continue
 		}
+		if spent, err := w.exhausted(ctx, st, now, source); err != nil {
+			if ctx.Err() != nil {
+				continue
+			}
+			return "", err
+		} else if spent {
+			return console.Paused, nil
+		}
 		// A run that is not over but has no message: it was made, and the process
 		// died before its root was posted. Nothing else known leads here.
 		if empty, err = w.mend(ctx, st, t, empty); err != nil {
@@ -255,7 +266,7 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	switch state {
 	case console.Finished:
 		return nil
-	case console.Interrupted:
+	case console.Interrupted, console.Paused:
 		return exitError(exitInterrupted)
 	default:
 		return exitError(exitFailures)

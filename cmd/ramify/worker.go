@@ -153,7 +153,7 @@ func (w *worker) make() (err error) {
 	}
 	w.keeper, err = sweep.NewKeeper(sweep.Options{
 		Name: f.main.Name(), ID: w.id, Ledger: f.records, Board: f.records, Leaser: f.records, Poster: f.poster(),
-		Dead: f.dead, Reason: task.AttrReason, Lost: w.task.Lost, Finish: f.finish,
+		Dead: f.dead, Reason: task.AttrReason, Lost: w.task.Lost, Finish: f.finish, Cost: w.s.prices.Split,
 		Every: w.s.sweep, NoProgress: w.s.noProgress, Log: w.log,
 	})
 	return err

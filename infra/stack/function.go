@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"maps"
 	"strconv"
 	"time"
 
@@ -41,6 +42,20 @@ func (f *fleet) makeMetric() {
 		Conditions: &map[string]any{"StringEquals": map[string]any{"cloudwatch:namespace": Namespace}},
 	}))
 
+	variables := map[string]string{
+		"RAMIFY_QUEUE":       *f.data.queue.QueueUrl(),
+		"RAMIFY_LEDGER":      "dynamodb:" + *f.data.table.TableName(),
+		"RAMIFY_CLUSTER":     *f.service.cluster.ClusterName(),
+		"RAMIFY_SERVICE":     *f.service.service.ServiceName(),
+		"RAMIFY_FLEET":       f.knobs.Stack,
+		"RAMIFY_MIN":         strconv.Itoa(f.knobs.Min),
+		"RAMIFY_MAX":         strconv.Itoa(f.knobs.Max),
+		"RAMIFY_CONCURRENCY": strconv.Itoa(f.knobs.Concurrency),
+		"RAMIFY_SCALING":     f.knobs.Scaling,
+		"RAMIFY_TARGET":      f.knobs.Target.String(),
+		"RAMIFY_LATENCY":     f.knobs.Latency.String(),
+	}
+	maps.Copy(variables, f.price())
 	m.function = awslambda.NewFunction(f.stack, str("Metric"), &awslambda.FunctionProps{
 		Description:  str("Measures the fleet once a minute, and while it works every ten seconds."),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
@@ -54,23 +69,7 @@ func (f *fleet) makeMetric() {
 		// The next minute looks anyway, and knows better. No reserved concurrency:
 		// small accounts have none to reserve, and looks that overlap do no harm.
 		RetryAttempts: num(0), MaxEventAge: awscdk.Duration_Seconds(num(60)),
-		Environment: environment(map[string]string{
-			"RAMIFY_QUEUE":       *f.data.queue.QueueUrl(),
-			"RAMIFY_LEDGER":      "dynamodb:" + *f.data.table.TableName(),
-			"RAMIFY_CLUSTER":     *f.service.cluster.ClusterName(),
-			"RAMIFY_SERVICE":     *f.service.service.ServiceName(),
-			"RAMIFY_FLEET":       f.knobs.Stack,
-			"RAMIFY_MIN":         strconv.Itoa(f.knobs.Min),
-			"RAMIFY_MAX":         strconv.Itoa(f.knobs.Max),
-			"RAMIFY_CONCURRENCY": strconv.Itoa(f.knobs.Concurrency),
-			"RAMIFY_SCALING":     f.knobs.Scaling,
-			"RAMIFY_TARGET":      f.knobs.Target.String(),
-			"RAMIFY_LATENCY":     f.knobs.Latency.String(),
-			"RAMIFY_CPU":         strconv.Itoa(f.knobs.CPU), // from here on: what a task costs
-			"RAMIFY_MEMORY":      strconv.Itoa(f.knobs.Memory),
-			"RAMIFY_ARCH":        f.knobs.Arch,
-			"RAMIFY_SPOT":        strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
-		}),
+		Environment: environment(variables),
 	})
 	rule := awsevents.NewCfnRule(f.stack, str("Schedule"), &awsevents.CfnRuleProps{
 		Description:        str("The look of each minute."),

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -125,7 +126,7 @@ func (f *fleet) makeTask() {
 }
 
 func (f *fleet) taskEnvironment() *map[string]*string {
-	return environment(map[string]string{
+	all := map[string]string{
 		"AWS_REGION":         *f.stack.Region(),
 		"RAMIFY_QUEUE":       *f.data.queue.QueueUrl(),
 		"RAMIFY_LEDGER":      "dynamodb:" + *f.data.table.TableName(),
@@ -137,7 +138,19 @@ func (f *fleet) taskEnvironment() *map[string]*string {
 		"RAMIFY_METRICS":     "emf",
 		"TMPDIR":             scratch,
 		"GOMEMLIMIT":         fmt.Sprintf("%dMiB", f.knobs.Memory*9/10),
-	})
+	}
+	maps.Copy(all, f.price()) // tasks hold runs to their budgets
+	return environment(all)
+}
+
+// price says what a task costs, to tasks and to the function alike.
+func (f *fleet) price() map[string]string {
+	return map[string]string{
+		"RAMIFY_CPU":    strconv.Itoa(f.knobs.CPU),
+		"RAMIFY_MEMORY": strconv.Itoa(f.knobs.Memory),
+		"RAMIFY_ARCH":   f.knobs.Arch,
+		"RAMIFY_SPOT":   strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
+	}
 }
 
 func environment(m map[string]string) *map[string]*string {

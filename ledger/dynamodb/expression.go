@@ -43,6 +43,13 @@ func (e *expression) set(attribute string, v types.AttributeValue) {
 	e.sets = append(e.sets, e.name(attribute)+" = "+e.value(v))
 }
 
+// setAs sets an attribute whose name may hold any characters.
+func (e *expression) setAs(attribute string, v types.AttributeValue) {
+	alias := "#x" + strconv.Itoa(len(e.names))
+	e.names[alias] = attribute
+	e.sets = append(e.sets, alias+" = "+e.value(v))
+}
+
 // setOnce sets an attribute that the item does not have yet.
 func (e *expression) setOnce(attribute string, v types.AttributeValue) {
 	n := e.name(attribute)

@@ -29,6 +29,10 @@ const (
 	changedBy = "last"
 )
 
+// changedParam begins the attribute of a param that was changed: the others stay in
+// the options as they were written.
+const changedParam = "param:"
+
 func trace() []byte {
 	b := make([]byte, 0, 8)
 	for v := rand.Uint64(); len(b) < cap(b); v >>= 8 {
@@ -107,6 +111,9 @@ func (l *Ledger) Amend(ctx context.Context, run string, c ledger.Change) (r ledg
 	}
 	if c.Concurrency != nil {
 		e.set("conc", number(int64(*c.Concurrency)))
+	}
+	for name, v := range c.Params {
+		e.setAs(changedParam+name, text(v))
 	}
 	e.is("state", text(string(c.From)))
 	e.is("ep", number(int64(c.Epoch)))
@@ -249,6 +256,13 @@ func readRun(i item) (ledger.Run, error) {
 		return ledger.Run{}, fmt.Errorf("unpack options of run %s: %w", run.ID, err)
 	}
 	run.Options.Concurrency = int(r.number("conc"))
+	changed := map[string]string{}
+	for name := range i {
+		if param, is := strings.CutPrefix(name, changedParam); is {
+			changed[param] = r.text(name)
+		}
+	}
+	run.Options = run.Options.With(changed)
 	return run, r.err
 }
 

@@ -87,6 +87,7 @@ func amend(r *ledger.Run, c ledger.Change) {
 	if c.Concurrency != nil {
 		r.Options.Concurrency = *c.Concurrency
 	}
+	r.Options = r.Options.With(c.Params)
 }
 
 // claimRoot marks that the root has a plan.

@@ -32,6 +32,7 @@ func amend(r ledger.Run, c ledger.Change) (ledger.Run, error) {
 	if c.Concurrency != nil {
 		r.Options.Concurrency = *c.Concurrency
 	}
+	r.Options = r.Options.With(c.Params)
 	return r, nil
 }
 

@@ -101,6 +101,10 @@ func amendNamed(s *suite) {
 	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running, Concurrency: &eight}))
 	want.Paused, want.Options.Concurrency = false, 0
 	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running, Paused: &no, Concurrency: &zero}))
+	want.Options = want.Options.With(map[string]string{"first": "1", odd: odd})
+	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running, Params: map[string]string{"first": "1", odd: odd}}))
+	want.Options = want.Options.With(map[string]string{"first": "2", "empty": ""})
+	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running, Params: map[string]string{"first": "2", "empty": ""}}), "others stay")
 	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running}), "a change of nothing")
 	want.State, want.Finished = ledger.Cancelled, time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	require.Equal(s, want, s.amend(r.ID, ledger.Change{From: ledger.Running, State: ledger.Cancelled, At: want.Finished}))
@@ -112,7 +116,7 @@ func amendNamed(s *suite) {
 func amendConflict(s *suite) {
 	r := s.newRun()
 	yes, eight := true, 8
-	all := ledger.Change{State: ledger.Cancelled, NextEpoch: true, Paused: &yes, Concurrency: &eight, At: r.Created}
+	all := ledger.Change{State: ledger.Cancelled, NextEpoch: true, Paused: &yes, Concurrency: &eight, Params: map[string]string{"p": "1"}, At: r.Created}
 	for _, from := range []ledger.State{ledger.Finished, ledger.Failed, ledger.Cancelled, ""} {
 		c := all
 		c.From = from
