@@ -26,14 +26,15 @@ func (r *reaper) reap(t *testing.T, end *process, every time.Duration, most int)
 			return
 		case <-tick.C:
 		}
-		i := r.rand.IntN(len(r.fleet.tasks))
-		p := r.fleet.tasks[i]
-		if !p.struckDown(t, end) {
-			continue
-		}
-		r.fleet.tasks[i] = r.fleet.task(t)
-		if r.fleet.state(t, r.run) == "running" {
-			r.kills++
+		for _, i := range r.rand.Perm(len(r.fleet.tasks)) { // one may be idle, or just beginning
+			if !r.fleet.tasks[i].struckDown(t, end) {
+				continue
+			}
+			r.fleet.tasks[i] = r.fleet.task(t)
+			if r.fleet.state(t, r.run) == "running" {
+				r.kills++
+			}
+			break
 		}
 	}
 }
@@ -42,7 +43,7 @@ func (r *reaper) reap(t *testing.T, end *process, every time.Duration, most int)
 // the run ends before that, or the task is idle.
 func (p *taskProcess) struckDown(t *testing.T, end *process) bool {
 	t.Helper()
-	idle := time.After(2 * time.Second)
+	idle := time.After(250 * time.Millisecond)
 	for {
 		next := p.door.coming()
 		if p.door.strike(t, p.process, kill) {
@@ -72,7 +73,8 @@ func TestFleetKill(t *testing.T) {
 		rounds, most = 10, 1000
 	}
 	for range rounds {
-		f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
+		// One node at a time in each task, so that the run lasts long enough.
+		f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond, env: []string{"RAMIFY_CONCURRENCY=1"}})
 		f.grow(t, 4)
 		run := "kill-" + f.name
 		begun, end := time.Now(), f.crawl(t, run)
