@@ -135,9 +135,9 @@ func (f *fleet) seed(t *testing.T, run, target string, args ...string) *process 
 }
 
 // crawl begins a run over the depot, a message for each prefix.
-func (f *fleet) crawl(t *testing.T, run string) *process {
+func (f *fleet) crawl(t *testing.T, run string, more ...string) *process {
 	t.Helper()
-	p := f.seed(t, run, "s3://"+bucket+"/", "--node", "prefix", "--inline", "0", "--out", "s3://"+results, "--format", "csv")
+	p := f.seed(t, run, "s3://"+bucket+"/", append(more, "--node", "prefix", "--inline", "0", "--out", "s3://"+results, "--format", "csv")...)
 	p.stderr.await(t, "run "+run+"\n")
 	return p
 }
