@@ -17,8 +17,7 @@ type Peer struct {
 	env         []string
 }
 
-// Peers are all that there are, each at its best: more in parallel has been
-// slower on two cores.
+// Peers are all that there are.
 var Peers = []Peer{
 	{
 		Name: "sqs-consumer-batched", Batched: true, install: node, env: []string{"FLEET_FORM=batched"},
