@@ -94,10 +94,10 @@ func (l *Ledger) list(ctx context.Context, what string, forward bool) ([]item, e
 }
 
 func (l *Ledger) listKeys(ctx context.Context, what string, forward bool) (keys []string, err error) {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	e := newExpression()
 	e.is(listed, text(what))
 	index := listing

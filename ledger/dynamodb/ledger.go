@@ -19,7 +19,6 @@ package dynamodb
 import (
 	"context"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +26,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/ramify/ramify/internal/gate"
 	"github.com/ramify/ramify/internal/pace"
 	"github.com/ramify/ramify/ledger"
 )
@@ -67,9 +67,7 @@ type Ledger struct {
 	closeIdle func()
 	pace      *pace.Pacer
 
-	mu       sync.Mutex
-	isClosed bool
-	calls    sync.WaitGroup
+	calls *gate.Gate
 }
 
 var (
@@ -88,7 +86,7 @@ func New(config aws.Config, table string, o Options) *Ledger {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	l := &Ledger{table: table, options: o, region: config.Region, closeIdle: func() {}, pace: pace.New(0)}
+	l := &Ledger{table: table, options: o, region: config.Region, closeIdle: func() {}, pace: pace.New(0), calls: gate.New(ledger.ErrClosed)}
 	if own, ok := config.HTTPClient.(*awshttp.BuildableClient); ok || config.HTTPClient == nil {
 		if own == nil {
 			own = awshttp.NewBuildableClient()
@@ -107,34 +105,17 @@ func New(config aws.Config, table string, o Options) *Ledger {
 
 // Close waits for calls in progress.
 func (l *Ledger) Close() error {
-	l.mu.Lock()
-	l.isClosed = true
-	l.mu.Unlock()
-	l.calls.Wait()
+	l.calls.Close()
 	l.closeIdle()
-	return nil
-}
-
-// enter begins a call, which ends with l.calls.Done.
-func (l *Ledger) enter(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.isClosed {
-		return ledger.ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.calls.Add(1)
 	return nil
 }
 
 // put writes a whole item where the condition holds; an empty one always does.
 func (l *Ledger) put(ctx context.Context, i item, c *expression) error {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	l.expire(i)
 	in := &sdk.PutItemInput{TableName: &l.table, Item: i, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
 	if c != nil {
@@ -152,10 +133,10 @@ func (l *Ledger) put(ctx context.Context, i item, c *expression) error {
 // update changes an item, or makes it, where the condition holds, and returns
 // it as it then is.
 func (l *Ledger) update(ctx context.Context, key string, e *expression) (item, error) {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	if at := l.expiry(); at != nil {
 		e.set(expiresAt, at)
 	}

@@ -55,10 +55,10 @@ func readRecord(i item, k ledger.Key) (r ledger.Record, err error) {
 // not exist. Requests go out some at a time: a list of a thousand runs, or a walk
 // over a hundred thousand plans, would wait for each in turn.
 func (l *Ledger) get(ctx context.Context, keys []string) (map[string]item, error) {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 

@@ -73,10 +73,10 @@ func (l *Ledger) Run(ctx context.Context, run string) (r ledger.Run, err error) 
 }
 
 func (l *Ledger) getRun(ctx context.Context, run string) (r ledger.Run, err error) {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return r, err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	consistent := true
 	out, err := l.client.GetItem(ctx, &sdk.GetItemInput{
 		TableName: &l.table, Key: item{partition: text(runKey(run))}, ConsistentRead: &consistent,

@@ -9,8 +9,8 @@ package embedded
 import (
 	"context"
 	"fmt"
-	"sync"
 
+	"github.com/ramify/ramify/internal/gate"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 )
@@ -22,9 +22,7 @@ type Ledger struct {
 	tallies tallies // only the store's writer uses it
 	figures figures
 
-	mu       sync.Mutex
-	isClosed bool
-	calls    sync.WaitGroup
+	calls *gate.Gate
 }
 
 var (
@@ -80,46 +78,29 @@ func Open(ctx context.Context, s *store.Store) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Ledger{store: s}, nil
+	return &Ledger{store: s, calls: gate.New(ledger.ErrClosed)}, nil
 }
 
 // Close waits for calls in progress and leaves the store open.
 func (l *Ledger) Close() error {
-	l.mu.Lock()
-	l.isClosed = true
-	l.mu.Unlock()
-	l.calls.Wait()
-	return nil
-}
-
-// enter begins a call, which ends with l.calls.Done.
-func (l *Ledger) enter(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.isClosed {
-		return ledger.ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.calls.Add(1)
+	l.calls.Close()
 	return nil
 }
 
 // update and view are those of the store, as calls of the ledger.
 
 func (l *Ledger) update(ctx context.Context, fn func(*store.Tx) error) error {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	return l.store.Update(ctx, fn)
 }
 
 func (l *Ledger) view(ctx context.Context, fn func(*store.Tx) error) error {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	return l.store.View(ctx, fn)
 }

@@ -29,8 +29,8 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sync"
 
+	"github.com/ramify/ramify/internal/gate"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
 )
@@ -57,9 +57,7 @@ const unreachable = math.MaxInt
 type Ledger struct {
 	options Options
 
-	mu       sync.Mutex
-	isClosed bool
-	calls    sync.WaitGroup
+	calls *gate.Gate
 }
 
 var _ ledger.Ledger = (*Ledger)(nil)
@@ -70,7 +68,7 @@ func New(o Options) *Ledger {
 	if o.Post == nil {
 		panic("none: Options.Post is nil")
 	}
-	return &Ledger{options: o}
+	return &Ledger{options: o, calls: gate.New(ledger.ErrClosed)}
 }
 
 // Create takes any run, and keeps nothing of it.
@@ -98,10 +96,10 @@ func (l *Ledger) Amend(ctx context.Context, run string, _ ledger.Change) (ledger
 // kids are pages has none to post, since the children of a page are posted as soon
 // as the page is here.
 func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
-	if err := l.enter(ctx); err != nil {
+	if err := l.calls.Enter(ctx); err != nil {
 		return ledger.Plan{}, false, err
 	}
-	defer l.calls.Done()
+	defer l.calls.Leave()
 	stored = p
 	switch {
 	case len(p.Kids) > 0 && p.Kids[0].Group != nil: // of a wide plan all kids are pages
@@ -146,32 +144,15 @@ func (l *Ledger) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, 
 
 // Close waits for calls in progress.
 func (l *Ledger) Close() error {
-	l.mu.Lock()
-	l.isClosed = true
-	l.mu.Unlock()
-	l.calls.Wait()
-	return nil
-}
-
-// enter begins a call, which ends with l.calls.Done.
-func (l *Ledger) enter(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.isClosed {
-		return ledger.ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.calls.Add(1)
+	l.calls.Close()
 	return nil
 }
 
 // pass is a call that asks nobody.
 func (l *Ledger) pass(ctx context.Context) error {
-	err := l.enter(ctx)
+	err := l.calls.Enter(ctx)
 	if err == nil {
-		l.calls.Done()
+		l.calls.Leave()
 	}
 	return err
 }
