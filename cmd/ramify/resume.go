@@ -113,6 +113,9 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	if err == nil {
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
 	}
+	if err == nil {
+		err = w.checkKind(r.Root.Kind)
+	}
 	if err == nil && !c.Moved {
 		err = w.checkEndpoint(r)
 	}

@@ -174,6 +174,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 			return err
 		}
 	}
+	if err := w.checkKind(tgt.root.Kind); err != nil {
+		return err
+	}
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err

@@ -86,6 +86,12 @@ func (w *work) selectKinds(root string) error {
 	if root == nodelist.Kind || root == nodelist.PrefixKind {
 		w.set[root] = all[root]
 	}
+	return nil
+}
+
+// checkKind refuses a root that would be given up at once. A job says only when its
+// file is read of which kind its nodes are.
+func (w *work) checkKind(root string) error {
 	if _, ok := w.set[root]; !ok {
 		return usagef("%s is %q, but the run begins with a node of kind %s", named("kinds", w.kinds), w.kinds, root)
 	}
