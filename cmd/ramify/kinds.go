@@ -19,13 +19,18 @@ import (
 	"github.com/ramify/ramify/s3client"
 )
 
+// own are the processors of whoever built the binary; set before anything is run.
+var own processor.Set
+
 // anywhere is the processors that need nothing of this machine, nor of S3.
 func anywhere() processor.Set {
-	return processor.Set{
+	set := processor.Set{
 		reverse.Kind:         reverse.Processor{},
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
+	maps.Copy(set, own)
+	return set
 }
 
 // names are the kinds of a set that a target or a list may be made of.
