@@ -17,6 +17,7 @@ import (
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/schema"
 )
 
 // own are the processors of whoever built the binary; set before anything is run.
@@ -24,13 +25,25 @@ var own processor.Set
 
 // anywhere is the processors that need nothing of this machine, nor of S3.
 func anywhere() processor.Set {
-	set := processor.Set{
+	return processor.Set{
 		reverse.Kind:         reverse.Processor{},
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
-	maps.Copy(set, own)
-	return set
+}
+
+// addOwn adds those of one's own, last: none may pass for one of ours.
+func addOwn(set processor.Set) error {
+	for kind, p := range own {
+		if err := schema.CheckKind(kind); err != nil {
+			return fmt.Errorf("register processor: %w", err)
+		}
+		if p == nil || set[kind] != nil {
+			return fmt.Errorf("register processor: kind %q has none, or is a kind of ramify's: choose another name", kind)
+		}
+		set[kind] = p
+	}
+	return nil
 }
 
 // names are the kinds of a set that a target or a list may be made of.

@@ -71,6 +71,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client.Limit(maxRPS)
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
 	}
+	if err := addOwn(w.set); err != nil {
+		return err
+	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, names(w.set))
 	}
