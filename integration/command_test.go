@@ -316,6 +316,16 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// What a shell expects of signals holds for the programs that ramify starts.
+func TestCommandSignals(t *testing.T) {
+	t.Parallel()
+	w := newWalker(t, `jobs: {pipe: {shell: true, run: '{ yes; echo $? >code; } | head -1 >/dev/null; while ! [ -s code ]; do sleep 0.05; done'}}`)
+	w.run(t, "run", "job:pipe", "--jobs", "jobs.yaml").requireCode(t, 0)
+	if code := string(readFile(t, w.path("code"))); code != "141\n" {
+		t.Errorf("the writer of a closed pipe ended with %q, want 128 + SIGPIPE", code)
+	}
+}
+
 // A tree that never ends ends at its limit, on the node that is too deep.
 func TestCommandTooDeep(t *testing.T) {
 	t.Parallel()
