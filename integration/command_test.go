@@ -414,3 +414,25 @@ func awaitThat(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+// The example has nothing that is rarely meant; what has is said with its line.
+func TestJobsCheck(t *testing.T) {
+	t.Parallel()
+	w := newWalker(t, "jobs:\n  a:\n    shell: true\n    params: {dir: }\n    run: ls $RAMIFY_PARAM_dir\n")
+	w.write(t, "wrong.yaml", "jobs:\n  a: {run: ls}\n")
+	r := w.run(t, "jobs", "check", exampleJobs(t))
+	r.requireCode(t, 0)
+	requireText(t, r.stdout, "")
+
+	r = w.run(t, "jobs", "check", "jobs.yaml")
+	r.requireCode(t, 3)
+	requireText(t, r.stdout, "jobs.yaml:2: job a: it has no timeout{any}\njobs.yaml:2: job a: $RAMIFY_PARAM_dir is without quotes{any}\n")
+	r = w.run(t, "jobs", "check", "jobs.yaml", "--json")
+	r.requireCode(t, 3)
+	requireText(t, r.stdout, `{"line":2,"job":"a","text":"it has no timeout{any}"}`+"\n"+`{"line":2,"job":"a","text":"$RAMIFY_PARAM_dir{any}"}`+"\n")
+
+	r = w.run(t, "jobs", "check", "wrong.yaml")
+	r.requireCode(t, 1)
+	requireText(t, r.stderr, `ramify: wrong.yaml:2: job a: run is "ls", want a list, {any}`+"\n")
+	w.run(t, "jobs", "check", "none.yaml").requireCode(t, 1)
+}
