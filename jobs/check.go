@@ -179,7 +179,7 @@ func uses(script string) []use {
 			}
 		case ch == '$':
 			rest := strings.TrimPrefix(script[i+1:], "{")
-			if m := paramVariable.FindStringSubmatchIndex(rest); m != nil && m[0] == 0 {
+			if m := paramVariable.FindStringSubmatchIndex(rest); len(m) > 0 && m[0] == 0 {
 				all = append(all, use{name: rest[m[2]:m[3]], quote: top})
 			}
 		}

@@ -101,7 +101,7 @@ func sum(path string) (text []byte, size int64, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	h := sha256.New()
 	if size, err = io.Copy(h, f); err != nil {
 		return nil, 0, err

@@ -18,7 +18,7 @@ import (
 // A whole tree is walked in a test without an engine, a queue or a file.
 func TestChecksum(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "a/b"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "a", "b"), 0o700))
 	for name, text := range map[string]string{"x.txt": "", "a/y.txt": "hello", "a/b/z.bin": "abc"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
