@@ -32,6 +32,7 @@ type Knobs struct {
 	Visibility  time.Duration
 	MaxReceives int
 	Read, Write []string // buckets; "*" is all
+	KMSKeys     []string // ARNs of the keys that these are encrypted with
 	PartsDays   int
 	LogDays     int
 	Retain      []string // Bucket, Table
@@ -66,11 +67,16 @@ const (
 // functions are where `make metricfn` puts them, seen from the folder infra.
 var functions = map[string]string{"arm64": "../dist/metricfn-arm64", "x86_64": "../dist/metricfn-amd64"}
 
-// maxInFlight is the most messages that tasks may hold together. SQS refuses
-// receives at 120,000 in flight, and tasks hold some that they have not begun.
+// Surplus is the percentage of tasks above the desired count that a deployment may
+// have, while old ones are still at work.
+const Surplus = 10
+
+// maxSlots is the most that all tasks may do at a time. SQS refuses receives at 120,000
+// in flight; tasks hold as many messages again that they have not begun, and a
+// deployment adds Surplus.
 //
 // Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
-const maxInFlight = 100_000
+const maxSlots = 50_000
 
 // Knob is a row of the table.
 type Knob struct {
@@ -121,13 +127,15 @@ func names() string {
 
 // check refuses what is right in itself but not together.
 func (k *Knobs) check() error {
-	switch most := maxInFlight / k.Concurrency; {
+	switch most := maxSlots / k.Concurrency; {
 	case k.Min > k.Max:
 		return fmt.Errorf("min is %d, want at most max, which is %d", k.Min, k.Max)
 	case k.Max > most:
 		return fmt.Errorf("max is %d, want at most %d with concurrency %d: SQS lets 120,000 messages be in flight", k.Max, most, k.Concurrency)
 	case !fits(k.CPU, k.Memory):
 		return fmt.Errorf("memory is %d, want with cpu %d %s", k.Memory, k.CPU, sizes[k.CPU])
+	case len(k.KMSKeys) > 0 && len(k.Read)+len(k.Write) == 0:
+		return errors.New("kms-keys are those of the buckets of read and write, and there are none")
 	case (k.VPC == "") != (len(k.Subnets) == 0):
 		return errors.New("vpc and subnets go together: name both, or neither for a new network")
 	}

@@ -4,6 +4,7 @@ package stack
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,6 +26,7 @@ type fleet struct {
 	network network
 	service service
 	metric  metric
+	logs    []awslogs.LogGroup
 
 	excused map[string][]any // for checkov, by path
 }

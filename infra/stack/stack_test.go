@@ -109,9 +109,11 @@ func TestService(t *testing.T) {
 	tm := synth(t, nil)
 	tm.has("AWS::ECS::Service", tree{
 		"DesiredCount": absent, "LaunchType": absent,
-		"CapacityProviderStrategy":    []any{tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 4}, tree{"CapacityProvider": "FARGATE", "Weight": 1}},
+		"CapacityProviderStrategy":    []any{tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 4}, tree{"CapacityProvider": "FARGATE", "Weight": 1, "Base": 1}},
 		"AvailabilityZoneRebalancing": "DISABLED",
-		"DeploymentConfiguration":     tree{"DeploymentCircuitBreaker": tree{"Enable": true, "Rollback": true}},
+		"DeploymentConfiguration": tree{
+			"DeploymentCircuitBreaker": tree{"Enable": true, "Rollback": true}, "MinimumHealthyPercent": 0, "MaximumPercent": 110,
+		},
 	})
 	tm.has("AWS::ECS::TaskDefinition", tree{
 		"Cpu": "1024", "Memory": "2048", "NetworkMode": "awsvpc", "Volumes": []any{tree{"Name": "tmp", "Host": absent}},
@@ -123,9 +125,9 @@ func TestService(t *testing.T) {
 		}},
 	})
 	for spot, want := range map[string][]any{
-		"0":   {tree{"CapacityProvider": "FARGATE", "Weight": 1}},
-		"100": {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}},
-		"33":  {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 33}, tree{"CapacityProvider": "FARGATE", "Weight": 67}},
+		"0":   {tree{"CapacityProvider": "FARGATE", "Weight": 1, "Base": absent}},
+		"100": {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 1, "Base": absent}},
+		"33":  {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 33}, tree{"CapacityProvider": "FARGATE", "Weight": 67, "Base": 1}},
 	} {
 		synth(t, set{"spot": spot}).has("AWS::ECS::Service", tree{"CapacityProviderStrategy": want})
 	}
@@ -267,10 +269,40 @@ func TestLeastPrivilege(t *testing.T) {
 			}
 		}
 	})
+	// The function counts messages of the one queue, and reads none.
+	for _, s := range at(synth(t, nil).policy("MetricRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "Queue" {
+			assert.Equal(t, "sqs:GetQueueAttributes", at(s, "Action"))
+			assert.Equal(t, tree{"Fn::GetAtt": []any{"Queue4A7E3555", "Arn"}}, at(s, "Resource"))
+		}
+	}
 	// Of the tasks' permissions, those on buckets are all that a knob widens.
 	read := fmt.Sprint(synth(t, set{"read": "a-bucket"}).resources("AWS::IAM::Policy"))
 	assert.Contains(t, read, ":s3:::a-bucket/*")
 	assert.NotContains(t, fmt.Sprint(synth(t, nil).resources("AWS::IAM::Policy")), ":s3:::")
+}
+
+// TestKeys: keys are used for S3 in their region only, and to write only where a bucket
+// may be written to.
+func TestKeys(t *testing.T) {
+	const other = "arn:aws:kms:us-east-1:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+	keys := func(knobs set) (found []tree) {
+		for _, s := range at(synth(t, knobs).policy("TaskRole"), "PolicyDocument", "Statement").([]any) {
+			if s := s.(tree); strings.Contains(fmt.Sprint(s["Action"]), "kms:") {
+				found = append(found, s)
+			}
+		}
+		return found
+	}
+	assert.Empty(t, keys(set{"read": "a-bucket"}))
+	through := func(region string) tree {
+		return tree{"StringEquals": tree{"kms:ViaService": tree{"Fn::Join": []any{"", []any{"s3." + region + ".", tree{"Ref": "AWS::URLSuffix"}}}}}}
+	}
+	assert.Equal(t, []tree{
+		{"Sid": "Keyseucentral1", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": aKey, "Condition": through("eu-central-1")},
+		{"Sid": "Keysuseast1", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": other, "Condition": through("us-east-1")},
+	}, keys(set{"read": "a-bucket", "kms-keys": other + "," + aKey}))
+	assert.Equal(t, []any{"kms:Decrypt", "kms:GenerateDataKey"}, keys(set{"write": "a-bucket", "kms-keys": aKey})[0]["Action"])
 }
 
 func list(v any) []any {
@@ -309,6 +341,40 @@ func TestDestroy(t *testing.T) {
 		}
 		tm.count("Custom::S3AutoDeleteObjects", emptied)
 	}
+	eachVariant(t, func(t *testing.T, knobs set) {
+		tm := synth(t, knobs)
+		all := at(tm.json(), "Resources").(tree)
+		for name, r := range all {
+			switch r := r.(tree); r["Type"] {
+			case "AWS::Lambda::Function":
+				// Lambda makes a group for a function that has none, and nobody deletes it.
+				group, is := at(r, "Properties", "LoggingConfig", "LogGroup", "Ref").(string)
+				require.True(t, is, name)
+				assert.Equal(t, "AWS::Logs::LogGroup", at(all, group, "Type"), name)
+			case "AWS::Logs::LogGroup":
+				assert.Equal(t, "Delete", r["DeletionPolicy"], name)
+				assert.InDelta(t, 30, at(r, "Properties", "RetentionInDays"), 0, name)
+			case "AWS::IAM::Role", "AWS::IAM::Policy":
+				assert.NotContains(t, fmt.Sprint(r), "logs:CreateLogGroup", name)
+				assert.NotContains(t, at(r, "Properties"), "ManagedPolicyArns", name)
+			}
+		}
+		// No task writes any more when the bucket is emptied: the service goes first.
+		for name, r := range all {
+			if r.(tree)["Type"] == "Custom::S3AutoDeleteObjects" {
+				assert.Contains(t, serviceDependsOn(all), name)
+			}
+		}
+	})
+}
+
+func serviceDependsOn(all tree) []any {
+	for _, r := range all {
+		if r := r.(tree); r["Type"] == "AWS::ECS::Service" {
+			return r["DependsOn"].([]any)
+		}
+	}
+	return nil
 }
 
 // TestKnobs: a knob that changes nothing is none.
@@ -325,14 +391,15 @@ func TestKnobs(t *testing.T) {
 		"public-ip": "false",
 	}
 	together := map[string]set{ // that have a meaning beside others only
-		"cpu":     {"cpu": "2048", "memory": "4096"},
-		"track":   {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
-		"message": {"scaling": knob.TargetTracking, "message": "1s"},
-		"vpc":     {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
-		"subnets": {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
+		"cpu":      {"cpu": "2048", "memory": "4096"},
+		"kms-keys": {"read": "a-bucket", "kms-keys": aKey},
+		"track":    {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
+		"message":  {"scaling": knob.TargetTracking, "message": "1s"},
+		"vpc":      {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
+		"subnets":  {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
 	}
 	without := map[string]set{
-		"cpu": {"memory": "4096"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
+		"cpu": {"memory": "4096"}, "kms-keys": {"read": "a-bucket"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
 		"subnets": together["vpc"],
 	}
 	one, two := synth(t, nil).json(), synth(t, nil).json()
