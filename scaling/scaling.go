@@ -160,10 +160,22 @@ const (
 	MetricDesired           = "Desired"
 	MetricSettledPerSecond  = "SettledPerSecond"
 	MetricSecondsPerMessage = "SecondsPerMessage"
-	MetricBacklogPerTask    = "BacklogPerTask" // unread ÷ running; with no task running, unread. These four: 0 where all runs are paused
-	MetricBacklogSeconds    = "BacklogSeconds" // what the running tasks, or one, need for all that is outstanding
-	MetricAsleep            = "Asleep"         // 1 where something is outstanding and no task is desired, else 0
-	MetricWanted            = "Wanted"         // tasks that the governor would have, before its minimum
+	MetricWanted            = "Wanted"  // tasks that the governor would have, before its minimum
+	MetricSurplus           = "Surplus" // percent of desired that cannot be busy
+
+	// These are 0 where all runs are paused.
+	MetricBacklogPerTask     = "BacklogPerTask"     // unread ÷ running; with no task running, unread
+	MetricBacklogSeconds     = "BacklogSeconds"     // what the running tasks, or one, need for all that is outstanding
+	MetricBacklogSecondsSoon = "BacklogSecondsSoon" // the same of running and pending tasks
+
+	// MetricAsleep is 1 where something is to be done, which is that messages are
+	// outstanding or a run is not settled, and no task is desired, else 0.
+	MetricAsleep = "Asleep"
+
+	// MetricIdle is 1 where nothing is to be done, as far as is known, and more tasks
+	// are desired than the minimum, else 0. At the minimum it is 0: an alarm that goes
+	// off then would take away what a seed has just started.
+	MetricIdle = "Idle"
 )
 
 // Metric is a figure to publish. Unit is CloudWatch's (Amazon CloudWatch API

@@ -184,7 +184,7 @@ func TestScaling(t *testing.T) {
 		knobs set
 		want  []tree
 	}{
-		{"governor", set{"min": "1", "max": "50"}, []tree{tracking("BacklogSeconds", 120, true)}},
+		{"governor", set{"min": "1", "max": "50"}, []tree{tracking("BacklogSecondsSoon", 120, true)}},
 		// 120 s ÷ 0.1 s × 32
 		{"on the backlog of a task", set{"min": "1", "max": "50", "scaling": knob.TargetTracking}, []tree{tracking("BacklogPerTask", 38400, false), tracking("BacklogSeconds", 120, false)}},
 		{"on seconds", set{"min": "1", "max": "50", "scaling": knob.TargetTracking, "track": knob.BacklogSeconds, "latency": "30s"}, []tree{tracking("BacklogSeconds", 30, false)}},
