@@ -96,14 +96,12 @@ func (f *fleet) perTask() awscloudwatch.IWidget {
 	return awscloudwatch.NewGraphWidget(props)
 }
 
-// nodes come from the lines that tasks log: metrics of them are by run and kind,
-// and know of no fleet.
+// nodes come from the lines that tasks log, each of which has a minute's.
 func (f *fleet) nodes() awscloudwatch.IWidget {
-	return awscloudwatch.NewLogQueryWidget(&awscloudwatch.LogQueryWidgetProps{
-		Title: str("Nodes a second"), Width: num(wide), Height: num(high), View: awscloudwatch.LogQueryVisualizationType_LINE,
-		LogGroupNames: &[]*string{f.service.logs.LogGroupName()},
-		QueryLines:    strs("filter ispresent(Nodes)", "stats sum(Nodes) / 60 as nodes_per_second by bin(1m)"),
-	})
+	sum := f.byRun("Nodes", "Sum")
+	return f.graph("Nodes a second, by run", "", awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: str("nodes / 60"), Label: str(""), UsingMetrics: &map[string]awscloudwatch.IMetric{"nodes": sum}, Period: minute(),
+	}))
 }
 
 // sorted has the names of a map: jsii's order would change the template each time.

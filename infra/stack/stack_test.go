@@ -222,29 +222,64 @@ func TestScaling(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 	tm := synth(t, set{"alarm-topic": topic})
-	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "InFlight", "Measure", "LookErrors"}
+	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "Short", "InFlight", "Measure", "Function", "LookErrors"}
 	for _, name := range want {
 		tm.has("AWS::CloudWatch::Alarm", tree{"AlarmName": "ramify-" + name + "Alarm", "AlarmActions": []any{topic}})
 	}
 	tm.count("AWS::CloudWatch::Alarm", len(want)+2)
 	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "InFlight", "Threshold": 110_000})
-	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "breaching"})
+	tm.has("AWS::CloudWatch::Alarm", tree{"Namespace": "AWS/Lambda", "MetricName": "Errors", "EvaluationPeriods": 5})
+	// Before the first look there is no data. That must be no alarm, nor what an alarm
+	// of this kind does: it begins as it is without data, and comes back to it later.
+	tm.has("AWS::CloudWatch::Alarm", tree{
+		"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "missing", "InsufficientDataActions": []any{topic},
+	})
+	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
+		assert.NotEqual(t, "breaching", a["TreatMissingData"], name)
+	}
+	// What waits for people who have paused it is no lack of progress.
+	queries(t, tm, "NoProgress", 10, map[string]string{"BacklogSeconds": "Minimum", "SettledPerSecond": "Maximum"})
+	// A fleet that grows is not short: its least desired count ran at some time of the minute.
+	queries(t, tm, "Short", 15, map[string]string{"Desired": "Minimum", "Running": "Maximum"})
 	tm = synth(t, nil)
 	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
 		if a["MetricName"] != "Asleep" && a["MetricName"] != "Idle" {
 			assert.NotContains(t, a, "AlarmActions", name)
+			assert.NotContains(t, a, "InsufficientDataActions", name)
 		}
 	}
+}
+
+// queries requires that an alarm looks at these metrics of the fleet, by statistic.
+func queries(t *testing.T, tm template, alarm string, minutes float64, want map[string]string) {
+	t.Helper()
+	a := tm.resources("AWS::CloudWatch::Alarm")[alarm+"Alarm"]
+	assert.InDelta(t, minutes, a["EvaluationPeriods"], 0)
+	assert.Equal(t, "notBreaching", a["TreatMissingData"])
+	got := map[string]string{}
+	for _, q := range a["Metrics"].([]any) {
+		stat, is := q.(tree)["MetricStat"].(tree)
+		if !is {
+			continue
+		}
+		assert.InDelta(t, 60, stat["Period"], 0)
+		assert.Equal(t, []any{tree{"Name": "Fleet", "Value": "ramify"}}, at(stat, "Metric", "Dimensions"))
+		got[at(stat, "Metric", "MetricName").(string)] = stat["Stat"].(string)
+	}
+	assert.Equal(t, want, got)
 }
 
 func TestDashboard(t *testing.T) {
 	body := fmt.Sprint(synth(t, set{"scaling": knob.TargetTracking}).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
 	for _, shown := range []string{
-		"FractionDone", "Nodes", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
+		"FractionDone", `MetricName=\"Nodes\" Fleet=\"ramify\"', 'Sum', 60)`, "nodes / 60", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
 		"Failures", "OldestAge", "ApproximateNumberOfMessagesVisible", "Cost", `"value":38400`, `"value":120`,
 	} {
 		assert.Contains(t, body, shown)
 	}
+	assert.NotContains(t, body, "SOURCE", "logs are charged by what is read")
+	c := at(synth(t, nil).only("AWS::ECS::TaskDefinition"), "ContainerDefinitions", 0)
+	assert.Equal(t, "ramify", variable(t, c, "RAMIFY_FLEET"), "what tasks log is found by the fleet")
 }
 
 // TestLeastPrivilege: a permission names its resource, but for those that AWS gives
