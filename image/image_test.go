@@ -240,6 +240,10 @@ func TestPush(t *testing.T) {
 	assert.Equal(t, repository+"@"+digest.String(), first)
 	ref, err := name.ParseReference(first)
 	require.NoError(t, err)
+	tags, err := remote.List(ref.Context())
+	require.NoError(t, err)
+	require.Len(t, tags, 1)
+	assert.Contains(t, first, tags[0], "cdk gc keeps an image whose tag it finds in a template")
 	for arch := range a.images {
 		img, err := remote.Image(ref, remote.WithPlatform(v1.Platform{OS: "linux", Architecture: arch}))
 		require.NoError(t, err)
