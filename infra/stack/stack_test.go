@@ -355,7 +355,7 @@ func TestOutputs(t *testing.T) {
 		names = append(names, name)
 	}
 	assert.ElementsMatch(t, []string{
-		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyRegion",
+		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyConcurrency", "RamifyRegion",
 	}, names)
 }
 
