@@ -19,7 +19,7 @@ const anImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify@sha256:0
 
 type set = map[string]string
 
-func read(given map[string]string) (knob.Knobs, error) {
+func read(given set) (knob.Knobs, error) {
 	all := map[string]string{"image": anImage}
 	maps.Copy(all, given)
 	return knob.Read(func(name string) (string, bool) {

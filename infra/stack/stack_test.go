@@ -269,6 +269,15 @@ func queries(t *testing.T, tm template, alarm string, minutes float64, want map[
 	assert.Equal(t, want, got)
 }
 
+// TestAlarmsAreDocumented: whoever is woken up finds what to do.
+func TestAlarmsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/deploy.md")
+	require.NoError(t, err)
+	for _, a := range synth(t, nil).resources("AWS::CloudWatch::Alarm") {
+		assert.Contains(t, string(doc), "`"+strings.TrimPrefix(a["AlarmName"].(string), "ramify-")+"`")
+	}
+}
+
 func TestDashboard(t *testing.T) {
 	body := fmt.Sprint(synth(t, nil).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
 	for _, shown := range []string{
