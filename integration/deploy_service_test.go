@@ -29,8 +29,9 @@ var unknown = map[string]string{
 	"WakeUp":     "AWS::ApplicationAutoScaling::ScalingPolicy",
 	"GoToSleep":  "AWS::ApplicationAutoScaling::ScalingPolicy",
 	"Capacity":   "AWS::ECS::ClusterCapacityProviderAssociations",
-	// An alarm on an expression of two metrics.
+	// Alarms on an expression of two metrics.
 	"NoProgressAlarm": "AWS::CloudWatch::Alarm",
+	"ShortAlarm":      "AWS::CloudWatch::Alarm",
 	// A function in JavaScript, with AWS's SDK, which only Lambda brings along.
 	"ResultsAutoDeleteObjectsCustomResource": "Custom::S3AutoDeleteObjects",
 }
