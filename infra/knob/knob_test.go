@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -122,6 +123,15 @@ func TestRefused(t *testing.T) {
 	for _, k := range knob.All() {
 		assert.True(t, seen[k.Name], "no bad value of %s is tried", k.Name)
 	}
+}
+
+func TestFunctionIsBuilt(t *testing.T) {
+	dir := t.TempDir()
+	k, err := read(set{"function": dir, "arch": "x86_64"})
+	require.NoError(t, err)
+	require.EqualError(t, k.Built(), `read context: function is "`+dir+`", want a folder with a bootstrap: make metricfn builds ../dist/metricfn-amd64`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bootstrap"), nil, 0o600))
+	require.NoError(t, k.Built())
 }
 
 // TestInFlight: whatever max and concurrency are, SQS lets be in flight what all tasks

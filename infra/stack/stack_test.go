@@ -370,7 +370,7 @@ func TestOutputs(t *testing.T) {
 
 // TestDestroy: nothing stays that was not asked to.
 func TestDestroy(t *testing.T) {
-	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}} {
+	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}} {
 		var stay []string
 		tm := synth(t, set{"retain": retain})
 		for _, r := range at(tm.json(), "Resources").(tree) {
