@@ -92,6 +92,8 @@ func (g *Governor) decide(s Sample) Decision {
 	switch {
 	case s.waits():
 		d.Desired, d.Reason = k.Min, Waits
+	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled && g.woken(s):
+		d.Reason = Woken
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled:
 		d.Desired, d.Reason = k.Min, Finished
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && now == 0:
@@ -115,6 +117,22 @@ func (g *Governor) decide(s Sample) Decision {
 	}
 	d.Change = d.Desired != now
 	return d
+}
+
+// woken is whether somebody has asked for tasks of which none runs yet, and no look
+// before this one has seen them: it was a seed. Queue and ledger may tell of what was
+// posted a little later than the service of who was asked for.
+func (g *Governor) woken(s Sample) bool {
+	if s.Service.Running > 0 || s.Service.Desired <= g.knobs.Min {
+		return false
+	}
+	for _, before := range g.looks {
+		over := s.At.Sub(before.At)
+		if over >= Every-slack && over <= Idle+slack && before.Service != nil && before.Service.Desired > g.knobs.Min {
+			return false
+		}
+	}
+	return true
 }
 
 // want is what the backlog asks for.

@@ -113,7 +113,7 @@ func TestMetricOnce(t *testing.T) {
 		Namespace: aws.String(metricfn.Namespace), Dimensions: []types.DimensionFilter{{Name: aws.String(metricfn.DimensionFleet), Value: &stack}},
 	})
 	require.NoError(t, err)
-	assert.Len(t, listed.Metrics, len(line.Metrics)+1, "and LookErrors")
+	assert.Len(t, listed.Metrics, len(line.Metrics)+2, "and LookErrors and Failures")
 
 	code, out, said = says(t, "metric", "--once", "--stack", stack, "--governor", "--min", "0", "--max", "5")
 	require.Equal(t, exitDone, code, said)

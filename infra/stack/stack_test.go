@@ -279,7 +279,7 @@ func TestAlarmsAreDocumented(t *testing.T) {
 }
 
 func TestDashboard(t *testing.T) {
-	body := fmt.Sprint(synth(t, set{"scaling": knob.TargetTracking}).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+	body := fmt.Sprint(synth(t, nil).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
 	for _, shown := range []string{
 		"FractionDone", `MetricName=\"Nodes\" Fleet=\"ramify\"', 'Sum', 60)`, "nodes / 60", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
 		"Failures", "OldestAge", "ApproximateNumberOfMessagesVisible", "Cost", `"value":38400`, `"value":120`,
