@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 const anImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -148,6 +149,7 @@ func TestInFlight(t *testing.T) {
 				break
 			}
 		}
+		assert.LessOrEqual(t, most*concurrency, scaling.MaxInFlight, "the function would refuse it")
 		tasks := most + most*knob.Surplus/100
 		assert.LessOrEqual(t, tasks*(concurrency+min(concurrency, ahead)), limit, "%d tasks of concurrency %d", most, concurrency)
 	}
