@@ -153,7 +153,7 @@ bootstrap: $(BUILT) ## Prepare an account and region for the CDK, once
 synth: $(BUILT) ## Write the template of a fleet into out/cdk (SET="max=50 ...")
 	$(CDK) synth --quiet -c image=none $(KNOBS)
 
-deploy: $(BUILT) binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+deploy: synth binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
 	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
 	(set -x; $(CDK) deploy --require-approval never -c "image=$$image" $(KNOBS))
 

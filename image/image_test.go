@@ -205,6 +205,17 @@ func TestReproducible(t *testing.T) {
 	assert.True(t, bytes.Equal(first, second), "two builds of the binary differ")
 }
 
+// TestMake is `make image` where there is no engine.
+func TestMake(t *testing.T) {
+	if _, err := binaries(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", "-C", "..", "image", "ENGINE=none", "DIST="+folder)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Len(t, read(t, filepath.Join(folder, "image.tar")).images, 2)
+}
+
 // TestDockerfile compares with what an engine builds: nothing here has one.
 func TestDockerfile(t *testing.T) {
 	text, err := os.ReadFile("../Dockerfile")

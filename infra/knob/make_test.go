@@ -47,5 +47,8 @@ func TestMake(t *testing.T) {
 	assert.NotContains(t, out, "arch=")
 	assert.NotContains(t, out, "stack=")
 	assert.Contains(t, out, "dist/linux-amd64/ramify dist/linux-arm64/ramify)")
+	// What is wrong is said before anything is uploaded.
+	assert.Less(t, strings.Index(out, " synth --quiet"), strings.Index(out, " --push"))
+	assert.Contains(t, out, " synth --quiet")
 	assert.Contains(t, made(t, "destroy", "STACK=two", "SET=retain=table"), "-c 'stack=two' -c 'retain=table'")
 }

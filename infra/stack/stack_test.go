@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 var absent = assertions.Match_Absent()
@@ -165,6 +166,7 @@ func TestFunction(t *testing.T) {
 			"RAMIFY_TARGET": "15s", "RAMIFY_LATENCY": "2m0s", "RAMIFY_SPOT": "0.8", "RAMIFY_ARCH": "arm64",
 		}},
 	})
+	require.Equal(t, time.Minute, scaling.Idle, "an idle fleet is looked at as often as the schedule says")
 	tm.has("AWS::Events::Rule", tree{"ScheduleExpression": "rate(1 minute)", "State": absent})
 	tm.has("AWS::Lambda::Permission", tree{"Principal": "events.amazonaws.com", "SourceArn": tree{"Fn::GetAtt": []any{"Schedule", "Arn"}}})
 	tm.has("AWS::Lambda::EventInvokeConfig", tree{"MaximumRetryAttempts": 0})
@@ -295,6 +297,8 @@ func TestDashboard(t *testing.T) {
 // none to.
 func TestLeastPrivilege(t *testing.T) {
 	nameless := []string{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics"}
+	// Statements that name a bucket or the cluster, and of what is in it all.
+	within := []any{"ResultObjects", "ReadObjects", "WriteObjects", "ScaleInProtection", "Replaced"}
 	eachVariant(t, func(t *testing.T, knobs set) {
 		tm := synth(t, knobs)
 		policies := tm.resources("AWS::IAM::Policy")
@@ -304,6 +308,9 @@ func TestLeastPrivilege(t *testing.T) {
 				actions := list(at(s, "Action"))
 				for _, a := range actions {
 					assert.NotContains(t, a, "*", "%s: %v", name, s)
+				}
+				if all := fmt.Sprint(at(s, "Resource")); strings.Contains(strings.ReplaceAll(all, ":s3:::*", ""), "*") && !slices.Contains(list(at(s, "Resource")), any("*")) {
+					assert.Contains(t, within, at(s, "Sid"), all)
 				}
 				if slices.Contains(list(at(s, "Resource")), any("*")) {
 					for _, a := range actions {
@@ -370,7 +377,7 @@ func TestOutputs(t *testing.T) {
 
 // TestDestroy: nothing stays that was not asked to.
 func TestDestroy(t *testing.T) {
-	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}} {
+	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}} {
 		var stay []string
 		tm := synth(t, set{"retain": retain})
 		for _, r := range at(tm.json(), "Resources").(tree) {
