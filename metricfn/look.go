@@ -21,6 +21,8 @@ type Report struct {
 	Applied  bool // the decision changed the desired count
 	Rest     bool // nothing to do and no task too many: the next minute is soon enough
 	Failures []Failure
+
+	books bool // the ledger was read
 }
 
 // Failure is a part of a look that failed.
@@ -49,6 +51,7 @@ func (r *Report) fail(p Part, err error) {
 func (f *Function) Look(ctx context.Context) Report {
 	r := Report{At: time.Now()}
 	s := f.see(ctx, &r)
+	r.books = s.Ledger != nil
 	r.Metrics, r.Decision = f.gov.Look(s)
 	if f.o.Govern && r.Decision.Change {
 		f.change(ctx, &r)
@@ -181,7 +184,7 @@ func (r *Report) Data() []Datum {
 			data = append(data, Datum{Metric: m, Run: run.Run, At: r.At})
 		}
 	}
-	if len(r.Runs) > 0 {
+	if r.books {
 		data = append(data, Datum{Metric: scaling.Metric{Name: MetricFailures, Value: float64(failures), Unit: "Count"}, At: r.At})
 	}
 	return data

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // What is published at every look of an idle fleet: zeros are.
 var always = []string{
 	"Unread", "InFlight", "Delayed", "Outstanding", "OldestAge", "Running", "Pending", "Desired", "SettledPerSecond",
-	"SecondsPerMessage", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus", "LookErrors",
+	"SecondsPerMessage", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus", "LookErrors", "Failures",
 }
 
 func TestAnIdleFleetPublishesZerosOnceAMinute(t *testing.T) {
@@ -201,7 +201,7 @@ func TestPartsThatFail(t *testing.T) {
 				require.Len(t, r.Failures, 1)
 				assert.Equal(t, c.part, string(r.Failures[0].Part))
 				require.ErrorIs(t, r.Failures[0].Error, errAway)
-				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "Failures", "r/Cost", "LookErrors@"+c.part)
+				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "r/Cost", "LookErrors@"+c.part)
 				want = slices.DeleteFunc(want, func(name string) bool { return slices.Contains(c.missing, name) })
 				got := f.published(t)
 				assert.ElementsMatch(t, want, slices.Collect(maps.Keys(got)))
@@ -231,6 +231,7 @@ func TestAnEmptyQueueIsNoReasonToSleepWithoutTheLedger(t *testing.T) {
 		f.function(func(o *metricfn.Options) { o.Ledger, o.Leases = nil, nil }).Look(t.Context())
 		assert.Empty(t, f.updates, "there is none: the alarm sleeps")
 		assert.NotContains(t, f.published(t), "SettledPerSecond")
+		assert.NotContains(t, f.published(t), "Failures")
 		assert.InDelta(t, 0, f.published(t)["LookErrors"], 0)
 	})
 }

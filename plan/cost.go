@@ -88,13 +88,13 @@ const (
 	settlement          = 1.0
 	metricsOfFleet      = 19.0 // docs/metrics.md
 	metricsOfRun        = 3.0
-	metricsOfTasks      = 8.0 // of a run and kind of node, out of the tasks' logs
+	metricsOfTasks      = 9.0 // of a run and kind of node, out of the tasks' logs, and Nodes of the run
 	lambdaGB            = 0.128
 	lookSeconds         = 10.0 // of a function that looks again and again: it waits most of it
 	logsPerTaskSecond   = 20e-9
-	alarms, fastAlarms  = 9.0, 1.0 // metrics that the template's alarms look at each minute, and every ten seconds
-	alarmsOfTrack       = 2.0      // what target tracking makes by itself: one scales out, one in
-	countedWrites       = 1.1      // write units of a message, as metricfn counts them
+	alarms, fastAlarms  = 12.0, 1.0 // metrics that the template's alarms look at each minute, and every ten seconds
+	alarmsOfTrack       = 2.0       // what target tracking makes by itself: one scales out, one in
+	countedWrites       = 1.1       // write units of a message, as metricfn counts them
 )
 
 // writesPerMessage are the write units of a message: one to settle, and where it

@@ -141,7 +141,7 @@ func (w *worker) make() (err error) {
 		Log: w.log,
 	}
 	if w.s.metrics == "emf" {
-		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Log: w.log})
+		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Fleet: w.c.Fleet, Log: w.log})
 	}
 	if f.records != nil {
 		cfg.Ledger, cfg.Board, cfg.Shared = f.records, f.records, true

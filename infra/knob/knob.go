@@ -8,6 +8,8 @@ package knob
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -138,6 +140,14 @@ func (k *Knobs) check() error {
 		return errors.New("kms-keys are those of the buckets of read and write, and there are none")
 	case (k.VPC == "") != (len(k.Subnets) == 0):
 		return errors.New("vpc and subnets go together: name both, or neither for a new network")
+	}
+	return nil
+}
+
+// Built asks for the function, which the CDK would miss in other words.
+func (k *Knobs) Built() error {
+	if f, err := os.Stat(filepath.Join(k.Function, "bootstrap")); err != nil || f.IsDir() {
+		return fmt.Errorf("read context: function is %q, want a folder with a bootstrap: make metricfn builds %s", k.Function, functions[k.Arch])
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,13 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 const anImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 type set = map[string]string
 
-func read(given map[string]string) (knob.Knobs, error) {
+func read(given set) (knob.Knobs, error) {
 	all := map[string]string{"image": anImage}
 	maps.Copy(all, given)
 	return knob.Read(func(name string) (string, bool) {
@@ -124,6 +126,15 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+func TestFunctionIsBuilt(t *testing.T) {
+	dir := t.TempDir()
+	k, err := read(set{"function": dir, "arch": "x86_64"})
+	require.NoError(t, err)
+	require.EqualError(t, k.Built(), `read context: function is "`+dir+`", want a folder with a bootstrap: make metricfn builds ../dist/metricfn-amd64`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bootstrap"), nil, 0o600))
+	require.NoError(t, k.Built())
+}
+
 // TestInFlight: whatever max and concurrency are, SQS lets be in flight what all tasks
 // hold, during a deployment, too.
 func TestInFlight(t *testing.T) {
@@ -138,6 +149,7 @@ func TestInFlight(t *testing.T) {
 				break
 			}
 		}
+		assert.LessOrEqual(t, most*concurrency, scaling.MaxInFlight, "the function would refuse it")
 		tasks := most + most*knob.Surplus/100
 		assert.LessOrEqual(t, tasks*(concurrency+min(concurrency, ahead)), limit, "%d tasks of concurrency %d", most, concurrency)
 	}

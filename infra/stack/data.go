@@ -88,9 +88,11 @@ func (f *fleet) makeBucket() {
 		// CloudFormation deletes no bucket that has objects.
 		AutoDeleteObjects: yes(!f.retained(knob.Bucket)),
 	})
-	if !f.retained(knob.Bucket) {
-		f.logEmptier()
+	if f.retained(knob.Bucket) {
+		f.data.bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN) // TLS only, from then on, too
+		return
 	}
+	f.logEmptier()
 }
 
 // emptier is what the CDK adds to empty the bucket when the stack goes.

@@ -149,6 +149,7 @@ func (f *fleet) taskEnvironment() *map[string]*string {
 		"RAMIFY_GRACE":       grace.String(),
 		"RAMIFY_HEALTH":      health,
 		"RAMIFY_METRICS":     "emf",
+		"RAMIFY_FLEET":       f.knobs.Stack,
 		"TMPDIR":             scratch,
 		"GOMEMLIMIT":         fmt.Sprintf("%dMiB", f.knobs.Memory*9/10),
 	}

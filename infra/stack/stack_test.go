@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 var absent = assertions.Match_Absent()
@@ -165,6 +166,7 @@ func TestFunction(t *testing.T) {
 			"RAMIFY_TARGET": "15s", "RAMIFY_LATENCY": "2m0s", "RAMIFY_SPOT": "0.8", "RAMIFY_ARCH": "arm64",
 		}},
 	})
+	require.Equal(t, time.Minute, scaling.Idle, "an idle fleet is looked at as often as the schedule says")
 	tm.has("AWS::Events::Rule", tree{"ScheduleExpression": "rate(1 minute)", "State": absent})
 	tm.has("AWS::Lambda::Permission", tree{"Principal": "events.amazonaws.com", "SourceArn": tree{"Fn::GetAtt": []any{"Schedule", "Arn"}}})
 	tm.has("AWS::Lambda::EventInvokeConfig", tree{"MaximumRetryAttempts": 0})
@@ -222,35 +224,81 @@ func TestScaling(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 	tm := synth(t, set{"alarm-topic": topic})
-	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "InFlight", "Measure", "LookErrors"}
+	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "Short", "InFlight", "Measure", "Function", "LookErrors"}
 	for _, name := range want {
 		tm.has("AWS::CloudWatch::Alarm", tree{"AlarmName": "ramify-" + name + "Alarm", "AlarmActions": []any{topic}})
 	}
 	tm.count("AWS::CloudWatch::Alarm", len(want)+2)
 	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "InFlight", "Threshold": 110_000})
-	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "breaching"})
+	tm.has("AWS::CloudWatch::Alarm", tree{"Namespace": "AWS/Lambda", "MetricName": "Errors", "EvaluationPeriods": 5})
+	// Before the first look there is no data. That must be no alarm, nor what an alarm
+	// of this kind does: it begins as it is without data, and comes back to it later.
+	tm.has("AWS::CloudWatch::Alarm", tree{
+		"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "missing", "InsufficientDataActions": []any{topic},
+	})
+	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
+		assert.NotEqual(t, "breaching", a["TreatMissingData"], name)
+	}
+	// What waits for people who have paused it is no lack of progress.
+	queries(t, tm, "NoProgress", 10, map[string]string{"BacklogSeconds": "Minimum", "SettledPerSecond": "Maximum"})
+	// A fleet that grows is not short: its least desired count ran at some time of the minute.
+	queries(t, tm, "Short", 15, map[string]string{"Desired": "Minimum", "Running": "Maximum"})
 	tm = synth(t, nil)
 	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
 		if a["MetricName"] != "Asleep" && a["MetricName"] != "Idle" {
 			assert.NotContains(t, a, "AlarmActions", name)
+			assert.NotContains(t, a, "InsufficientDataActions", name)
 		}
 	}
 }
 
+// queries requires that an alarm looks at these metrics of the fleet, by statistic.
+func queries(t *testing.T, tm template, alarm string, minutes float64, want map[string]string) {
+	t.Helper()
+	a := tm.resources("AWS::CloudWatch::Alarm")[alarm+"Alarm"]
+	assert.InDelta(t, minutes, a["EvaluationPeriods"], 0)
+	assert.Equal(t, "notBreaching", a["TreatMissingData"])
+	got := map[string]string{}
+	for _, q := range a["Metrics"].([]any) {
+		stat, is := q.(tree)["MetricStat"].(tree)
+		if !is {
+			continue
+		}
+		assert.InDelta(t, 60, stat["Period"], 0)
+		assert.Equal(t, []any{tree{"Name": "Fleet", "Value": "ramify"}}, at(stat, "Metric", "Dimensions"))
+		got[at(stat, "Metric", "MetricName").(string)] = stat["Stat"].(string)
+	}
+	assert.Equal(t, want, got)
+}
+
+// TestAlarmsAreDocumented: whoever is woken up finds what to do.
+func TestAlarmsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/deploy.md")
+	require.NoError(t, err)
+	for _, a := range synth(t, nil).resources("AWS::CloudWatch::Alarm") {
+		assert.Contains(t, string(doc), "`"+strings.TrimPrefix(a["AlarmName"].(string), "ramify-")+"`")
+	}
+}
+
 func TestDashboard(t *testing.T) {
-	body := fmt.Sprint(synth(t, set{"scaling": knob.TargetTracking}).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+	body := fmt.Sprint(synth(t, nil).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
 	for _, shown := range []string{
-		"FractionDone", "Nodes", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
+		"FractionDone", `MetricName=\"Nodes\" Fleet=\"ramify\"', 'Sum', 60)`, "nodes / 60", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
 		"Failures", "OldestAge", "ApproximateNumberOfMessagesVisible", "Cost", `"value":38400`, `"value":120`,
 	} {
 		assert.Contains(t, body, shown)
 	}
+	assert.NotContains(t, body, "SOURCE", "logs are charged by what is read")
+	c := at(synth(t, nil).only("AWS::ECS::TaskDefinition"), "ContainerDefinitions", 0)
+	assert.Equal(t, "ramify", variable(t, c, "RAMIFY_FLEET"), "what tasks log is found by the fleet")
 }
 
 // TestLeastPrivilege: a permission names its resource, but for those that AWS gives
 // none to.
 func TestLeastPrivilege(t *testing.T) {
 	nameless := []string{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics"}
+	// Statements that name a bucket or the cluster, and of what is in it all.
+	within := []any{"ResultObjects", "ReadObjects", "WriteObjects", "ScaleInProtection", "Replaced"}
 	eachVariant(t, func(t *testing.T, knobs set) {
 		tm := synth(t, knobs)
 		policies := tm.resources("AWS::IAM::Policy")
@@ -260,6 +308,9 @@ func TestLeastPrivilege(t *testing.T) {
 				actions := list(at(s, "Action"))
 				for _, a := range actions {
 					assert.NotContains(t, a, "*", "%s: %v", name, s)
+				}
+				if all := fmt.Sprint(at(s, "Resource")); strings.Contains(strings.ReplaceAll(all, ":s3:::*", ""), "*") && !slices.Contains(list(at(s, "Resource")), any("*")) {
+					assert.Contains(t, within, at(s, "Sid"), all)
 				}
 				if slices.Contains(list(at(s, "Resource")), any("*")) {
 					for _, a := range actions {
@@ -320,13 +371,13 @@ func TestOutputs(t *testing.T) {
 		names = append(names, name)
 	}
 	assert.ElementsMatch(t, []string{
-		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyRegion",
+		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyConcurrency", "RamifyRegion",
 	}, names)
 }
 
 // TestDestroy: nothing stays that was not asked to.
 func TestDestroy(t *testing.T) {
-	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}} {
+	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}} {
 		var stay []string
 		tm := synth(t, set{"retain": retain})
 		for _, r := range at(tm.json(), "Resources").(tree) {
