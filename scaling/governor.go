@@ -5,8 +5,9 @@ import "time"
 const (
 	stands   = time.Minute     // a backlog that stands has stood so long
 	measured = 5 * time.Minute // over which the time of a message is measured
-	recent   = time.Minute     // over which what is settled is told
+	recent   = time.Minute     // over which what is settled is told, where looks are as often
 	slack    = 5 * time.Second // looks are not on the second
+	late     = 2 * time.Minute // schedules may skip one, and a function starts when it can
 	trust    = 4               // times what the backlog asks for, at most, is launched on an expectation
 	kept     = measured + Idle + slack
 )
@@ -52,13 +53,13 @@ func (g *Governor) measure() {
 }
 
 // grown is by how much the ledger's counters have grown within a time, and in
-// what time.
+// what time: since the look before this one, where that is a little longer ago.
 func (g *Governor) grown(within time.Duration) (settled int64, busy, over time.Duration) {
 	var after *Sample
 	now := g.looks[len(g.looks)-1].At
 	for i := len(g.looks) - 1; i >= 0; i-- {
 		s := &g.looks[i]
-		if now.Sub(s.At) > within+slack {
+		if ago := now.Sub(s.At); ago > within+slack && (over > 0 || ago > within+late) {
 			break
 		}
 		if s.Ledger == nil {

@@ -61,6 +61,25 @@ func TestTimeOfAMessage(t *testing.T) {
 	assert.Equal(t, 20, d.Desired, "the ledger is away: the last measure holds")
 }
 
+// A schedule that is late is no reason to know nothing: a rate is what it is over the
+// time there was.
+func TestALateLook(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	for _, l := range []struct {
+		at      int
+		settled int64
+		want    float64
+	}{{90, 900, 10}, {180, 900, 0}, {190, 950, 5}, {200, 1150, 12.5}} {
+		if l.at == 90 {
+			g.Look(counted(0, 0, 0))
+		}
+		m, _ := g.Look(counted(l.at, l.settled, time.Duration(l.settled)*time.Second/10))
+		v, ok := m.Get(scaling.MetricSettledPerSecond)
+		assert.True(t, ok, "at %d s", l.at)
+		assert.InDelta(t, l.want, v, 1e-9, "at %d s", l.at)
+	}
+}
+
 func TestMessagesLongerThanTheTarget(t *testing.T) {
 	g := scaling.New(scaling.Defaults())
 	slow := func(at int, settled int64, busy time.Duration) scaling.Sample {
