@@ -103,7 +103,8 @@ const spare = 1.25
 
 // amount is dollars for a command line, rounded up to two digits.
 func amount(n float64) string {
-	exponent := math.Floor(math.Log10(max(n, 0.001))) - 1
+	n = max(n, 0.001)
+	exponent := math.Floor(math.Log10(n)) - 1
 	digit := math.Pow(10, exponent)
 	return strconv.FormatFloat(math.Ceil(n/digit)*digit, 'f', int(max(0, -exponent)), 64)
 }
