@@ -26,11 +26,16 @@ import (
 )
 
 const (
-	// MaxInFlight is how many messages the tasks of a fleet may hold together: SQS
-	// refuses receives at 120,000 in flight, and what is about to be deleted counts.
+	// MaxSlots is how many things all tasks of a fleet may do at a time. SQS refuses
+	// receives at 120,000 in flight: tasks hold as many messages again that they have not
+	// begun, and while the fleet is deployed to there are Surplus percent more of them.
 	//
 	// Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
-	MaxInFlight = 100_000
+	MaxSlots = 50_000
+
+	// Surplus is the percentage of tasks above the desired count that a deployment may
+	// have, while old ones are still at work.
+	Surplus = 10
 
 	// Guess is the time a message takes before any has settled.
 	Guess = 100 * time.Millisecond
@@ -86,9 +91,9 @@ func (k Knobs) Check() error {
 		return bad("max", k.Max, fmt.Sprintf("at least 1 task and min, %d", k.Min))
 	case k.Concurrency < 1:
 		return bad("concurrency", k.Concurrency, "at least 1 slot a task")
-	case k.Max > MaxInFlight/k.Concurrency:
-		return bad("max", k.Max, fmt.Sprintf("at most %d tasks of concurrency %d: SQS lets %d messages be in flight",
-			MaxInFlight/k.Concurrency, k.Concurrency, MaxInFlight))
+	case k.Max > MaxSlots/k.Concurrency:
+		return bad("max", k.Max, fmt.Sprintf("at most %d tasks of concurrency %d: SQS lets 120,000 messages be in flight",
+			MaxSlots/k.Concurrency, k.Concurrency))
 	case k.Target <= 0:
 		return bad("target", k.Target, "more than 0s")
 	case k.Launch < 0:

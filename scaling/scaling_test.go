@@ -36,8 +36,10 @@ func TestKnobs(t *testing.T) {
 		assert.Equal(t, c.value, field.Value)
 	}
 	k := scaling.Defaults()
-	k.Max = 3125
-	assert.NoError(t, k.Check(), "100,000 messages may be in flight")
+	k.Max = 1562
+	require.NoError(t, k.Check(), "all tasks do 50,000 things at a time")
+	k.Max++
+	require.Error(t, k.Check())
 }
 
 // at is a time of a test.

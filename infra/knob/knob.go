@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ramify/ramify/scaling"
 )
 
 // Knobs are all decisions, read and checked.
@@ -69,17 +71,6 @@ const (
 // functions are where `make metricfn` puts them, seen from the folder infra.
 var functions = map[string]string{"arm64": "../dist/metricfn-arm64", "x86_64": "../dist/metricfn-amd64"}
 
-// Surplus is the percentage of tasks above the desired count that a deployment may
-// have, while old ones are still at work.
-const Surplus = 10
-
-// maxSlots is the most that all tasks may do at a time. SQS refuses receives at 120,000
-// in flight; tasks hold as many messages again that they have not begun, and a
-// deployment adds Surplus.
-//
-// Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
-const maxSlots = 50_000
-
 // Knob is a row of the table.
 type Knob struct {
 	Name, Default, Help string
@@ -129,7 +120,7 @@ func names() string {
 
 // check refuses what is right in itself but not together.
 func (k *Knobs) check() error {
-	switch most := maxSlots / k.Concurrency; {
+	switch most := scaling.MaxSlots / k.Concurrency; {
 	case k.Min > k.Max:
 		return fmt.Errorf("min is %d, want at most max, which is %d", k.Min, k.Max)
 	case k.Max > most:

@@ -149,8 +149,7 @@ func TestInFlight(t *testing.T) {
 				break
 			}
 		}
-		assert.LessOrEqual(t, most*concurrency, scaling.MaxInFlight, "the function would refuse it")
-		tasks := most + most*knob.Surplus/100
+		tasks := most + most*scaling.Surplus/100
 		assert.LessOrEqual(t, tasks*(concurrency+min(concurrency, ahead)), limit, "%d tasks of concurrency %d", most, concurrency)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
-	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 // stopTimeout is between SIGTERM and SIGKILL: the most that Fargate offers, and
@@ -60,7 +60,7 @@ func (f *fleet) makeService() {
 		// Nobody waits for a task to answer: messages wait for a new one, also in a
 		// service of one task, and tasks at work are protected. All tasks together, old
 		// and new, are held to what SQS lets be in flight.
-		MinHealthyPercent: num(0), MaxHealthyPercent: num(100 + knob.Surplus),
+		MinHealthyPercent: num(0), MaxHealthyPercent: num(100 + scaling.Surplus),
 		// It would stop tasks at work to even out zones, which no task cares about.
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_DISABLED,
 		AssignPublicIp:              yes(f.knobs.PublicIP),
