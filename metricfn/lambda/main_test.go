@@ -229,7 +229,7 @@ func TestBothArchitectures(t *testing.T) {
 			require.NoError(t, build(out, "GOOS=linux", "GOARCH="+arch))
 			f, err := elf.Open(out)
 			require.NoError(t, err)
-			defer f.Close() //nolint:errcheck // it was read
+			defer f.Close()
 			assert.Equal(t, want, f.Machine)
 			for _, p := range f.Progs {
 				assert.NotEqual(t, elf.PT_INTERP, p.Type, "it is static")
