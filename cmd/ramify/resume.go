@@ -13,12 +13,12 @@ import (
 
 // onFlags are what resume and redrive have in common.
 type onFlags struct {
-	Name        string    `arg:"" name:"run" help:"Name of the run."`
-	Concurrency int       `help:"Things done at a time (default: as before)."`
-	Moved       bool      `help:"Go on though the endpoint is another than the run began with."`
-	Kinds       string    `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
-	JSON        bool      `name:"json" help:"End with one JSON object on standard output."`
-	Programs    jobsFlags `embed:""`
+	Name        string `arg:"" name:"run" help:"Name of the run."`
+	Concurrency int    `help:"Things done at a time (default: as before)."`
+	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
+	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
+	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
 	fleetFlags
 }
 
@@ -101,7 +101,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	if c.Concurrency != 0 {
 		r.Options.Concurrency = c.Concurrency
 	}
-	if w.jobs, err = c.Programs.kept(r).read(); err != nil {
+	if w.jobs, err = c.jobsOf(r).readJobs(); err != nil {
 		return nil, err
 	}
 	w.kinds = c.Kinds

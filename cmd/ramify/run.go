@@ -23,19 +23,19 @@ import (
 
 // walkFlags belong to a run, wherever it is worked on.
 type walkFlags struct {
-	Run      string    `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out      string    `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
-	Format   string    `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns  string    `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Filter   []string  `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
-	MaxRPS   int       `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
-	Node     string    `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions bool      `help:"List all versions of objects, and delete markers."`
-	Budget   string    `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
-	Inline   int       `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
-	Retries  int       `help:"Failures of a node before it is given up." default:"${retries}"`
-	Programs jobsFlags `embed:""`
-	JSON     bool      `name:"json" help:"End with one JSON object on standard output."`
+	Run      string   `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out      string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
+	Format   string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns  string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter   []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
+	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions bool     `help:"List all versions of objects, and delete markers."`
+	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
+	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
+	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
 }
 
 // What a run has where nobody says otherwise.
@@ -162,7 +162,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.checkRoot(tgt); err != nil {
 		return err
 	}
-	if w.jobs, err = c.Programs.read(); err != nil {
+	if w.jobs, err = c.readJobs(); err != nil {
 		return err
 	}
 	w.kinds = c.Kinds
@@ -190,7 +190,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
-	maps.Copy(params, c.Programs.params())
+	maps.Copy(params, c.jobsParams())
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,

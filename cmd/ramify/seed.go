@@ -170,7 +170,7 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 
 // complete makes the target whole, which may take a look at it.
 func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) (err error) {
-	if w.jobs, err = c.Programs.read(); err != nil {
+	if w.jobs, err = c.readJobs(); err != nil {
 		return err
 	}
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
