@@ -6,6 +6,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ramify/ramify/schema"
 )
@@ -134,6 +135,31 @@ func IsPermanent(err error) bool {
 	var p *permanent
 	return errors.As(err, &p)
 }
+
+// Later marks an error whose node should not be tried again before some time has
+// passed: somebody outside has said so. It is a wish: the backoff may be longer, and
+// the queue may not delay a message for so long.
+func Later(err error, after time.Duration) error {
+	if err == nil || after <= 0 {
+		return err
+	}
+	return &later{err, after}
+}
+
+// WantedAfter is for how long the retry should wait at least, by Later; 0 without it.
+func WantedAfter(err error) time.Duration {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return l.after
+	}
+	return 0
+}
+
+type later struct {
+	error
+	after time.Duration
+}
+
+func (l *later) Unwrap() error { return l.error }
 
 type permanent struct{ err error }
 
