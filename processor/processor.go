@@ -38,6 +38,14 @@ type Reducer interface {
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error
 }
 
+// Single is a processor whose nodes are never done within the message of another,
+// whatever the run's inline budget: what each does outside must not be done again
+// because another in the same message was not committed.
+type Single interface {
+	Processor
+	Single()
+}
+
 // Node is what a processor is told of a node.
 type Node struct {
 	Run   string

@@ -75,14 +75,16 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 }
 
 // inlinable reports whether nodes of a kind can be done within another unit. One
-// that reduces cannot: its reduce needs a plan of its own to follow.
+// that reduces cannot, since its reduce needs a plan of its own to follow, and one
+// that is single does not want to.
 func (u *unit) inlinable(kind string) bool {
 	p, ok := u.t.cfg.Processors[kind]
 	if !ok {
 		return false
 	}
 	_, reduces := p.(processor.Reducer)
-	return !reduces
+	_, single := p.(processor.Single)
+	return !reduces && !single
 }
 
 // push puts the children of a node at a depth on the stack, the first on top.

@@ -44,6 +44,7 @@ type Options struct {
 	Health      string          // path that answers 200 once the application is up; "": it is taken to be
 	Patience    time.Duration   // to wait for that; default 1 min
 	Remote      bool            // addresses that are not loopback are allowed
+	Rooted      bool            // a path of the work takes the place of the URL's, as with the daemon; else it is below that
 	MaxAnswer   int64           // bytes of an Answer; default DefaultMaxAnswer
 	Keys        *schema.Keyring // nil: requests are not signed
 	Now         func() time.Time
@@ -125,7 +126,7 @@ type Work struct {
 	Sender   string
 	Task     string            // name of a periodic task
 	At       string            // when that was due
-	Path     string            // below the URL, as CheckPath takes it; "": the URL itself
+	Path     string            // where to post, as CheckPath takes it; "": to the URL
 	Attrs    map[string]string // become X-Aws-Sqsd-Attr-…
 	Body     []byte
 }
@@ -187,7 +188,11 @@ func CheckWork(w *Work) error {
 }
 
 func (c *Client) post(ctx context.Context, w *Work) (Answer, error) {
-	at := join(c.o.URL, w.Path)
+	base := c.o.URL
+	if c.o.Rooted && w.Path != "" {
+		base = &url.URL{Scheme: base.Scheme, Host: base.Host}
+	}
+	at := join(base, w.Path)
 	ctx, silence := c.watch(ctx)
 	defer silence.stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at.String(), strings.NewReader(string(w.Body)))

@@ -229,6 +229,19 @@ func TestPaths(t *testing.T) {
 	require.ErrorContains(t, err, `path is "/../x"`)
 }
 
+// The daemon posts periodic tasks to paths of the host, wherever all else goes.
+func TestRootedPaths(t *testing.T) {
+	for rooted, want := range map[bool]string{false: "/work/a", true: "/a"} {
+		var got []string
+		c := app(t, func(_ http.ResponseWriter, r *http.Request) { got = append(got, r.RequestURI) }, webhook.Options{Rooted: rooted})
+		for _, path := range []string{"/a", ""} {
+			_, err := c.Post(t.Context(), &webhook.Work{Path: path})
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []string{want, "/work"}, got)
+	}
+}
+
 // An application that is silent is given up; one that takes long and says so is not.
 func TestInactivity(t *testing.T) {
 	release := make(chan struct{})

@@ -18,6 +18,7 @@ type onFlags struct {
 	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
 	fleetFlags
+	webhookFlags
 }
 
 func (c *onFlags) check() error {
@@ -105,6 +106,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	}
 	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
 	if err == nil {
+		w.hooks = &c.webhookFlags
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
 	}
 	if err == nil && !c.Moved {

@@ -35,6 +35,7 @@ type walkFlags struct {
 	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
 	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
 	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	webhookFlags
 }
 
 // What a run has where nobody says otherwise.
@@ -142,6 +143,7 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
+	w.hooks = &c.webhookFlags
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}

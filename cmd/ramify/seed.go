@@ -170,6 +170,7 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 
 // complete makes the target whole, which may take a look at it.
 func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) error {
+	w.hooks, w.seeds = &c.webhookFlags, true
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}

@@ -37,7 +37,9 @@ type work struct {
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
-	st          *state // of the run that is worked on
+	hooks       *webhookFlags // nil: no application
+	seeds       bool          // nothing is processed here
+	st          *state        // of the run that is worked on
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -66,6 +68,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
+	}
+	if err := w.addWebhook(ctx, kind); err != nil {
+		return err
 	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, kinds)
