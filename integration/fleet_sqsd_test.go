@@ -125,7 +125,7 @@ func TestCompatHeaders(t *testing.T) {
 			"beanstalk.sqsd.task_name": text("audit"), "beanstalk.sqsd.path": text("/audit"), "beanstalk.sqsd.scheduled_time": text("2026-01-02 03:00:00 UTC"),
 		}),
 	}
-	p := q.start(t, "task", "--compat", "sqsd", "--webhook-url", app.URL+"/work", "--error-visibility", "1s", "--until-empty", "--grace", "5s")
+	p := q.start(t, "task", "--compat", "sqsd", "--webhook-url", app.URL+"/jobs", "--error-visibility", "1s", "--until-empty", "--grace", "5s")
 	p.wait(t).requireCode(t, 0)
 	requireCounts(t, p, 3, 1)
 	for body, id := range ids {
@@ -151,7 +151,7 @@ func TestCompatHeaders(t *testing.T) {
 		t.Errorf("what was not answered by 200 was posted %d times", n)
 	}
 	h := got["plain text"][0].Header
-	if got["plain text"][0].URL.Path != "/work" || h.Get("X-Aws-Sqsd-Attr-origin") != "AEJ  X-Evil: 1" || h.Get("X-Aws-Sqsd-Attr-number") != "7" ||
+	if got["plain text"][0].URL.Path != "/jobs" || h.Get("X-Aws-Sqsd-Attr-origin") != "AEJ  X-Evil: 1" || h.Get("X-Aws-Sqsd-Attr-number") != "7" ||
 		h.Get("X-Aws-Sqsd-Attr-bytes") != "" || h.Get("X-Evil") != "" {
 		t.Errorf("got %v", h)
 	}

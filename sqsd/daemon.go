@@ -197,7 +197,7 @@ func (d *Daemon) pass(m *sqs.Whole) {
 	ctx, release := d.hold(m)
 	_, err := d.o.Application.Post(ctx, work(d.o.Queue.Name(), m))
 	release()
-	status := (*webhook.Status)(nil)
+	status := (*webhook.StatusError)(nil)
 	switch {
 	// It is done; what the answer says is for nobody here.
 	case err == nil, errors.Is(err, webhook.ErrAnswer):

@@ -192,13 +192,13 @@ func TestWhatBecomesOfAMessage(t *testing.T) {
 		back time.Duration
 	}{
 		"done":           {nil, true, 0},
-		"500":            {&webhook.Status{Code: 500}, false, 7 * time.Second},
-		"later":          {&webhook.Status{Code: 503, After: time.Minute}, false, time.Minute},
-		"soon":           {&webhook.Status{Code: 503, After: time.Second}, false, 7 * time.Second},
+		"500":            {&webhook.StatusError{Code: 500}, false, 7 * time.Second},
+		"later":          {&webhook.StatusError{Code: 503, After: time.Minute}, false, time.Minute},
+		"soon":           {&webhook.StatusError{Code: 503, After: time.Second}, false, 7 * time.Second},
 		"unreachable":    {webhook.ErrUnreachable, false, 7 * time.Second},
 		"silent":         {errors.New("nothing for 180s"), false, 7 * time.Second},
 		"a bad answer":   {webhook.ErrAnswer, true, 0},
-		"for ever later": {&webhook.Status{Code: 503, After: 100 * time.Hour}, false, 12*time.Hour - time.Minute},
+		"for ever later": {&webhook.StatusError{Code: 503, After: 100 * time.Hour}, false, 12*time.Hour - time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

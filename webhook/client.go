@@ -67,9 +67,9 @@ func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return nil, errors.New("it is not a URL, such as http://localhost:8000/work")
+		return nil, errors.New("it is not a URL, such as http://localhost:8000/jobs")
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return nil, errors.New("want http:// or https://, a host and a path, such as http://localhost:8000/work")
+		return nil, errors.New("want http:// or https://, a host and a path, such as http://localhost:8000/jobs")
 	case u.User != nil:
 		return nil, errors.New("want no user and password in it: requests are signed instead")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
@@ -131,15 +131,15 @@ type Work struct {
 	Body     []byte
 }
 
-// Status is an answer that is not 200.
-type Status struct {
+// StatusError is an answer that is not 200.
+type StatusError struct {
 	Code   int
 	Reason string        // what the application says of it, or its status line
 	After  time.Duration // Retry-After; 0: none
 	GiveUp bool          // the application says that no retry will mend it
 }
 
-func (s *Status) Error() string { return s.Reason }
+func (s *StatusError) Error() string { return s.Reason }
 
 // ErrAnswer says that the application has answered 200 with an Answer that is too
 // large or cannot be read: the work is done, and what came of it is not known.
@@ -153,7 +153,7 @@ func (e silentError) Error() string {
 }
 
 // Post hands one piece of work to the application, once it is up, and waits for its
-// answer. The error is a *Status where it is not 200, wraps ErrUnreachable where
+// answer. The error is a *StatusError where it is not 200, wraps ErrUnreachable where
 // nothing was sent, ErrAnswer where the answer is of no use, and the cause of ctx
 // when it ends.
 func (c *Client) Post(ctx context.Context, w *Work) (Answer, error) {
@@ -274,8 +274,8 @@ func (c *Client) read(resp *http.Response, s *silence) ([]byte, error) {
 }
 
 // status is a response that is not 200, with what it says of itself.
-func (c *Client) status(at *url.URL, resp *http.Response, body []byte) *Status {
-	s := &Status{Code: resp.StatusCode, After: c.retryAfter(resp.Header.Get("Retry-After"))}
+func (c *Client) status(at *url.URL, resp *http.Response, body []byte) *StatusError {
+	s := &StatusError{Code: resp.StatusCode, After: c.retryAfter(resp.Header.Get("Retry-After"))}
 	why := string(body)
 	if a, err := ReadAnswer(body); err == nil {
 		why, s.GiveUp = a.Error, a.GiveUp

@@ -35,10 +35,10 @@ func ExampleHandler() {
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(h) // in an application: http.Handle("/work/", h)
+	server := httptest.NewServer(h) // in an application: http.Handle("/jobs/", h)
 	defer server.Close()
 
-	at, err := webhook.ParseURL(server.URL + "/work")
+	at, err := webhook.ParseURL(server.URL + "/jobs")
 	if err != nil {
 		panic(err)
 	}
@@ -51,7 +51,7 @@ func ExampleHandler() {
 		{Path: "/periodic_tasks", Task: "tidy"},
 	} {
 		answer, err := client.Post(context.Background(), &w)
-		var status *webhook.Status
+		var status *webhook.StatusError
 		switch {
 		case errors.As(err, &status):
 			_, why, _ := strings.Cut(status.Reason, "answers ")

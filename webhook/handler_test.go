@@ -50,7 +50,7 @@ func TestHandler(t *testing.T) {
 	ring := keys(t, "k1")
 	s := httptest.NewServer(handler(t, webhook.HandlerOptions{Keys: ring, MaxBody: 200}))
 	t.Cleanup(s.Close)
-	signed := client(t, s.URL+"/work", webhook.Options{Keys: ring})
+	signed := client(t, s.URL+"/jobs", webhook.Options{Keys: ring})
 	node := func(kind string) *webhook.Work {
 		return &webhook.Work{Body: []byte(`{"v": 1, "kind": "` + kind + `", "id": "r", "args": {"n": 1}}`)}
 	}
@@ -62,8 +62,8 @@ func TestHandler(t *testing.T) {
 	}{
 		"done":               {signed, node("fine"), 200, ""},
 		"done, no answer":    {signed, node("silent"), 200, ""},
-		"not signed":         {client(t, s.URL+"/work", webhook.Options{}), node("fine"), 403, "not signed by a known key"},
-		"signed by another":  {client(t, s.URL+"/work", webhook.Options{Keys: keys(t, "k2")}), node("fine"), 403, "not signed by a known key"},
+		"not signed":         {client(t, s.URL+"/jobs", webhook.Options{}), node("fine"), 403, "not signed by a known key"},
+		"signed by another":  {client(t, s.URL+"/jobs", webhook.Options{Keys: keys(t, "k2")}), node("fine"), 403, "not signed by a known key"},
 		"an unknown kind":    {signed, node("unknown"), 404, `kind "unknown" is not known`},
 		"a failure":          {signed, node("broken"), 500, "no room"},
 		"a failure for good": {signed, node("hopeless"), 500, "no such picture"},
@@ -90,14 +90,14 @@ func TestHandler(t *testing.T) {
 				}
 				return
 			}
-			status := (*webhook.Status)(nil)
+			status := (*webhook.StatusError)(nil)
 			require.ErrorAs(t, err, &status)
 			assert.Equal(t, test.code, status.Code)
 			assert.Contains(t, status.Reason, test.why)
 			assert.Equal(t, name == "a failure for good" || name == "an answer no JSON", status.GiveUp)
 		})
 	}
-	resp, err := http.Get(s.URL + "/work")
+	resp, err := http.Get(s.URL + "/jobs")
 	require.NoError(t, err)
 	resp.Body.Close()
 	assert.Equal(t, 405, resp.StatusCode)

@@ -3,6 +3,7 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -76,7 +77,7 @@ func ReadAnswer(body []byte) (a Answer, err error) {
 	if err := d.Decode(&a); err != nil {
 		return Answer{}, fmt.Errorf("read answer: %w", err)
 	}
-	if _, err := d.Token(); err != io.EOF { //nolint:errorlint // Token returns it bare
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Answer{}, fmt.Errorf("read answer: there is more behind its JSON object")
 	}
 	if err := a.check(); err != nil {

@@ -42,7 +42,7 @@ type taskSettings struct {
 }
 
 func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
-	if s.hooks, err = c.webhookFlags.read(); err != nil {
+	if s.hooks, err = c.read(); err != nil {
 		return s, err
 	}
 	if err := s.hooks.addTo(all); err != nil {

@@ -78,6 +78,9 @@ func (a *application) addTo(set processor.Set) error {
 // read reads the flags; nil without a URL.
 func (f *webhookFlags) read() (*application, error) {
 	a := &application{o: webhook.Options{Remote: f.WebhookAllowRemote, Type: f.WebhookType, Health: f.WebhookHealth}}
+	if strings.Contains(f.WebhookURL, "@") { // what is wrong would be said with the password in it
+		return nil, usagef("%s has a user in it: want http://localhost:PORT/PATH, and requests signed by RAMIFY_SIGNING_KEY", named("webhook-url", f.WebhookURL))
+	}
 	err := readSettings([]setting{
 		{"webhook-url", f.WebhookURL, applicationURL(&a.o.URL)},
 		{"webhook-kinds", f.WebhookKinds, kindNames(&a.kinds)},

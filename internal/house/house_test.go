@@ -170,6 +170,16 @@ var (
 			fix: "plan is a model: it knows scaling, and the crawl's lister to probe with",
 		},
 		{
+			name: "webhook", in: []string{"./webhook/..."},
+			deny: []string{"./..."}, allow: []string{"./webhook/...", "./schema"},
+			fix: "applications import webhook: it knows schema, and nothing of the engine",
+		},
+		{
+			name: "sqsd", in: []string{"./sqsd/..."},
+			deny: []string{"./..."}, allow: []string{"./sqsd/...", "./schema", "./webhook", "./queue", "./queue/sqs"},
+			fix: "sqsd passes messages on and knows no nodes: a queue, and the protocol of webhook",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",

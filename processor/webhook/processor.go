@@ -85,7 +85,7 @@ func (p *Processor) Process(ctx context.Context, n *processor.Node, out processo
 
 // failure is an error with what the engine should know of it.
 func failure(err error) error {
-	status := (*webhook.Status)(nil)
+	status := (*webhook.StatusError)(nil)
 	switch {
 	case errors.Is(err, webhook.ErrAnswer):
 		return processor.Permanent(err)

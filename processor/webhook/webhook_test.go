@@ -82,10 +82,10 @@ func TestFailures(t *testing.T) {
 		permanent bool
 		after     time.Duration
 	}{
-		"500":           {&protocol.Status{Code: 500, Reason: "no room"}, false, 0},
-		"404":           {&protocol.Status{Code: 404, Reason: "no kind"}, false, 0},
-		"503, later":    {&protocol.Status{Code: 503, Reason: "busy", After: time.Minute}, false, time.Minute},
-		"give up":       {&protocol.Status{Code: 500, Reason: "no picture", GiveUp: true}, true, 0},
+		"500":           {&protocol.StatusError{Code: 500, Reason: "no room"}, false, 0},
+		"404":           {&protocol.StatusError{Code: 404, Reason: "no kind"}, false, 0},
+		"503, later":    {&protocol.StatusError{Code: 503, Reason: "busy", After: time.Minute}, false, time.Minute},
+		"give up":       {&protocol.StatusError{Code: 500, Reason: "no picture", GiveUp: true}, true, 0},
 		"unreachable":   {protocol.ErrUnreachable, false, 0},
 		"a bad answer":  {protocol.ErrAnswer, true, 0},
 		"anything else": {errors.New("reset"), false, 0},
@@ -154,8 +154,8 @@ func TestAWalkThroughAnApplication(t *testing.T) {
 	tree, err := processortest.Walk(t.Context(), set, processor.Node{Kind: webhook.Kind, ID: "r"})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1+2*(1+2+2), tree.Account.Nodes)
-	assert.EqualValues(t, tree.Account.Nodes, tree.Account.Objects)
+	assert.Equal(t, tree.Account.Nodes, tree.Account.Objects)
 	require.Len(t, tree.Failed, 1)
-	assert.ErrorContains(t, tree.Failed[0].Err, "it is broken")
+	require.ErrorContains(t, tree.Failed[0].Err, "it is broken")
 	assert.Equal(t, schema.Whole, tree.Settled)
 }
