@@ -19,6 +19,7 @@ type onFlags struct {
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
 	fleetFlags
 	webhookFlags
+	sqlFlags
 }
 
 func (c *onFlags) check() error {
@@ -106,7 +107,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	}
 	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
 	if err == nil {
-		w.hooks = &c.webhookFlags
+		w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
 	}
 	if err == nil && !c.Moved {

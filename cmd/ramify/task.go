@@ -27,6 +27,7 @@ type taskCmd struct {
 	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
 	priceFlags
 	webhookFlags
+	sqlFlags
 	compatFlags
 	UntilEmpty bool `help:"End when the queue is empty and all is done."`
 }
@@ -42,6 +43,9 @@ type taskSettings struct {
 }
 
 func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
+	if err := c.addRows(all, false); err != nil {
+		return s, err
+	}
 	if s.hooks, err = c.read(); err != nil {
 		return s, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type work struct {
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
 	hooks       *webhookFlags // nil: no application
+	sql         *sqlFlags     // nil: as they are by default
 	seeds       bool          // nothing is processed here
 	st          *state        // of the run that is worked on
 }
@@ -68,6 +70,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
+	}
+	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
+		return err
 	}
 	if err := w.addWebhook(ctx, kind); err != nil {
 		return err
