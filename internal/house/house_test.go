@@ -224,9 +224,14 @@ var (
 			fix:  "the CDK takes minutes to build: it stays in infra",
 		},
 		{
-			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/..."}, tests: true,
+			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/...", "./processor/sqlrows/..."}, tests: true,
 			deny: []string{"modernc.org/sqlite/..."},
-			fix:  "one place opens the database and sets its pragmas: use internal/store",
+			fix:  "one place opens the database of a run and sets its pragmas: use internal/store; only sqlrows reads others'",
+		},
+		{
+			name: "postgres", in: []string{"./..."}, outside: []string{"./processor/sqlrows/...", "./internal/emulator/postgres/...", "./integration/..."}, tests: true,
+			deny: []string{"github.com/jackc/pgx/..."},
+			fix:  "sqlrows alone speaks to PostgreSQL",
 		},
 		{
 			name: "store", in: []string{"./..."},

@@ -140,7 +140,7 @@ func (d *database) query(ctx context.Context, p *prepared, text string, params .
 	s := p.made[text]
 	if s == nil {
 		var err error
-		if s, err = d.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // closed with the database
+		if s, err = d.PrepareContext(ctx, text); err != nil {
 			p.mu.Unlock()
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func TestTypesOfPostgres(t *testing.T) {
 	rows := rowsOf(walk(t, p, root(t, tree, at)))
 	require.Len(t, rows, 2)
 	assert.Contains(t, rows[0], `{"id":"`+first+`","at":"2026-01-02T03:04:05Z","doc":{"a":[1]},"raw":"AP8=","ok":true,"n":"1.50","list":"{1,2}","f":"NaN"}`)
-	assert.Equal(t, `{"id":"`+second+`","at":null,"doc":null,"raw":null,"ok":null,"n":null,"list":null,"f":null}`, rows[1])
+	assert.JSONEq(t, `{"id":"`+second+`","at":null,"doc":null,"raw":null,"ok":null,"n":null,"list":null,"f":null}`, rows[1])
 }
 
 // A wide row is read page by page, and what is left of it handed on when it is due.

@@ -93,4 +93,3 @@ func (s server) bulk(t testing.TB, n int, parent string) {
 		fmt.Sprintf(`INSERT INTO nodes SELECT i, %s, 'row ' || i FROM %s AS s`, parent, series),
 		`CREATE INDEX children ON nodes (parent_id, id)`)
 }
-

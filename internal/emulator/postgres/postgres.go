@@ -165,22 +165,25 @@ func unzip(jar, to string) error {
 	}
 	defer in.Close() //nolint:errcheck // it was only read
 	for _, f := range in.File {
-		if !strings.HasSuffix(f.Name, ".txz") {
-			continue
+		if strings.HasSuffix(f.Name, ".txz") {
+			return extract(f, to)
 		}
-		from, err := f.Open()
-		if err != nil {
-			return err
-		}
-		defer from.Close()
-		out, err := os.Create(to)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, from) //nolint:gosec // of a version that we name
-		return errors.Join(err, out.Close())
 	}
 	return fmt.Errorf("%s has no archive", jar)
+}
+
+func extract(f *zip.File, to string) error {
+	from, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, from)
+	return errors.Join(err, out.Close())
 }
 
 // URL is that of a new, empty database of the one server of this test binary,
