@@ -303,7 +303,9 @@ func TestConnectionsAndHealth(t *testing.T) {
 			},
 		}, sqsd.Options{Connections: 7})
 		time.Sleep(59 * time.Minute)
+		s.mu.Lock()
 		assert.Zero(t, s.asked)
+		s.mu.Unlock()
 		time.Sleep(time.Hour)
 		d.Stop()
 		delivered, _ := d.Counts()

@@ -182,7 +182,7 @@ func extract(f *zip.File, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, from)
+	_, err = io.Copy(out, from) //nolint:gosec // of a version that we name
 	return errors.Join(err, out.Close())
 }
 
