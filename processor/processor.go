@@ -38,12 +38,12 @@ type Reducer interface {
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error
 }
 
-// Single is a processor whose nodes are never done within the message of another,
-// whatever the run's inline budget: what each does outside must not be done again
-// because another in the same message was not committed.
-type Single interface {
+// Apart is a processor none of whose nodes is done within the unit of another,
+// whatever the run's options say: each is a message, and its results can be told from
+// those of all others.
+type Apart interface {
 	Processor
-	Single()
+	Apart()
 }
 
 // Node is what a processor is told of a node.
@@ -144,6 +144,11 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
+type permanent struct{ err error }
+
+func (p *permanent) Error() string { return p.err.Error() }
+func (p *permanent) Unwrap() error { return p.err }
+
 // Later marks an error whose node should not be tried again before some time has
 // passed: somebody outside has said so. It is a wish: the backoff may be longer, and
 // the queue may not delay a message for so long.
@@ -168,8 +173,3 @@ type later struct {
 }
 
 func (l *later) Unwrap() error { return l.error }
-
-type permanent struct{ err error }
-
-func (p *permanent) Error() string { return p.err.Error() }
-func (p *permanent) Unwrap() error { return p.err }

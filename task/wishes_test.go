@@ -36,12 +36,12 @@ func TestARetryWaitsAsLongAsIsWanted(t *testing.T) {
 	}
 }
 
-type single struct{ process }
+type apart struct{ process }
 
-func (single) Single() {}
+func (apart) Apart() {}
 
-// The nodes of a single processor are posted, each in a message of its own.
-func TestSingleNodesAreNotInlined(t *testing.T) {
+// The nodes of a processor that wants them apart are posted, each in a message of its own.
+func TestNodesApartAreNotInlined(t *testing.T) {
 	tree := process(func(_ context.Context, n *processor.Node, out processor.Out) error {
 		for i := range 3 - n.Depth {
 			if err := out.Child(processor.Child{ID: fmt.Sprintf("%s.%d", n.ID, i)}); err != nil {
@@ -51,7 +51,7 @@ func TestSingleNodesAreNotInlined(t *testing.T) {
 		return nil
 	})
 	const nodes = 1 + 3 + 3*2 + 3*2*1
-	for want, p := range map[int64]processor.Processor{1: tree, nodes: single{tree}} {
+	for want, p := range map[int64]processor.Processor{1: tree, nodes: apart{tree}} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 1, processor.Set{"k": p})
 			w.options.Inline = 1000

@@ -11,9 +11,7 @@ import (
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
-	"github.com/ramify/ramify/processor/sqlrows"
 	"github.com/ramify/ramify/processor/synthetic"
-	hook "github.com/ramify/ramify/processor/webhook"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -135,4 +133,4 @@ func mayList(kind string) bool {
 }
 
 // kinds are those that a target or a list may be made of.
-const kinds = s3crawl.Kind + ", " + s3inventory.Kind + ", " + hook.Kind + ", " + sqlrows.Kind + " or " + synthetic.Kind
+const kinds = s3crawl.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind

@@ -36,7 +36,7 @@ type Options struct {
 // equal then.
 type Processor struct{ o Options }
 
-var _ processor.Single = (*Processor)(nil)
+var _ processor.Apart = (*Processor)(nil)
 
 // New makes the processor.
 func New(o Options) *Processor {
@@ -49,9 +49,9 @@ func New(o Options) *Processor {
 	return &Processor{o}
 }
 
-// Single implements processor.Single: whoever does a node's work may take it for done
+// Apart implements processor.Apart: whoever does a node's work may take it for done
 // when it has answered.
-func (p *Processor) Single() {}
+func (p *Processor) Apart() {}
 
 // Process posts the node and takes up its answer.
 func (p *Processor) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
