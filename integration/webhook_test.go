@@ -54,8 +54,6 @@ type application struct {
 	seen map[string][]webhook.Node // by id
 }
 
-type work = func(context.Context, *webhook.Node) (*webhook.Answer, error)
-
 func newApplication(t *testing.T, depth, fanout int) *application {
 	t.Helper()
 	_, text, _ := strings.Cut(signingKey, ":")
@@ -91,7 +89,7 @@ func newApplication(t *testing.T, depth, fanout int) *application {
 		}
 		return answer, nil
 	}
-	h, err := webhook.NewHandler(webhook.HandlerOptions{Keys: keys, Kinds: map[string]work{"tree": walk}})
+	h, err := webhook.NewHandler(webhook.HandlerOptions{Keys: keys, Kinds: map[string]webhook.NodeFunc{"tree": walk}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func ExampleHandler() {
 	}
 	h, err := webhook.NewHandler(webhook.HandlerOptions{
 		Keys: keys,
-		Kinds: map[string]func(context.Context, *webhook.Node) (*webhook.Answer, error){
+		Kinds: map[string]webhook.NodeFunc{
 			"thumbnails": func(_ context.Context, n *webhook.Node) (*webhook.Answer, error) {
 				if n.ID == "album" {
 					return &webhook.Answer{Children: []webhook.Child{{ID: "album/1.jpg"}, {ID: "album/2.jpg"}}}, nil
@@ -28,7 +28,7 @@ func ExampleHandler() {
 				return nil, webhook.GiveUp(errors.New("it is no picture"))
 			},
 		},
-		Tasks: map[string]func(context.Context, webhook.Task) error{
+		Tasks: map[string]webhook.TaskFunc{
 			"tidy": func(context.Context, webhook.Task) error { return nil },
 		},
 	})

@@ -25,14 +25,19 @@ type Task struct {
 	Body []byte
 }
 
+// NodeFunc does the work of a node. An answer of nil is a node without children and
+// rows. It may be called again for a node that is done already: Node.Key is the same
+// then. ctx ends when the client is gone. An error is tried again, unless it is wrapped
+// by GiveUp.
+type NodeFunc func(ctx context.Context, n *Node) (*Answer, error)
+
+// TaskFunc does a periodic task.
+type TaskFunc func(ctx context.Context, t Task) error
+
 // HandlerOptions of a Handler.
 type HandlerOptions struct {
-	// Kinds work on nodes, by their kind. An answer may be nil: the node has no
-	// children and no rows. It may be called again for a node that is done already:
-	// Node.Key is the same then. ctx ends when the client is gone.
-	Kinds map[string]func(ctx context.Context, n *Node) (*Answer, error)
-	// Tasks do periodic tasks, by their name.
-	Tasks map[string]func(ctx context.Context, t Task) error
+	Kinds map[string]NodeFunc // by the kind of the node
+	Tasks map[string]TaskFunc // by the name of the task
 
 	Keys     *schema.Keyring // whose signatures are accepted
 	Unsigned bool            // without Keys: accept whatever comes

@@ -18,7 +18,7 @@ import (
 func handler(t testing.TB, o webhook.HandlerOptions) *webhook.Handler {
 	t.Helper()
 	if o.Kinds == nil {
-		o.Kinds = map[string]func(context.Context, *webhook.Node) (*webhook.Answer, error){
+		o.Kinds = map[string]webhook.NodeFunc{
 			"fine": func(_ context.Context, n *webhook.Node) (*webhook.Answer, error) {
 				return &webhook.Answer{Children: []webhook.Child{{ID: n.ID + "/a", Args: n.Args}}}, nil
 			},
@@ -32,7 +32,7 @@ func handler(t testing.TB, o webhook.HandlerOptions) *webhook.Handler {
 				return &webhook.Answer{Rows: []json.RawMessage{[]byte("{")}}, nil
 			},
 		}
-		o.Tasks = map[string]func(context.Context, webhook.Task) error{
+		o.Tasks = map[string]webhook.TaskFunc{
 			"audit": func(_ context.Context, t webhook.Task) error {
 				if t.At != "then" {
 					return errors.New("at " + t.At)
@@ -110,7 +110,7 @@ func TestHandlerWithoutKeys(t *testing.T) {
 	require.ErrorContains(t, err, "set Keys, or Unsigned")
 	_, err = webhook.NewHandler(webhook.HandlerOptions{Keys: keys(t, "k"), Unsigned: true})
 	require.ErrorContains(t, err, "want one of them")
-	_, err = webhook.NewHandler(webhook.HandlerOptions{Unsigned: true, Kinds: map[string]func(context.Context, *webhook.Node) (*webhook.Answer, error){"A B": nil}})
+	_, err = webhook.NewHandler(webhook.HandlerOptions{Unsigned: true, Kinds: map[string]webhook.NodeFunc{"A B": nil}})
 	require.ErrorContains(t, err, `kind is "A B"`)
 	s := httptest.NewServer(handler(t, webhook.HandlerOptions{Unsigned: true}))
 	t.Cleanup(s.Close)

@@ -131,7 +131,7 @@ func TestBadInput(t *testing.T) {
 func TestAWalkThroughAnApplication(t *testing.T) {
 	keys, err := schema.NewKeyring(schema.Key{ID: "k", Secret: []byte(strings.Repeat("k", 32))})
 	require.NoError(t, err)
-	h, err := protocol.NewHandler(protocol.HandlerOptions{Keys: keys, Kinds: map[string]func(context.Context, *protocol.Node) (*protocol.Answer, error){
+	h, err := protocol.NewHandler(protocol.HandlerOptions{Keys: keys, Kinds: map[string]protocol.NodeFunc{
 		"webhook": func(_ context.Context, n *protocol.Node) (*protocol.Answer, error) {
 			a := &protocol.Answer{Objects: 1}
 			if n.ID == "r.1" {
