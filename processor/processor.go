@@ -6,6 +6,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ramify/ramify/schema"
 )
@@ -35,6 +36,14 @@ type Processor interface {
 type Reducer interface {
 	Processor
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error
+}
+
+// Apart is a processor none of whose nodes is done within the unit of another,
+// whatever the run's options say: each is a message, and its results can be told from
+// those of all others.
+type Apart interface {
+	Processor
+	Apart()
 }
 
 // Node is what a processor is told of a node.
@@ -139,3 +148,28 @@ type permanent struct{ err error }
 
 func (p *permanent) Error() string { return p.err.Error() }
 func (p *permanent) Unwrap() error { return p.err }
+
+// Later marks an error whose node should not be tried again before some time has
+// passed: somebody outside has said so. It is a wish: the backoff may be longer, and
+// the queue may not delay a message for so long.
+func Later(err error, after time.Duration) error {
+	if err == nil || after <= 0 {
+		return err
+	}
+	return &later{err, after}
+}
+
+// WantedAfter is for how long the retry should wait at least, by Later; 0 without it.
+func WantedAfter(err error) time.Duration {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return l.after
+	}
+	return 0
+}
+
+type later struct {
+	error
+	after time.Duration
+}
+
+func (l *later) Unwrap() error { return l.error }

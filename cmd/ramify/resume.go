@@ -20,6 +20,8 @@ type onFlags struct {
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
 	jobsFlags
 	fleetFlags
+	webhookFlags
+	sqlFlags
 }
 
 func (c *onFlags) check() error {
@@ -111,6 +113,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	}
 	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
 	if err == nil {
+		w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
 	}
 	if err == nil {

@@ -36,6 +36,8 @@ type walkFlags struct {
 	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
 	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
 	jobsFlags
+	webhookFlags
+	sqlFlags
 }
 
 // What a run has where nobody says otherwise.
@@ -54,7 +56,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, or a node as JSON."`
 	runFlags
 }
 
@@ -144,6 +146,7 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
+	w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
@@ -256,6 +259,7 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	if budget, err := readBudget(c.Budget); err == nil && budget != 0 { // it was checked
 		p[ledger.ParamBudget] = ledger.Dollars(budget)
 	}
+	maps.Copy(p, tgt.params)
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 type seedCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, sql:NAME?table=…, or a node as JSON."`
 	walkFlags
 	fleetFlags
 	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
@@ -173,6 +173,7 @@ func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filt
 	if w.jobs, err = c.readJobs(); err != nil {
 		return err
 	}
+	w.hooks, w.sql, w.seeds = &c.webhookFlags, &c.sqlFlags, true
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}

@@ -18,7 +18,8 @@ import (
 type target struct {
 	name   string // as shown to people
 	root   ledger.Kid
-	bucket string // whose objects are listed, where that is known
+	bucket string            // whose objects are listed, where that is known
+	params map[string]string // kept with the run, for its processors
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
@@ -38,6 +39,8 @@ func parseTarget(s, node string) (target, error) {
 		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
 	case strings.HasPrefix(s, inventoryScheme):
 		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
+	case strings.HasPrefix(s, sqlScheme):
+		return sqlTarget(s)
 	case strings.HasPrefix(s, prefixesScheme):
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
@@ -47,7 +50,7 @@ func parseTarget(s, node string) (target, error) {
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=… or a node as JSON, {\"kind\": …}", s)
 	}
 }
 

@@ -28,6 +28,9 @@ type taskCmd struct {
 	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
 	priceFlags
 	jobsFlags
+	webhookFlags
+	sqlFlags
+	compatFlags
 	UntilEmpty bool `help:"End when the queue is empty and all is done."`
 }
 
@@ -37,10 +40,20 @@ type taskSettings struct {
 	visibility, grace, sweep, noProgress   time.Duration
 	health, metrics                        string
 	kinds                                  processor.Set
+	hooks                                  *application // nil: none
 	prices                                 metricfn.Prices
 }
 
 func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
+	if err := c.addRows(all, false); err != nil {
+		return s, err
+	}
+	if s.hooks, err = c.read(); err != nil {
+		return s, err
+	}
+	if err := s.hooks.addTo(all); err != nil {
+		return s, err
+	}
 	err = readSettings([]setting{
 		{"concurrency", c.Concurrency, number(&s.concurrency, 1, 10_000)},
 		{"visibility", c.Visibility, duration(&s.visibility, 2*time.Second, 12*time.Hour)},
@@ -63,6 +76,9 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 // Run implements the command.
 func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tuneMemory()
+	if c.Compat != "" {
+		return c.runCompat(ctx, g, std)
+	}
 	all := anywhere()
 	client, err := s3client.Connect(ctx, 64)
 	if err != nil {
@@ -98,5 +114,6 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := f.openAll(ctx, w.log); err != nil {
 		return err
 	}
+	s.hooks.open(f.keys, f.main.Name())
 	return w.run(ctx)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,10 @@ type work struct {
 	jobs        *jobs.File        // nil: none
 	kinds       string            // that are processed; "" is all
 	set         processor.Set
-	st          *state // of the run that is worked on
+	hooks       *webhookFlags // nil: no application
+	sql         *sqlFlags     // nil: as they are by default
+	seeds       bool          // nothing is processed here
+	st          *state        // of the run that is worked on
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -72,6 +76,12 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
 	}
 	if err := addOwn(w.set); err != nil {
+		return err
+	}
+	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
+		return err
+	}
+	if err := w.addWebhook(ctx, kind); err != nil {
 		return err
 	}
 	if _, ok := w.set[kind]; !ok {
