@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
@@ -37,6 +39,8 @@ type work struct {
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
+	graphs      *graph.Processor
+	storing     sync.Mutex
 	st          *state // of the run that is worked on
 }
 
@@ -55,6 +59,11 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
+	w.graphs = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return w.st.ledger },
+		Fetch:  fetchFrom(w.store),
+	})
+	w.set[graph.Kind] = w.graphs
 	if findsObjects(kind) || kind == nodelist.Kind {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
@@ -73,6 +82,20 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	return nil
 }
 
+// store is S3, for what is fetched from there beside the nodes' own work.
+func (w *work) store(ctx context.Context) (*s3client.Client, error) {
+	w.storing.Lock()
+	defer w.storing.Unlock()
+	if w.s3 == nil {
+		client, err := s3client.Connect(ctx, 4)
+		if err != nil {
+			return nil, err
+		}
+		w.s3 = client
+	}
+	return w.s3, nil
+}
+
 // work runs the engine until the run is over or ctx ends, makes the results and
 // reports.
 func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
@@ -83,6 +106,9 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 		return err
 	}
 	state := console.State(r.State)
+	if r.Root.Kind == graph.Kind {
+		st.main.OldestFirst() // depth first, most ways that are found would be long ones
+	}
 	if !r.State.Over() {
 		if state, err = w.engine(ctx, st, r, out); err != nil {
 			return err
@@ -245,6 +271,9 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 		if r.Options.Out == "-" {
 			sum.Out = "-"
 		}
+		if withheld(r) {
+			w.log.Warn("some vertices have failed, so the shortest ways are not known: rows are made when all are done", "again", w.g.command("redrive", st.run))
+		}
 		if err := prefixes(ctx, st, r, out, &sum); err != nil {
 			return err
 		}
@@ -270,17 +299,6 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 		return exitError(exitInterrupted)
 	default:
 		return exitError(exitFailures)
-	}
-}
-
-// committed names the units that count, as the sink wants them.
-func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sink.Committed, error] {
-	return func(yield func(sink.Committed, error) bool) {
-		for u, err := range ledger.Units(ctx, l, r) {
-			if !yield(sink.Committed{PID: u.PID, Attempt: u.Attempt, Leaf: u.Leaf}, err) {
-				return
-			}
-		}
 	}
 }
 
