@@ -52,7 +52,7 @@ var errNoVisits = errors.New("the vertices of a graph need a ledger that keeps w
 // vertex that is not in it, and returns the version of its content.
 func (p *Processor) Look(ctx context.Context, w Walk, from string) (version string, err error) {
 	if err := w.Check(); err != nil {
-		return "", err
+		return "", processor.Permanent(err)
 	}
 	l, err := p.lists.open(ctx, w)
 	if err != nil {
