@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func TestFleetGraphMaxDepth(t *testing.T) {
 	for i, more := range [][]string{{}, {"--no-check"}} {
 		run := fmt.Sprint("near-", f.name, i)
 		want := l.distances("ABE", 2)
-		args := append(more, "--max-depth", "2", "--out", "s3://"+results)
+		args := slices.Concat(more, []string{"--max-depth", "2", "--out", "s3://" + results})
 		requireVertices(t, f.awaitEnd(t, f.seed(t, run, "graph:"+place+"?from=ABE&header=1&directed=1", args...)), len(want))
 		l.requireReached(t, want, f.reaches(t, run))
 	}

@@ -81,7 +81,7 @@ func (c Claim) Check() error {
 
 // AppendClaim packs a claim behind those that b holds.
 func AppendClaim(b []byte, c Claim) []byte {
-	return binary.BigEndian.AppendUint16(append(b, c.By[:]...), uint16(c.Depth)) //nolint:gosec // at most MaxClaimDepth
+	return binary.BigEndian.AppendUint16(append(b, c.By[:]...), uint16(c.Depth))
 }
 
 // UnpackVisit reads claims that were packed by AppendClaim, in any order.

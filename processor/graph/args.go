@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/ramify/ramify/processor"
@@ -108,7 +109,7 @@ func (a *args) below(vertex string, again bool) args {
 		return b
 	}
 	if len(a.Chain) == a.Depth-1 {
-		if chain := append(a.Chain[:len(a.Chain):len(a.Chain)], a.Via); size(chain) <= longChain {
+		if chain := slices.Concat(a.Chain, []string{a.Via}); size(chain) <= longChain {
 			b.Chain = chain
 		}
 	}

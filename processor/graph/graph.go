@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor"
@@ -149,13 +150,12 @@ func (v *vertex) row() error {
 		return v.out.Write(sink.Rows, nil, 0)
 	}
 	r := reached{Vertex: v.name, Depth: v.Depth}
-	switch {
-	case v.Depth == 0:
+	if v.Depth == 0 {
 		r.Chain = []string{v.name}
-	default:
+	} else {
 		r.Via = &v.Via
 		if len(v.Chain) == v.Depth-1 {
-			r.Chain = append(v.Chain[:len(v.Chain):len(v.Chain)], v.Via, v.name)
+			r.Chain = slices.Concat(v.Chain, []string{v.Via, v.name})
 		}
 	}
 	text, err := json.Marshal(r)
@@ -180,12 +180,9 @@ func (v *vertex) expand(ctx context.Context) error {
 		if err != nil || len(names) == 0 {
 			return processor.Trouble(err)
 		}
-		if v.Depth == schema.MaxDepth {
-			return processor.Permanent(fmt.Errorf("it is %d steps from the first vertex, and has neighbours: a walk goes no farther", v.Depth))
-		}
-		kept, err := v.visits.Visit(ctx, claim, v.pids(names...))
+		kept, err := v.claim(ctx, claim, names)
 		if err != nil {
-			return processor.Trouble(err)
+			return err
 		}
 		v.out.Request("claims", int64(len(names)))
 		for i, name := range names {
@@ -208,6 +205,24 @@ func (v *vertex) expand(ctx context.Context) error {
 			return v.rest(after)
 		}
 	}
+}
+
+// claim makes claims on neighbours. As deep as a node can be there is nothing more to
+// claim, and it fails if there were.
+func (v *vertex) claim(ctx context.Context, c ledger.Claim, names []string) (kept []ledger.Visit, err error) {
+	if c.Depth <= ledger.MaxClaimDepth {
+		kept, err = v.visits.Visit(ctx, c, v.pids(names...))
+		return kept, processor.Trouble(err)
+	}
+	if kept, err = v.visits.Visited(ctx, v.pids(names...)); err != nil {
+		return nil, processor.Trouble(err)
+	}
+	for i, name := range names {
+		if len(kept[i]) == 0 {
+			return nil, processor.Permanent(fmt.Errorf("its neighbour %q is more than %d steps from the first vertex: a walk goes no farther", name, v.Depth))
+		}
+	}
+	return kept, nil
 }
 
 // rest hands on the neighbours behind one.

@@ -380,3 +380,45 @@ func TestAListIsFetchedOnce(t *testing.T) {
 	assert.EqualValues(t, 3, tree.Account.Objects)
 	assert.Equal(t, 2, fetched)
 }
+
+// path is a graph that is one long way.
+func path(n int) (e edges) {
+	for i := range n {
+		e = append(e, [2]string{fmt.Sprintf("person %05d", i), fmt.Sprintf("person %05d", i+1)})
+	}
+	return e
+}
+
+// A chain that messages could not carry is left out: each row says by whom, still.
+func TestALongChainIsLeftOut(t *testing.T) {
+	p, _ := kind(t)
+	tree, err := processortest.Walk(t.Context(), processor.Set{graph.Kind: p}, root(graph.Walk{File: file(t, path(1000).text(","))}, "person 00000"))
+	require.NoError(t, err)
+	all := rows(t, tree.Streams[sink.Rows].Bytes())
+	require.Len(t, all, 1001)
+	for i, r := range all {
+		assert.Equal(t, i, r.Depth)
+		if i > 0 {
+			assert.Equal(t, all[i-1].Vertex, *r.Via)
+		}
+		if i < 100 {
+			assert.Len(t, r.Chain, i+1)
+		} else if i > 200 {
+			assert.Empty(t, r.Chain)
+		}
+	}
+}
+
+// What is too far away is a failure of the last vertex that is not, and no other.
+func TestAWalkGoesNoFartherThanNodesDo(t *testing.T) {
+	for n, failures := range map[int]int64{schema.MaxDepth: 0, schema.MaxDepth + 5: 1} {
+		p, _ := kind(t)
+		tree, err := processortest.Walk(t.Context(), processor.Set{graph.Kind: p}, root(graph.Walk{File: file(t, path(n).text(","))}, "person 00000"))
+		require.NoError(t, err)
+		assert.EqualValues(t, schema.MaxDepth+1-failures, tree.Account.Objects)
+		assert.Equal(t, failures, tree.Account.Failures)
+		if failures > 0 {
+			assert.ErrorContains(t, tree.Failed[0].Err, `its neighbour "person 10001" is more than 10000 steps from the first vertex`)
+		}
+	}
+}

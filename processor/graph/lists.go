@@ -4,18 +4,23 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ramify/ramify/processor"
 )
 
 // kept is how many indexes are kept that nobody uses at the moment.
 const kept = 4
+
+// again is how long a list that is wrong is not read again: every vertex would.
+const again = 10 * time.Second
 
 // lists is the lists of edges that this process has read, each once.
 type lists struct {
@@ -39,6 +44,8 @@ type list struct {
 	turn    chan struct{}
 	index   *index // nil: not read yet
 	version string
+	wrong   error     // found by the last who read it
+	until   time.Time // when it may be read again
 
 	users int   // guarded by lists.mu
 	used  int64 // at which tick last
@@ -55,8 +62,12 @@ func (s *lists) open(ctx context.Context, w Walk) (*list, error) {
 		return nil, context.Cause(ctx)
 	}
 	defer func() { <-l.turn }()
-	if l.index != nil {
+	switch {
+	case l.index != nil:
 		return l, nil
+	case time.Now().Before(l.until):
+		l.release()
+		return nil, l.wrong
 	}
 	x, version, err := s.read(ctx, w)
 	if err == nil && w.Version != "" && version != w.Version {
@@ -64,6 +75,9 @@ func (s *lists) open(ctx context.Context, w Walk) (*list, error) {
 		err = processor.Permanent(fmt.Errorf("list of edges %s has another content than when the run began (version %s, want %s): put back what it was, or begin another run", w.File, version, w.Version))
 	}
 	if err != nil {
+		if processor.IsPermanent(err) {
+			l.wrong, l.until = err, time.Now().Add(again)
+		}
 		l.release()
 		return nil, err
 	}
@@ -134,7 +148,7 @@ func (s *lists) read(ctx context.Context, w Walk) (*index, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close()
 	d := &digest{Reader: r, ctx: ctx, sum: sha256.New()}
 	x, err := makeIndex(d, w)
 	switch {
@@ -212,7 +226,7 @@ func (d *digest) Read(b []byte) (int, error) {
 	}
 	n, err := d.Reader.Read(b)
 	d.sum.Write(b[:n])
-	if err != nil && err != io.EOF { //nolint:errorlint // readers return it as it is
+	if err != nil && !errors.Is(err, io.EOF) {
 		d.failed = err
 	}
 	return n, err
