@@ -310,3 +310,36 @@ func TestGraphThatChanged(t *testing.T) {
 		t.Errorf("resume says %q", r.stderr)
 	}
 }
+
+// The example of docs/processors/graph.md does what the page says.
+func TestGraphExample(t *testing.T) {
+	t.Parallel()
+	page := string(readFile(t, "../docs/processors/graph.md"))
+	u := newUser(t, "")
+	if err := os.WriteFile(u.path("contacts.csv"), []byte(fenced(t, page, "csv")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := strings.Fields(strings.ReplaceAll(fenced(t, page, "sh"), "'", ""))
+	u.run(t, command[1:]...).requireCode(t, 0)
+	var got []string
+	for _, f := range readManifest(t, u.path("found")).Files {
+		for line := range strings.Lines(string(unzstd(t, readFile(t, u.path("found/"+f.Key))))) {
+			got = append(got, line)
+		}
+	}
+	slices.Sort(got)
+	if text := strings.Join(got, ""); text != fenced(t, page, "json") {
+		t.Errorf("the rows are\n%s", text)
+	}
+}
+
+// fenced is the first block of a language on a page.
+func fenced(t *testing.T, page, language string) string {
+	t.Helper()
+	_, after, found := strings.Cut(page, "```"+language+"\n")
+	text, _, closed := strings.Cut(after, "```")
+	if !found || !closed {
+		t.Fatalf("the page has no block of %s", language)
+	}
+	return text
+}
