@@ -343,3 +343,49 @@ func fenced(t *testing.T, page, language string) string {
 	}
 	return text
 }
+
+// Many walks are a list. One that cannot begin takes no rows from the others; where a
+// vertex fails on the way, no row is made until a redrive has mended it, and then all.
+func TestGraphFailures(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	write := func(name, text string) {
+		if err := os.WriteFile(u.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("edges.csv", "a,b\nb,c\nc,d\n")
+	file := u.path("edges.csv")
+	node := func(id, args string) string {
+		return fmt.Sprintf(`{"kind":"graph","id":%q,"args":{"file":%q%s}}`+"\n", id, file, args)
+	}
+	write("walks", node("a", "")+node("d", `,"max":1`)+node("z", ""))
+	r := u.run(t, "run", "file:walks", "--run", "walks", "--out", "walks.out", "--json")
+	r.requireCode(t, 3)
+	if sum := parseSummary(t, r.stdout); sum.Totals.Objects != 6 || sum.Failed != 1 {
+		t.Errorf("%+v", sum)
+	}
+	if n := len(reaches(t, u.path("walks.out"))); n != 6 {
+		t.Errorf("%d rows, want 4 of the one walk and 2 of the other", n)
+	}
+
+	// A node as if it were a step from where walks end.
+	write("far", node("a", `,"walk":"omC5CwA6BKjGvrfDtSrvag","depth":9998,"via":"x","directed":true`))
+	r = u.run(t, "run", "file:far", "--run", "far", "--out", "far.out", "--json", "--retries", "0")
+	r.requireCode(t, 3)
+	if !strings.Contains(r.stderr, "results are made when a redrive has mended them") {
+		t.Errorf("it says %q", r.stderr)
+	}
+	if failed := u.run(t, "failed", "far"); !strings.Contains(failed.stdout, `its neighbour \"d\" is more than 10000 steps`) && !strings.Contains(failed.stdout, `its neighbour "d" is more than 10000 steps`) {
+		t.Errorf("failed says %q", failed.stdout)
+	}
+	if _, err := os.Stat(u.path("far.out/manifest.json")); err == nil {
+		t.Error("there are results, though shorter ways may be missing")
+	}
+	write("edges.csv", "a,b\nb,c\n")
+	r = u.run(t, "redrive", "far", "--json")
+	r.requireCode(t, 0)
+	if got := reaches(t, u.path("far.out")); len(got) != 2 {
+		t.Errorf("rows %+v, want those of b and c: a was claimed by nobody", got)
+	}
+}

@@ -19,9 +19,7 @@ type results interface {
 const standingBatch = 500
 
 // committed names the units that count, as the sink wants them. Of a vertex that was
-// reached in shorter and shorter ways only the last one counts. Which one that is is
-// known when nothing is left to do: where vertices have failed it is not, and rows
-// are made when a redrive has mended them.
+// reached in shorter and shorter ways only the last one counts.
 func committed(ctx context.Context, l results, r ledger.Run) iter.Seq2[sink.Committed, error] {
 	return func(yield func(sink.Committed, error) bool) {
 		var units []sink.Committed
@@ -47,7 +45,6 @@ func committed(ctx context.Context, l results, r ledger.Run) iter.Seq2[sink.Comm
 				if !yield(c, err) {
 					return
 				}
-			case r.State == ledger.Failed:
 			default:
 				units, nodes = append(units, c), append(nodes, u.Kid)
 				if len(units) == standingBatch && !flush() {
@@ -59,5 +56,18 @@ func committed(ctx context.Context, l results, r ledger.Run) iter.Seq2[sink.Comm
 	}
 }
 
-// withheld reports whether rows of a run that has failed are not made yet.
-func withheld(r ledger.Run) bool { return r.State == ledger.Failed && !graph.Final(r.Root) }
+// withheld reports whether the rows of a run that has failed are not made yet: behind
+// a vertex that failed there may be shorter ways, which a redrive would find, and what
+// a sink has made of results it cannot take back. Nothing is behind the first vertex
+// of a walk that did not begin.
+func withheld(ctx context.Context, l ledger.Ledger, r ledger.Run) (bool, error) {
+	if r.State != ledger.Failed {
+		return false, nil
+	}
+	for f, err := range ledger.Failures(ctx, l, r) {
+		if err != nil || !graph.Final(f.Kid) && !graph.First(f.Kid) {
+			return true, err
+		}
+	}
+	return false, nil
+}

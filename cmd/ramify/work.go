@@ -263,16 +263,13 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	sum := snap.Summary()
 	sum.State, sum.Options = state, w.g.options()
 	if r.State == ledger.Finished || r.State == ledger.Failed {
-		made, err := out.Finish(ctx, committed(ctx, st.ledger, r))
+		made, err := w.finish(ctx, st, r, out)
 		if err != nil {
 			return fmt.Errorf("make results of run %s: %w; `%s` tries again", st.run, err, w.g.command("resume", st.run))
 		}
 		sum.Out = made.Location
 		if r.Options.Out == "-" {
 			sum.Out = "-"
-		}
-		if withheld(r) {
-			w.log.Warn("some vertices have failed, so the shortest ways are not known: rows are made when all are done", "again", w.g.command("redrive", st.run))
 		}
 		if err := prefixes(ctx, st, r, out, &sum); err != nil {
 			return err
@@ -300,6 +297,19 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	default:
 		return exitError(exitFailures)
 	}
+}
+
+// finish makes the results, unless they are withheld.
+func (w *work) finish(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (sink.Summary, error) {
+	held, err := withheld(ctx, st.ledger, r)
+	if err != nil {
+		return sink.Summary{}, err
+	}
+	if held {
+		w.log.Warn("some vertices have failed, so shorter ways may be missing: results are made when a redrive has mended them", "redrive", w.g.command("redrive", st.run))
+		return sink.Summary{}, nil
+	}
+	return out.Finish(ctx, committed(ctx, st.ledger, r))
 }
 
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:

@@ -415,7 +415,7 @@ func TestAWalkGoesNoFartherThanNodesDo(t *testing.T) {
 		p, _ := kind(t)
 		tree, err := processortest.Walk(t.Context(), processor.Set{graph.Kind: p}, root(graph.Walk{File: file(t, path(n).text(","))}, "person 00000"))
 		require.NoError(t, err)
-		assert.EqualValues(t, schema.MaxDepth+1-failures, tree.Account.Objects)
+		assert.Equal(t, schema.MaxDepth+1-failures, tree.Account.Objects)
 		assert.Equal(t, failures, tree.Account.Failures)
 		if failures > 0 {
 			assert.ErrorContains(t, tree.Failed[0].Err, `its neighbour "person 10001" is more than 10000 steps from the first vertex`)

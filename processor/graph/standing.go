@@ -19,6 +19,12 @@ func Final(kid ledger.Kid) bool {
 	return err == nil && !a.nearer()
 }
 
+// First reports whether a node is the first one of a walk.
+func First(kid ledger.Kid) bool {
+	a, err := parse(kid.Args)
+	return kid.Kind == Kind && (err != nil || a.Walked == schema.PID{})
+}
+
 // Standing reports which nodes of a run that has finished stand for the way that
 // holds in the end: of each vertex exactly one. Nodes of other kinds all do.
 func Standing(ctx context.Context, v ledger.Visits, nodes []ledger.Kid) ([]bool, error) {
