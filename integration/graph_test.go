@@ -267,6 +267,7 @@ func TestGraphBadInput(t *testing.T) {
 		{"graph:good.csv?from=a --max-depth=-1", "--max-depth is -1, want 0 or more"},
 		{"graph:good.csv?from=a&ways=any --max-depth 1", `max is "1", want none with ways any`},
 		{"prefixes:good.csv --max-depth 1", "--max-depth is 1, but nodes of kind s3.prefixes are no vertices of a graph"},
+		{`{"kind":"graph","id":"a","args":{"file":"good.csv","walk":"omC5CwA6BKjGvrfDtSrvag"}}`, `walk is "omC5CwA6BKjGvrfDtSrvag", want none in the first node of a walk`},
 		{`{"kind":"graph","id":"a","args":{"file":"good.csv","depth":1}}`, `depth is "1", want 0 in the first node`},
 	} {
 		r := u.run(t, append([]string{"run"}, strings.Fields(test.args)...)...)

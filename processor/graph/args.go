@@ -59,6 +59,9 @@ func Root(w Walk, from string) processor.Child {
 // Of reads the walk of a root's args.
 func Of(a schema.Args) (Walk, error) {
 	parsed, err := parse(a)
+	if err == nil && parsed.Walked != (schema.PID{}) {
+		err = fmt.Errorf("read args: %w", &schema.FieldError{Field: "walk", Value: parsed.Walked.String(), Want: "none in the first node of a walk"})
+	}
 	return parsed.Walk, err
 }
 
