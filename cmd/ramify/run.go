@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
@@ -31,6 +32,7 @@ type walkFlags struct {
 	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
 	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Versions bool     `help:"List all versions of objects, and delete markers."`
+	MaxDepth *int     `name:"max-depth" help:"Steps from the first vertex of a graph at most." placeholder:"N"`
 	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
 	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
 	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
@@ -56,7 +58,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:FILE?from=VERTEX, or a node as JSON."`
 	runFlags
 }
 
@@ -99,6 +101,10 @@ func (c *walkFlags) check(kind string) error {
 	switch {
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
+	case c.MaxDepth != nil && *c.MaxDepth < 0:
+		return usagef("--max-depth is %d, want 0 or more", *c.MaxDepth)
+	case c.MaxDepth != nil && kind != graph.Kind:
+		return usagef("--max-depth is %d, but nodes of kind %s are no vertices of a graph; it goes with graph:FILE?from=VERTEX", *c.MaxDepth, kind)
 	case c.Retries < 0:
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
@@ -45,12 +46,14 @@ func parseTarget(s, node string) (target, error) {
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
 		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+	case strings.HasPrefix(s, graphScheme):
+		return graphTarget(s)
 	case strings.HasPrefix(s, jobScheme):
 		return jobTarget(s)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=… or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=…, graph:FILE?from=VERTEX or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -84,6 +87,12 @@ func jsonTarget(s string) (target, error) {
 		t.ready = canRun(n.Kind, n.Args)
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
+	case n.Kind == graph.Kind:
+		walk, err := graph.Of(n.Args)
+		if err != nil {
+			return target{}, usagef("target: %w", err)
+		}
+		return walkTarget(t.name, walk, n.ID), nil
 	}
 	return t, nil
 }

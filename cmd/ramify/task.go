@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -86,6 +88,11 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	crawl := &crawls{client: client}
 	addObjects(all, client, crawl)
+	var visits ledger.Visits // known when the fleet is
+	all[graph.Kind] = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return visits },
+		Fetch:  fetchFrom(func(context.Context) (*s3client.Client, error) { return client, nil }),
+	})
 	file, err := c.readJobs()
 	if err != nil {
 		return err
@@ -115,5 +122,8 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	s.hooks.open(f.keys, f.main.Name())
+	if f.records != nil {
+		visits = f.records
+	}
 	return w.run(ctx)
 }
