@@ -23,18 +23,19 @@ import (
 
 // walkFlags belong to a run, wherever it is worked on.
 type walkFlags struct {
-	Run      string   `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out      string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
-	Format   string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns  string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Filter   []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
-	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
-	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions bool     `help:"List all versions of objects, and delete markers."`
-	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
-	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
-	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
-	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	Run       string   `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out       string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
+	Format    string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns   string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter    []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	MaxRPS    int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
+	Node      string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions  bool     `help:"List all versions of objects, and delete markers."`
+	Checksums bool     `help:"Make digests of the objects of every prefix, by which ramify diff compares."`
+	Budget    string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
+	Inline    int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries   int      `help:"Failures of a node before it is given up." default:"${retries}"`
+	JSON      bool     `name:"json" help:"End with one JSON object on standard output."`
 }
 
 // What a run has where nobody says otherwise.
@@ -105,6 +106,10 @@ func (c *walkFlags) check(kind string) error {
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
 	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && !findsObjects(kind):
+		return usagef("--checksums is set, but nodes of kind %s find no objects; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && c.Versions:
+		return usagef("--checksums is set, and so is --versions: trees are compared by the current versions of their objects; want one of them")
 	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
 		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
@@ -248,6 +253,9 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	}
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
+	}
+	if c.Checksums { // of all prefixes: a comparison goes down by them
+		p[listing.ParamChecksums], p[listing.ParamDepth] = "true", "all"
 	}
 	return p
 }

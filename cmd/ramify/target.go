@@ -108,7 +108,7 @@ func inventoryTarget(name, place string) target {
 		if err != nil {
 			return err
 		}
-		if err := v.CanTell(c.Versions, only); err != nil {
+		if err := v.CanTell(c.Versions, c.Checksums, only); err != nil {
 			return usageError{err}
 		}
 		root := v.Root()

@@ -300,8 +300,12 @@ func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *
 	}
 	sum.Totals.Prefixes = &n
 	b, err := st.openBook(ctx)
-	if err != nil || b == nil || b.Deepest() == 0 {
+	if err != nil || b == nil {
 		return err
+	}
+	sum.Totals.Digests = console.DigestsOf(b.Base())
+	if b.Deepest() == 0 {
+		return nil
 	}
 	top, err := telling(ctx, b)
 	if err != nil {
