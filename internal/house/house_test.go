@@ -160,6 +160,11 @@ var (
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
 		},
 		{
+			name: "diff", in: []string{"./diff/..."}, outside: []string{"./diff/s3/..."},
+			deny: []string{"./..."}, allow: []string{"./diff", "./inventory", "./totals"},
+			fix: "diff compares totals and lists of objects, and asks nobody: what it asks S3 is diff/s3",
+		},
+		{
 			name: "scaling", in: []string{"./scaling/..."},
 			deny: []string{"./...", "github.com/aws/..."}, allow: []string{"./scaling/...", "./schema"},
 			fix: "scaling is arithmetic that metricfn and plan share: pass it what it needs",
@@ -187,7 +192,7 @@ var (
 		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
-				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
+				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
 				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
