@@ -64,6 +64,7 @@ type cli struct {
 	Metric  metricCmd  `cmd:"" help:"Publish a fleet's metrics, and govern how many tasks it has if told to."`
 	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
+	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
