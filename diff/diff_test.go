@@ -331,6 +331,7 @@ func TestCompareEnds(t *testing.T) {
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var err error
 	n := 0
 	for _, err = range Compare(ctx, a, b, Options{By: Size}) {

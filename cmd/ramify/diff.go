@@ -26,7 +26,7 @@ type diffCmd struct {
 	B           string   `arg:"" name:"b" help:"What it is compared with, as A."`
 	Compare     string   `help:"What of objects of one name is compared: size, etag, checksum or content." default:"etag"`
 	Keys        bool     `negatable:"" default:"true" help:"List the keys that differ, not the prefixes alone."`
-	Run         string   `help:"Keep the crawls of targets as runs NAME-a and NAME-b." placeholder:"NAME"`
+	Name        string   `name:"run" help:"Keep the crawls of targets as runs NAME-a and NAME-b." placeholder:"NAME"`
 	Filter      []string `help:"Of targets, only objects that match (repeatable), as of run." sep:"none" placeholder:"EXPR"`
 	Concurrency int      `help:"Things done at a time." default:"64"`
 	MaxRPS      int      `name:"max-rps" help:"LIST requests a second at most; 0: no cap." placeholder:"N"`
@@ -75,8 +75,8 @@ func (c *diffCmd) check() error {
 		switch {
 		case len(c.Filter) > 0:
 			return usagef("--filter is %q, but both are runs that were made: what they are about is known", c.Filter[0])
-		case c.Run != "":
-			return usagef("--run is %q, but both are runs that were made: there is none to keep", c.Run)
+		case c.Name != "":
+			return usagef("--run is %q, but both are runs that were made: there is none to keep", c.Name)
 		}
 	}
 	return checkConcurrency(c.Concurrency)
@@ -98,8 +98,8 @@ func (c *diffCmd) side(ctx context.Context, g *cli, std streams, name, letter, t
 	w := newWork(g, std, false)
 	if isTarget(name) {
 		made, at := "diff-"+letter, *g
-		if c.Run != "" {
-			made = c.Run + "-" + letter
+		if c.Name != "" {
+			made = c.Name + "-" + letter
 		} else {
 			at.State = temporary
 		}

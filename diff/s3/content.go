@@ -33,7 +33,7 @@ type Content struct {
 //
 // Source: Amazon S3 API Reference, type Object, "ETag".
 func Parts(_ context.Context, a, b *inventory.Object) (same bool, why string, err error) {
-	if strings.Contains(a.ETag, "-") != strings.Contains(b.ETag, "-") || strings.Contains(a.ETag, "-") {
+	if strings.Contains(a.ETag, "-") || strings.Contains(b.ETag, "-") {
 		return false, ByParts, nil
 	}
 	return false, ByETag, nil
