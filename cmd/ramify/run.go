@@ -32,10 +32,11 @@ type walkFlags struct {
 	Node      string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Versions  bool     `help:"List all versions of objects, and delete markers."`
 	Checksums bool     `help:"Make digests of the objects of every prefix, by which ramify diff compares."`
-	Budget    string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
-	Inline    int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
-	Retries   int      `help:"Failures of a node before it is given up." default:"${retries}"`
-	JSON      bool     `name:"json" help:"End with one JSON object on standard output."`
+	eachFlags
+	Budget  string `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
+	Inline  int    `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries int    `help:"Failures of a node before it is given up." default:"${retries}"`
+	JSON    bool   `name:"json" help:"End with one JSON object on standard output."`
 }
 
 // What a run has where nobody says otherwise.
@@ -147,6 +148,10 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
+	tgt, err := c.eachOf(tgt)
+	if err != nil {
+		return err
+	}
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
@@ -166,6 +171,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
+		return err
+	}
+	if err := w.checkEach(tgt); err != nil {
 		return err
 	}
 	if tgt.ready != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/ramify/ramify/ledger/none"
 	"github.com/ramify/ramify/post"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/seed"
 )
 
@@ -114,7 +115,11 @@ func (c *seedCmd) target() (target, error) {
 	if place, is := strings.CutPrefix(c.Target, inventoryScheme); is && place != "" && !strings.HasPrefix(place, "s3://") {
 		return target{}, usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
 	}
-	return parseTarget(c.Target, c.Node)
+	tgt, err := parseTarget(c.Target, c.Node)
+	if err != nil {
+		return tgt, err
+	}
+	return c.eachOf(tgt)
 }
 
 // ready refuses flags that make no sense, or that this fleet would not heed.
@@ -173,7 +178,10 @@ func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filt
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}
-	if tgt.ready == nil || !c.Check && tgt.root.Kind == s3crawl.Kind {
+	if err := w.checkEach(*tgt); err != nil {
+		return err
+	}
+	if tgt.ready == nil || !c.Check && (tgt.root.Kind == s3crawl.Kind || tgt.root.Kind == s3objects.Kind) {
 		return nil
 	}
 	return tgt.ready(ctx, tgt, w, &c.walkFlags, only)

@@ -11,6 +11,7 @@ import (
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
 )
@@ -20,6 +21,7 @@ type target struct {
 	name   string // as shown to people
 	root   ledger.Kid
 	bucket string // whose objects are listed, where that is known
+	each   string // kind of the nodes that are made of objects; "": none are
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
@@ -74,7 +76,7 @@ func jsonTarget(s string) (target, error) {
 	var args struct{ Bucket, Prefix, Manifest string }
 	_ = json.Unmarshal(n.Args, &args) // what is wrong with them, the processor says best
 	switch {
-	case n.Kind == s3crawl.Kind && args.Bucket != "":
+	case (n.Kind == s3crawl.Kind || n.Kind == s3objects.Kind) && args.Bucket != "":
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
@@ -121,7 +123,7 @@ func inventoryTarget(name, place string) target {
 // findsObjects reports whether nodes of a kind find objects of S3: the rows of an
 // inventory, which can be filtered and have prefixes.
 func findsObjects(kind string) bool {
-	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
+	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind || kind == s3objects.Kind
 }
 
 // mayList reports whether there may be LIST requests in a run of a root kind.
@@ -130,4 +132,4 @@ func mayList(kind string) bool {
 }
 
 // kinds are those that a target or a list may be made of.
-const kinds = s3crawl.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind
+const kinds = s3crawl.Kind + ", " + s3inventory.Kind + ", " + s3objects.Kind + ", " + s3objects.HashKind + " or " + synthetic.Kind

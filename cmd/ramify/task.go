@@ -7,6 +7,7 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -66,13 +67,15 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	crawl := &crawls{client: client}
-	addObjects(all, client, crawl)
+	slots := 0
+	addObjects(all, client, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		return &crawls{client: client, slots: &slots, make: make}
+	})
 	s, err := c.settings(all)
 	if err != nil {
 		return err
 	}
-	crawl.slots = s.concurrency
+	slots = s.concurrency
 	f, err := c.find(ctx)
 	if err != nil {
 		return err

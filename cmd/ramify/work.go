@@ -16,6 +16,7 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
@@ -55,7 +56,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
-	if findsObjects(kind) || kind == nodelist.Kind {
+	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
@@ -65,7 +66,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		}
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
-		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
+		addObjects(w.set, w.s3, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+			return make(w.client, concurrency)
+		})
 	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, kinds)

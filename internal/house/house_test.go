@@ -116,7 +116,9 @@ var (
 	adapters = below(seams)
 	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
 	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
-	within   = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
+	// What works on the objects of a crawl.
+	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
 
 	importRules = []importRule{
 		{
@@ -190,9 +192,14 @@ var (
 			fix: "the engine knows seams: take the adapter as a parameter; cmd wires it",
 		},
 		{
-			name: "adapters", in: adapters, outside: seams,
+			name: "adapters", in: adapters, outside: slices.Concat(seams, crawlFamily),
 			deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "an adapter knows a seam, schema and one outside library: not the engine, not another adapter",
+		},
+		{
+			name: "crawl family", in: crawlFamily,
+			deny: slices.Concat(engine, adapters, outer), allow: slices.Concat(seams, []string{"./processor/s3crawl"}),
+			fix: "what works on the objects of a crawl stands on the crawl, and is an adapter otherwise",
 		},
 		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
