@@ -109,7 +109,11 @@ func (e *Each) check() error {
 			return fmt.Errorf("read args: %w", err)
 		}
 	}
-	for _, field := range []string{"bucket", "key", "size", "etag", "versionId", "objects"} {
+	taken := []string{"bucket", "key", "size", "etag", "versionId"}
+	if e.Batch > 1 {
+		taken = []string{"bucket", "objects"}
+	}
+	for _, field := range taken {
 		if value, taken := own[field]; taken {
 			return bad(field, string(value), "another name: this is what the objects have")
 		}
