@@ -4,10 +4,15 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/reverse"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/s3objects"
@@ -18,9 +23,18 @@ import (
 // anywhere is the processors that need nothing of this machine, nor of S3.
 func anywhere() processor.Set {
 	return processor.Set{
+		reverse.Kind:         reverse.Processor{},
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
+}
+
+// names are the kinds of a set that a target or a list may be made of.
+func names(set processor.Set) string {
+	all := slices.Sorted(maps.Keys(set))
+	return "one of " + strings.Join(slices.DeleteFunc(all, func(kind string) bool {
+		return kind == nodelist.Kind || kind == nodelist.PrefixKind
+	}), ", ")
 }
 
 // addObjects adds those that find objects of S3, and those that read them. Of what

@@ -20,7 +20,7 @@ import (
 )
 
 type seedCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, or a node as JSON."`
 	walkFlags
 	fleetFlags
 	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
@@ -174,7 +174,10 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 }
 
 // complete makes the target whole, which may take a look at it.
-func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) error {
+func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) (err error) {
+	if w.jobs, err = c.Programs.read(); err != nil {
+		return err
+	}
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}

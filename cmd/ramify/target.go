@@ -12,7 +12,6 @@ import (
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/s3objects"
-	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -45,10 +44,12 @@ func parseTarget(s, node string) (target, error) {
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
 		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+	case strings.HasPrefix(s, jobScheme):
+		return jobTarget(s)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -78,6 +79,8 @@ func jsonTarget(s string) (target, error) {
 	switch {
 	case (n.Kind == s3crawl.Kind || n.Kind == s3objects.Kind) && args.Bucket != "":
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
+	case isCommand(n.Kind):
+		t.ready = canRun(n.Kind, n.Args)
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
 	}
@@ -130,6 +133,3 @@ func findsObjects(kind string) bool {
 func mayList(kind string) bool {
 	return findsObjects(kind) && kind != s3inventory.Kind || kind == nodelist.Kind
 }
-
-// kinds are those that a target or a list may be made of.
-const kinds = s3crawl.Kind + ", " + s3inventory.Kind + ", " + s3objects.Kind + ", " + s3objects.HashKind + " or " + synthetic.Kind

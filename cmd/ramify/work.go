@@ -11,6 +11,7 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/jobs"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
@@ -37,6 +38,8 @@ type work struct {
 	s3          *s3client.Client
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
+	jobs        *jobs.File        // nil: none
+	kinds       string            // that are processed; "" is all
 	set         processor.Set
 	st          *state // of the run that is worked on
 }
@@ -56,7 +59,8 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
-	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind {
+	addCommands(w.set, w.jobs)
+	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
@@ -71,7 +75,28 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		})
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s", kind, kinds)
+		return usagef("kind %q is not known; want %s", kind, names(w.set))
+	}
+	return w.selectKinds(kind)
+}
+
+// selectKinds leaves the kinds that are asked for, and the list that a run may begin with.
+func (w *work) selectKinds(root string) error {
+	all := w.set
+	if err := readSettings([]setting{{"kinds", w.kinds, someKinds(&w.set, all)}}); err != nil {
+		return err
+	}
+	if root == nodelist.Kind || root == nodelist.PrefixKind {
+		w.set[root] = all[root]
+	}
+	return nil
+}
+
+// checkKind refuses a root that would be given up at once. A job says only when its
+// file is read of which kind its nodes are.
+func (w *work) checkKind(root string) error {
+	if _, ok := w.set[root]; !ok {
+		return usagef("%s is %q, but the run begins with a node of kind %s", named("kinds", w.kinds), w.kinds, root)
 	}
 	return nil
 }
