@@ -50,7 +50,7 @@ func (c *walkFlags) eachOf(t target) (target, error) {
 // checkEach refuses a kind of objects' nodes that nobody would process.
 func (w *work) checkEach(t target) error {
 	if _, known := w.set[t.each]; t.each != "" && !known {
-		return usagef("--each: kind %q is not known; want %s, or another that works on one object", t.each, s3objects.HashKind)
+		return usagef("--each: kind %q is not known; want a kind that works on one object, such as %s; known are %s", t.each, s3objects.HashKind, names(w.set))
 	}
 	return nil
 }
