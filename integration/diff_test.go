@@ -201,7 +201,7 @@ func TestDiffRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"s3://"+bucket+"/", "--checksums", "--versions"}, "--checksums is set, and so is --versions"},
+		{[]string{"s3://" + bucket + "/", "--checksums", "--versions"}, "--checksums is set, and so is --versions"},
 		{[]string{`{"kind":"synthetic","id":"0"}`, "--checksums"}, "--checksums is set, but nodes of kind synthetic find no objects"},
 	} {
 		r := u.run(t, append([]string{"run"}, c.args...)...)
