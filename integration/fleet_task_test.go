@@ -161,7 +161,7 @@ func TestTaskInECS(t *testing.T) {
 	server := httptest.NewServer(a)
 	defer server.Close()
 	key := "k1:" + strings.Repeat("c2VjcmV0", 6)
-	c := newCrew(t, "").with("ECS_CONTAINER_METADATA_URI_V4="+server.URL, "ECS_AGENT_URI="+server.URL, "RAMIFY_SIGNING_KEY="+key, "RAMIFY_HEALTH=127.0.0.1:0").setup(t)
+	c := newCrew(t, "").with("ECS_CONTAINER_METADATA_URI_V4="+server.URL, "ECS_AGENT_URI="+server.URL, "RAMIFY_SIGNING_KEY="+key, "RAMIFY_HEALTH=127.0.0.1:0", "RAMIFY_FLEET=prod").setup(t)
 	p := c.start(t, "task", "-v")
 	p.stderr.await(t, "task begins")
 	var said struct{ Worker, Health string }
@@ -200,16 +200,16 @@ func TestTaskInECS(t *testing.T) {
 		t.Errorf("not JSON: %s", end.stderr)
 	}
 	var metric struct {
-		Run, Kind string
-		Nodes     int
-		AWS       struct{ CloudWatchMetrics []any } `json:"_aws"`
+		Fleet, Run, Kind string
+		Nodes            int
+		AWS              struct{ CloudWatchMetrics []any } `json:"_aws"`
 	}
 	found := false
 	for line := range strings.Lines(end.stdout) {
 		if err := json.Unmarshal([]byte(line), &metric); err != nil || len(metric.AWS.CloudWatchMetrics) == 0 {
 			t.Fatalf("metrics %s: %v", line, err)
 		}
-		found = found || metric.Run == "r" && metric.Kind == "synthetic" && metric.Nodes == 3
+		found = found || metric.Fleet == "prod" && metric.Run == "r" && metric.Kind == "synthetic" && metric.Nodes == 3
 	}
 	if !found {
 		t.Errorf("metrics %s", end.stdout)

@@ -24,6 +24,7 @@ type taskCmd struct {
 	PollRate    string    `help:"Receives a minute at most while the queue is empty." default:"30"`
 	Health      string    `help:"Where to answer whether the task is well (default: nowhere)." placeholder:"HOST:PORT"`
 	Metrics     string    `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
+	Fleet       string    `help:"Name of the fleet in the metrics: a dimension of Nodes (default: none)." placeholder:"NAME"`
 	Sweep       string    `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
 	NoProgress  string    `help:"Time without progress after which a run is swept." default:"10m"`
 	Programs    jobsFlags `embed:""`

@@ -345,7 +345,7 @@ func unexplainedDependencies(tree fs.FS) ([]string, error) {
 		explained[m[1]] = true
 	}
 	for _, m := range requirement.FindAllStringSubmatch(string(mod), -1) {
-		if strings.Contains(m[2], "// indirect") || required[m[1]] {
+		if strings.Contains(m[2], "// indirect") || required[m[1]] || m[1] == module {
 			continue
 		}
 		required[m[1]] = true
