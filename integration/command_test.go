@@ -316,6 +316,16 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// What a shell expects of signals holds for the programs that ramify starts.
+func TestCommandSignals(t *testing.T) {
+	t.Parallel()
+	w := newWalker(t, `jobs: {pipe: {shell: true, run: '{ yes; echo $? >code; } | head -1 >/dev/null; while ! [ -s code ]; do sleep 0.05; done'}}`)
+	w.run(t, "run", "job:pipe", "--jobs", "jobs.yaml").requireCode(t, 0)
+	if code := string(readFile(t, w.path("code"))); code != "141\n" {
+		t.Errorf("the writer of a closed pipe ended with %q, want 128 + SIGPIPE", code)
+	}
+}
+
 // A tree that never ends ends at its limit, on the node that is too deep.
 func TestCommandTooDeep(t *testing.T) {
 	t.Parallel()
@@ -403,4 +413,26 @@ func awaitThat(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("no %s after %v", what, deadline)
 		}
 	}
+}
+
+// The example has nothing that is rarely meant; what has is said with its line.
+func TestJobsCheck(t *testing.T) {
+	t.Parallel()
+	w := newWalker(t, "jobs:\n  a:\n    shell: true\n    params: {dir: }\n    run: ls $RAMIFY_PARAM_dir\n")
+	w.write(t, "wrong.yaml", "jobs:\n  a: {run: ls}\n")
+	r := w.run(t, "jobs", "check", exampleJobs(t))
+	r.requireCode(t, 0)
+	requireText(t, r.stdout, "")
+
+	r = w.run(t, "jobs", "check", "jobs.yaml")
+	r.requireCode(t, 3)
+	requireText(t, r.stdout, "jobs.yaml:2: job a: it has no timeout{any}\njobs.yaml:2: job a: $RAMIFY_PARAM_dir is without quotes{any}\n")
+	r = w.run(t, "jobs", "check", "jobs.yaml", "--json")
+	r.requireCode(t, 3)
+	requireText(t, r.stdout, `{"line":2,"job":"a","text":"it has no timeout{any}"}`+"\n"+`{"line":2,"job":"a","text":"$RAMIFY_PARAM_dir{any}"}`+"\n")
+
+	r = w.run(t, "jobs", "check", "wrong.yaml")
+	r.requireCode(t, 1)
+	requireText(t, r.stderr, `ramify: wrong.yaml:2: job a: run is "ls", want a list, {any}`+"\n")
+	w.run(t, "jobs", "check", "none.yaml").requireCode(t, 1)
 }

@@ -147,10 +147,10 @@ func TestWrongValues(t *testing.T) {
 		{"dashed", map[string]string{"a": "-rf"}, `params.a is "-rf", want a value that does not begin with a dash`},
 	} {
 		_, err := f.Jobs[test.job].Values(test.given)
-		assert.ErrorContains(t, err, test.want, test.given)
+		require.ErrorContains(t, err, test.want, test.given)
 	}
 	_, err := f.Jobs["dash"].Values(map[string]string{"a": "a", "b": "-b", "c": "-c"})
-	assert.NoError(t, err, "behind -- and by a pattern that allows it, a dash is data")
+	require.NoError(t, err, "behind -- and by a pattern that allows it, a dash is data")
 	_, err = f.Jobs["tidy"].Values(map[string]string{"word": "-e"})
 	assert.NoError(t, err, "a script gets it as a variable")
 }
@@ -194,7 +194,7 @@ func TestWrongFiles(t *testing.T) {
 		{"jobs:\n  a:\n    run: [x]\n    params: {b-c: }\n", `f.yaml:4: job a: params.b-c is "b-c", want a name`},
 		{"jobs:\n  a:\n    run: [x]\n    params: {b: {pattern: '('}}\n", `f.yaml:4: job a: params.b.pattern is "(", want a regular expression`},
 		{"jobs:\n  a:\n    run: [x]\n    params: {b: {pattern: 'x', default: y}}\n", `f.yaml:4: job a: params.b.default is "y", want a value that the parameter may have`},
-		{"jobs:\n  a:\n    run: [x]\n    params: {b: {defualt: y}}\n", `f.yaml:4: job a: field is "params.b.defualt", want one of about, default, pattern`},
+		{"jobs:\n  a:\n    run: [x]\n    params: {b: {standard: y}}\n", `f.yaml:4: job a: field is "params.b.standard", want one of about, default, pattern`},
 		{"jobs:\n  a:\n    run: [x]\n    params: {b: [y]}\n", `job a: params.b is "a list", want a text`},
 		{"jobs:\n  a:\n    run: [x]\n    env: {1A: y}\n", `job a: env.1A is "1A", want the name of a variable`},
 		{"jobs:\n  a:\n    run: [x]\n    env: {RAMIFY_FD: y}\n", `job a: env.RAMIFY_FD is "RAMIFY_FD", want another name`},
@@ -224,7 +224,7 @@ func TestAliases(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	_, err := jobs.Read(filepath.Join(t.TempDir(), "none.yaml"))
-	assert.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorIs(t, err, os.ErrNotExist)
 	path := filepath.Join(t.TempDir(), "jobs.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(all), 0o600))
 	f, err := jobs.Read(path)

@@ -78,6 +78,9 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	addCommands(all, file)
+	if err := addOwn(all); err != nil {
+		return err
+	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err

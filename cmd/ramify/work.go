@@ -74,6 +74,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 			return make(w.client, concurrency)
 		})
 	}
+	if err := addOwn(w.set); err != nil {
+		return err
+	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, names(w.set))
 	}

@@ -79,6 +79,11 @@ func (s *shop) run(t *testing.T, job string, params ...string) (*processortest.R
 	return processortest.Run(t.Context(), s.set()[command.Kind], s.node(job, params...))
 }
 
+// rows are the lines of a stream.
+func rows(s *processortest.Stream) []string {
+	return strings.Split(strings.TrimSuffix(string(s.Bytes()), "\n"), "\n")
+}
+
 func permanently(t *testing.T, err error, want string) {
 	t.Helper()
 	require.ErrorContains(t, err, want)
@@ -126,7 +131,7 @@ printf '{"row": {"last": true}}' >&3
 		{Kind: "command.reduce", ID: "other x=true", Args: schema.Args(`{"job":"other","params":{"x":"true"}}`)},
 		{Kind: "synthetic", ID: "0", Args: schema.Args(`{"a": [1]}`)},
 	}, r.Children)
-	assert.Equal(t, `{"n":  1, "text": "é\n"}`+"\n{}\n{\"last\": true}\n", string(r.Streams[sink.Rows].Bytes()))
+	assert.Equal(t, []string{`{"n":  1, "text": "é\n"}`, "{}", `{"last": true}`}, rows(r.Streams[sink.Rows]))
 	assert.Equal(t, 3, r.Streams[sink.Rows].Rows)
 	assert.Equal(t, int64(3), r.Objects)
 	assert.Equal(t, int64(30), r.Bytes)
@@ -207,9 +212,9 @@ jobs:
 	require.NoError(t, err)
 	_, err = s.run(t, "plain", "code", "3")
 	temporarily(t, err, "run job plain: exit code 3: why: 3")
-	var f *command.Failure
+	var f *command.ExitError
 	require.ErrorAs(t, err, &f)
-	assert.Equal(t, command.Failure{Job: "plain", Code: 3, Stdout: "out\n", Stderr: "why: 3\n"}, *f)
+	assert.Equal(t, command.ExitError{Job: "plain", Code: 3, Stdout: "out\n", Stderr: "why: 3\n"}, *f)
 
 	_, err = s.run(t, "named", "code", "7")
 	require.NoError(t, err)
@@ -312,15 +317,15 @@ jobs:
 `)
 	s.write(t, "tree.sh", `echo '{"count": {"objects": 1, "bytes": 5}}' >&3
 for d in "$1"/*/; do [ -d "$d" ] && printf '{"child": {"params": {"path": "%s"}}}\n' "${d%/}" >&3; done; exit 0`)
-	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "t/a/b"), 0o700))
-	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "t/c"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "t", "a", "b"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(s.dir, "t", "c"), 0o700))
 	root, err := command.Root(s.file, "tree", nil)
 	require.NoError(t, err)
 	tree, err := processortest.Walk(t.Context(), s.set(), processor.Node{Kind: root.Kind, ID: root.ID, Args: root.Args})
 	require.NoError(t, err)
 	assert.Empty(t, tree.Failed)
 	assert.Equal(t, schema.Account{Nodes: 4, Objects: 4, Bytes: 20, Reduces: 4}, tree.Account)
-	assert.Equal(t, `{"reduced": "t/a/b"}`+"\n"+`{"reduced": "t/a"}`+"\n"+`{"reduced": "t/c"}`+"\n"+`{"reduced": "t"}`+"\n", string(tree.Streams[sink.Rows].Bytes()))
+	assert.Equal(t, []string{`{"reduced": "t/a/b"}`, `{"reduced": "t/a"}`, `{"reduced": "t/c"}`, `{"reduced": "t"}`}, rows(tree.Streams[sink.Rows]))
 	lines := strings.Split(strings.TrimSpace(s.read(t, "reduced")), "\n")
 	require.Len(t, lines, 4)
 	assert.Contains(t, lines[3], `"account":{"nodes":4,"objects":4,"bytes":20,"failures":0,"reduces":3}`)

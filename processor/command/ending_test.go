@@ -106,12 +106,14 @@ jobs:
 `)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("lease lost")
+	ended := make(chan error)
 	go func() {
-		s.pid(t, "pid")
-		cancel(why)
+		_, err := processortest.Run(ctx, s.set()[command.Kind], s.node("wait"))
+		ended <- err
 	}()
-	_, err := processortest.Run(ctx, s.set()[command.Kind], s.node("wait"))
-	require.ErrorIs(t, err, why)
+	s.pid(t, "pid")
+	cancel(why)
+	require.ErrorIs(t, <-ended, why)
 	requireGone(t, s.pid(t, "pid"))
 	requireGone(t, s.pid(t, "grandchild"))
 }
@@ -184,7 +186,7 @@ jobs:
   silent: {output: 0, run: [sh, -c, 'echo x; exit 1']}
 `)
 	_, err := s.run(t, "loud")
-	var f *command.Failure
+	var f *command.ExitError
 	require.ErrorAs(t, err, &f)
 	assert.Less(t, len(f.Stdout)+len(f.Stderr), 17<<10)
 	assert.True(t, strings.HasPrefix(f.Stdout, "first\nxxx"))
@@ -213,7 +215,7 @@ jobs:
 	ask := func(job string) string {
 		t.Helper()
 		_, err := s.run(t, job)
-		var f *command.Failure
+		var f *command.ExitError
 		require.ErrorAs(t, err, &f)
 		lines := strings.Split(strings.TrimSpace(f.Stdout), "\n")
 		slices.Sort(lines)
@@ -231,7 +233,7 @@ jobs:
 	assert.Contains(t, ask("ours"), "RAMIFY_SIGNING_KEY=secret")
 
 	require.NoError(t, os.Mkdir(filepath.Join(s.dir, "bin"), 0o700))
-	require.NoError(t, os.Symlink("/bin/false", filepath.Join(s.dir, "bin/mine")))
+	require.NoError(t, os.Symlink("/bin/false", filepath.Join(s.dir, "bin", "mine")))
 	_, err := s.run(t, "path")
 	temporarily(t, err, "exit code 1")
 }
@@ -282,7 +284,7 @@ jobs:
 		permanently(t, err, "only root can run programs as somebody else")
 		return
 	}
-	var f *command.Failure
+	var f *command.ExitError
 	require.ErrorAs(t, err, &f)
 	assert.Equal(t, nobody.Uid+"\n"+nobody.Gid+"\n3\n"+nobody.HomeDir+" nobody\n", f.Stdout)
 }

@@ -134,7 +134,7 @@ func (t *task) run(ctx context.Context, out processor.Out, p jobs.Program, sum *
 	case err == nil && t.verdict(end) == jobs.Done:
 		return nil
 	case err == nil:
-		err = &Failure{Job: t.job.Name, Timeout: end.expired, Limit: t.job.Timeout, Code: end.code, Signal: end.signal, Stdout: end.stdout, Stderr: end.stderr}
+		err = &ExitError{Job: t.job.Name, Timeout: end.expired, Limit: t.job.Timeout, Code: end.code, Signal: end.signal, Stdout: end.stdout, Stderr: end.stderr}
 	default:
 		err = fmt.Errorf("run job %s: %w", t.job.Name, err)
 	}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Failure is why an attempt failed whose program was run: how it ended, and what
+// ExitError is why an attempt failed whose program was run: how it ended, and what
 // it said.
-type Failure struct {
+type ExitError struct {
 	Job            string
 	Code           int           // of its exit; -1 where a signal ended it
 	Signal         string        // that ended it
@@ -22,7 +22,7 @@ type Failure struct {
 const excerpt = 700
 
 // Error implements error: in one line what people look for first.
-func (f *Failure) Error() string {
+func (f *ExitError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run job %s: ", f.Job)
 	switch {
