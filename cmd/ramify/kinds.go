@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
@@ -23,7 +24,8 @@ func anywhere() processor.Set {
 }
 
 // addObjects adds those that find objects of S3.
-func addObjects(set processor.Set, client *s3client.Client, crawl processor.Processor) {
+func addObjects(set processor.Set, client *s3client.Client, crawl, copying processor.Processor) {
+	set[s3copy.Kind] = copying
 	set[s3crawl.Kind] = crawl
 	set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: client})
 }

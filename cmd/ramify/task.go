@@ -62,17 +62,18 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tuneMemory()
 	all := anywhere()
-	client, err := s3client.Connect(ctx, 64)
+	cfg, err := s3client.LoadConfig(ctx)
 	if err != nil {
 		return err
 	}
-	crawl := &crawls{client: client}
-	addObjects(all, client, crawl)
+	client := s3client.FromConfig(cfg, 64)
+	crawl, copying := &crawls{client: client}, &copies{cfg: cfg}
+	addObjects(all, client, crawl, copying)
 	s, err := c.settings(all)
 	if err != nil {
 		return err
 	}
-	crawl.slots = s.concurrency
+	crawl.slots, copying.slots = s.concurrency, s.concurrency
 	f, err := c.find(ctx)
 	if err != nil {
 		return err

@@ -35,6 +35,7 @@ type work struct {
 	log         *slog.Logger
 	s3          *s3client.Client
 	client      *s3crawl.Client
+	copies      *copies
 	params      map[string]string // kept with a run that is made
 	set         processor.Set
 	st          *state // of the run that is worked on
@@ -56,16 +57,17 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		return w.st.crawls(ctx, n)
 	})
 	if findsObjects(kind) || kind == nodelist.Kind {
+		cfg, err := s3client.LoadConfig(ctx)
+		if err != nil {
+			return err
+		}
 		if w.s3 == nil {
-			client, err := s3client.Connect(ctx, concurrency)
-			if err != nil {
-				return err
-			}
-			w.s3 = client
+			w.s3 = s3client.FromConfig(cfg, concurrency)
 		}
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
-		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
+		w.copies = &copies{cfg: cfg, slots: concurrency}
+		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}), w.copies)
 	}
 	if _, ok := w.set[kind]; !ok {
 		return usagef("kind %q is not known; want %s", kind, kinds)
