@@ -39,6 +39,7 @@ type Client struct {
 	api     *s3.Client
 	backoff retry.BackoffDelayer
 	tries   int      // of a request; 0: Attempts
+	http    aws.HTTPClient
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
 }
 
@@ -132,7 +133,7 @@ func Make(cfg aws.Config, o Options) *Client {
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
 		}))
 	}
-	return &Client{backoff: backoff, api: s3.NewFromConfig(cfg, func(opts *s3.Options) {
+	return &Client{backoff: backoff, http: cfg.HTTPClient, api: s3.NewFromConfig(cfg, func(opts *s3.Options) {
 		if o.Endpoint != "" {
 			opts.BaseEndpoint = &o.Endpoint
 		}
@@ -152,7 +153,14 @@ func Make(cfg aws.Config, o Options) *Client {
 // Briefly is the client for when somebody waits to hear what is wrong: it does not
 // retry for long.
 func (c *Client) Briefly() *Client {
-	return &Client{api: c.api, backoff: c.backoff, tries: BriefAttempts}
+	return &Client{api: c.api, http: c.http, backoff: c.backoff, tries: BriefAttempts}
+}
+
+// CloseIdle closes connections that are not in use.
+func (c *Client) CloseIdle() {
+	if h, ok := c.http.(*http.Client); ok {
+		h.CloseIdleConnections()
+	}
 }
 
 // API is the SDK's client. What it is asked for a bucket goes through Ask.
