@@ -120,12 +120,7 @@ func TestFailures(t *testing.T) {
 	require.Len(t, f.all(t, "b"), 45)
 	require.Equal(t, 50, f.asked["copy"], "what is denied is not asked again")
 
-	// Redriven, it is copied.
 	denied = false
-	p := New(Options{Config: configOf(f.url)})
-	defer p.close()
-	pg := &page{copier: &copier{order: Order{}}}
-	_ = pg
 	for i := range 2 {
 		f.fault = func(r *http.Request) (string, int) {
 			if r.Header.Get("X-Amz-Copy-Source") == "" {

@@ -139,6 +139,7 @@ type trial struct {
 	params map[string]string
 	root   *processor.Node // instead of the bucket's
 	dues   []processor.Due
+	config aws.Config // of what is at url, if it is no fake
 }
 
 type outcomeRow struct{ Key, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage string }
@@ -148,7 +149,10 @@ func (c trial) run(t testing.TB) (*processortest.Tree, map[string][]outcomeRow) 
 	if c.slots == 0 {
 		c.slots = 16
 	}
-	p := New(Options{Config: configOf(c.url), Slots: c.slots})
+	if c.config.BaseEndpoint == nil {
+		c.config = configOf(c.url)
+	}
+	p := New(Options{Config: c.config, Slots: c.slots})
 	t.Cleanup(p.close)
 	params := map[string]string{listing.ParamFormat: "ndjson", listing.ParamColumns: inventory.OutcomeColumns.String()}
 	for k, v := range c.params {
