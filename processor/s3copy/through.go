@@ -85,7 +85,7 @@ func (c *copier) through(ctx context.Context, o *inventory.Object) (string, erro
 }
 
 // partThrough copies a part by GET and UploadPart.
-func (u *upload) partThrough(ctx context.Context, i int, span string, n int64, match *string) (*string, error) {
+func (u *upload) partThrough(ctx context.Context, i int, span string, n int64, match *string) (etag *string, err error) {
 	if err := memory.Acquire(ctx, n); err != nil {
 		return nil, err
 	}

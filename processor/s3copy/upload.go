@@ -230,9 +230,6 @@ func (u *upload) begin(ctx context.Context, h *s3.HeadObjectOutput) error {
 		ContentType: a.contentType, CacheControl: a.cache, ContentDisposition: a.disposition, ContentEncoding: a.encoding,
 		ContentLanguage: a.language, WebsiteRedirectLocation: a.redirect, Expires: a.expires, Metadata: a.metadata, Tagging: a.tags,
 	}
-	if sumsOf(h)["CRC64NVME"] != "" { // then S3 says what the copy's is
-		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
-	}
 	got, err := ask(ctx, u.to, "begin-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
 		return u.to.s3.API().CreateMultipartUpload(ctx, in, opts...)
 	})
@@ -328,7 +325,7 @@ func (u *upload) all(ctx context.Context) error {
 }
 
 // part copies one part and returns its ETag.
-func (u *upload) part(ctx context.Context, i int) (*string, error) {
+func (u *upload) part(ctx context.Context, i int) (etag *string, err error) {
 	from, n := int64(i)*u.size, u.length(i)
 	match := aws.String(`"` + u.o.ETag + `"`)
 	span := fmt.Sprintf("bytes=%d-%d", from, from+n-1)
@@ -353,7 +350,7 @@ func (u *upload) part(ctx context.Context, i int) (*string, error) {
 }
 
 // put uploads a part from memory.
-func (u *upload) put(ctx context.Context, number int, content []byte, md5 *string) (*string, error) {
+func (u *upload) put(ctx context.Context, number int, content []byte, md5 *string) (etag *string, err error) {
 	in := &s3.UploadPartInput{
 		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(int32(number)), //nolint:gosec // 1 to 10,000
 		ContentLength: aws.Int64(int64(len(content))), ContentMD5: md5,
@@ -386,10 +383,20 @@ func (u *upload) complete(ctx context.Context, h *s3.HeadObjectOutput) (copied, 
 	if err != nil {
 		return copied{}, err
 	}
-	return copied{
+	made := copied{
 		etag: strings.Trim(aws.ToString(got.ETag), `"`), sse: got.ServerSideEncryption,
 		sums: sums{got.ChecksumCRC64NVME, got.ChecksumCRC32C, got.ChecksumCRC32, got.ChecksumSHA256, got.ChecksumSHA1}.whole(got.ChecksumType),
-	}, nil
+	}
+	if made.etag == u.o.ETag || made.sums != nil || sumsOf(h) == nil {
+		return made, nil
+	}
+	// S3 has summed the parts up, but does not say so here.
+	it, err := u.head(ctx, u.to, &s3.HeadObjectInput{Bucket: &u.order.bucket, Key: &u.key})
+	if err != nil {
+		return copied{}, err
+	}
+	made.sums = sumsOf(it)
+	return made, nil
 }
 
 // worthKeeping reports whether an attempt to come can go on with the upload.
