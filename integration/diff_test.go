@@ -152,6 +152,28 @@ func TestDiffOfACopy(t *testing.T) {
 	}
 }
 
+// What a run copied is proven equal to its source, and what was missed is found.
+func TestDiffOfWhatARunCopied(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, "source", "vault")
+	for i := range 300 {
+		s.put("source", fmt.Sprintf("%02d/file %d", i%12, i), strings.Repeat("x", i%50))
+	}
+	u := newUser(t, s.url)
+	u.run(t, "run", "s3://source/", "--to", "s3://vault/2026/", "--checksums", "--run", "copy").requireCode(t, 0)
+	r := u.run(t, "diff", "copy", "s3://vault/2026/")
+	r.requireCode(t, 0)
+	requireHas(t, r.stdout, "equal by etag: 300 objects")
+	if _, err := s.api.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("vault"), Key: aws.String("2026/05/file 17")}); err != nil {
+		t.Fatal(err)
+	}
+	r = u.run(t, "diff", "copy", "s3://vault/2026/", "--json")
+	r.requireCode(t, 3)
+	if d := parseDifferences(t, r.stdout); !slices.Equal(d.lines, []string{"prefix both", "prefix both 05/", "key a 05/file 17"}) {
+		t.Errorf("%+v", d)
+	}
+}
+
 // ETags that tell parts, too, are said to be so, with the way to know more.
 func TestDiffOfParts(t *testing.T) {
 	l, err := s3serve.FromObjects([]s3serve.Object{

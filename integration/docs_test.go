@@ -76,7 +76,6 @@ func TestDocsReduce(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, "source", "vault")
 	s.put("source", "a/b", "1")
-	s.copyAll("source", "vault", "2026/")
 	u := newUser(t, s.url)
 	sort := newSorter(t, u)
 	sort.mend(t)

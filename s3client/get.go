@@ -204,3 +204,9 @@ func (s *sink) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// ForContent is a context for a request for an object's content by the caller's
+// own means: its answer may be as long as it is.
+func ForContent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contentKey{}, true)
+}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3objects"
 )
@@ -39,8 +40,13 @@ func (w *work) checkAccess(ctx context.Context, bucket, prefix string, versions 
 func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
 	var args struct{ Bucket, Prefix string }
 	_ = json.Unmarshal(r.Root.Args, &args) // what is wrong with them, the crawl says best
-	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3objects.Kind || args.Bucket == "" {
+	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3objects.Kind && r.Root.Kind != s3copy.Kind || args.Bucket == "" {
 		return nil
+	}
+	if r.Root.Kind == s3copy.Kind {
+		if err := w.checkCopy(ctx, r.Root.Args); err != nil {
+			return err
+		}
 	}
 	return w.checkAccess(ctx, args.Bucket, args.Prefix, r.Options.Params[listing.ParamVersions] == "true")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3objects"
 )
 
@@ -19,6 +20,8 @@ func (c *walkFlags) checkResults(kind string) (err error) {
 		return usagef("--columns is %q, but without --out there are no results to write", c.Columns)
 	case c.Out == "":
 		return nil
+	case kind == s3copy.Kind:
+		return c.checkReport()
 	case !crawl && c.Columns != "":
 		return usagef("--columns is %q, but nodes of kind %s write no objects", c.Columns, kind)
 	case c.Format != "":
@@ -58,6 +61,9 @@ func (c *walkFlags) checkColumns(f inventory.Format) error {
 		return nil
 	}
 	l, err := inventory.ParseLayout(f.String(), c.Columns)
+	if err == nil && l.Columns() == inventory.OutcomeColumns {
+		err = errors.New("these are the columns of a report")
+	}
 	if errors.Is(err, inventory.ErrNoColumns) {
 		return usagef("--columns is %q, but --format keys writes keys and nothing else; want --format csv, ndjson or parquet", c.Columns)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
@@ -58,12 +59,16 @@ type runFlags struct {
 type runCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, or a node as JSON."`
 	runFlags
+	copyFlags
 }
 
 // Run implements the command.
 func (c *runCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tgt, err := parseTarget(c.Target, c.Node)
 	if err != nil {
+		return err
+	}
+	if err := c.apply(&tgt, c.Node); err != nil {
 		return err
 	}
 	return c.begin(ctx, newWork(g, std, c.JSON), tgt)
@@ -107,6 +112,8 @@ func (c *walkFlags) check(kind string) error {
 		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
 	case c.MaxRPS > 0 && !mayList(kind):
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
+	case c.Versions && kind == s3copy.Kind:
+		return usagef("--versions is set, but copies are of what objects are now")
 	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
 	case c.Checksums && !findsObjects(kind):

@@ -14,14 +14,14 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/ledger/none"
 	"github.com/ramify/ramify/post"
-	"github.com/ramify/ramify/processor/s3crawl"
-	"github.com/ramify/ramify/processor/s3objects"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/seed"
 )
 
 type seedCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, or a node as JSON."`
 	walkFlags
+	copyFlags
 	fleetFlags
 	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
 	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read and results written."`
@@ -115,11 +115,14 @@ func (c *seedCmd) target() (target, error) {
 	if place, is := strings.CutPrefix(c.Target, inventoryScheme); is && place != "" && !strings.HasPrefix(place, "s3://") {
 		return target{}, usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
 	}
-	tgt, err := parseTarget(c.Target, c.Node)
-	if err != nil {
-		return tgt, err
+	t, err := parseTarget(c.Target, c.Node)
+	if err == nil {
+		err = c.apply(&t, c.Node)
 	}
-	return c.eachOf(tgt)
+	if err != nil {
+		return t, err
+	}
+	return c.eachOf(t)
 }
 
 // ready refuses flags that make no sense, or that this fleet would not heed.
@@ -184,7 +187,7 @@ func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filt
 	if err := w.checkEach(*tgt); err != nil {
 		return err
 	}
-	if tgt.ready == nil || !c.Check && (tgt.root.Kind == s3crawl.Kind || tgt.root.Kind == s3objects.Kind) {
+	if tgt.ready == nil || !c.Check && tgt.root.Kind != s3inventory.Kind {
 		return nil
 	}
 	return tgt.ready(ctx, tgt, w, &c.walkFlags, only)

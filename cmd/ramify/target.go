@@ -9,6 +9,7 @@ import (
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/s3objects"
@@ -81,6 +82,15 @@ func jsonTarget(s string) (target, error) {
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
 	case isCommand(n.Kind):
 		t.ready = canRun(n.Kind, n.Args)
+	case n.Kind == s3copy.Kind && args.Bucket != "":
+		t.bucket = args.Bucket
+		list := canList(args.Bucket, args.Prefix)
+		t.ready = func(ctx context.Context, t *target, w *work, c *walkFlags, only *filter.Filter) error {
+			if err := list(ctx, t, w, c, only); err != nil {
+				return err
+			}
+			return w.checkCopy(ctx, n.Args)
+		}
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
 	}
@@ -126,7 +136,7 @@ func inventoryTarget(name, place string) target {
 // findsObjects reports whether nodes of a kind find objects of S3: the rows of an
 // inventory, which can be filtered and have prefixes.
 func findsObjects(kind string) bool {
-	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind || kind == s3objects.Kind
+	return kind == s3crawl.Kind || kind == s3copy.Kind || kind == s3objects.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
 }
 
 // mayList reports whether there may be LIST requests in a run of a root kind.

@@ -65,12 +65,13 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tuneMemory()
 	all := anywhere()
-	client, err := s3client.Connect(ctx, 64)
+	cfg, err := s3client.LoadConfig(ctx)
 	if err != nil {
 		return err
 	}
-	slots := 0
-	addObjects(all, client, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+	client := s3client.FromConfig(cfg, 64)
+	slots, copying := 0, &copies{cfg: cfg}
+	addObjects(all, client, copying, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
 		return &crawls{client: client, slots: &slots, make: make}
 	})
 	file, err := c.Programs.read()
@@ -85,7 +86,7 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	slots = s.concurrency
+	slots, copying.slots = s.concurrency, s.concurrency
 	f, err := c.find(ctx)
 	if err != nil {
 		return err

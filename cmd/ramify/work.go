@@ -37,6 +37,7 @@ type work struct {
 	log         *slog.Logger
 	s3          *s3client.Client
 	client      *s3crawl.Client
+	copies      *copies
 	params      map[string]string // kept with a run that is made
 	jobs        *jobs.File        // nil: none
 	kinds       string            // that are processed; "" is all
@@ -61,16 +62,17 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	})
 	addCommands(w.set, w.jobs)
 	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
+		cfg, err := s3client.LoadConfig(ctx)
+		if err != nil {
+			return err
+		}
 		if w.s3 == nil {
-			client, err := s3client.Connect(ctx, concurrency)
-			if err != nil {
-				return err
-			}
-			w.s3 = client
+			w.s3 = s3client.FromConfig(cfg, concurrency)
 		}
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
-		addObjects(w.set, w.s3, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		w.copies = &copies{cfg: cfg, slots: concurrency}
+		addObjects(w.set, w.s3, w.copies, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
 			return make(w.client, concurrency)
 		})
 	}

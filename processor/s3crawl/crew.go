@@ -25,7 +25,7 @@ const (
 	// stopTime is for objects under way when the task stops: then they are called off.
 	stopTime = 3 * time.Second
 
-	recentYield = 0.3 // what a page weighs in the objects to expect of one
+	recentYield = 0.5 // what a page weighs in the objects to expect of one
 )
 
 // errCalledOff ends work under way in a unit that must end.
@@ -47,6 +47,7 @@ type crew struct {
 	listing int      // pages under way, until it is known what there is to do
 	paging  int      // pages that are worked on
 	yield   float64  // objects to work on that a page has, about
+	learned bool     // it is more than a guess
 }
 
 // labour is what to do on a slot: an object of a batch, or to list a piece.
@@ -80,6 +81,11 @@ func (u *unit) employ(ctx context.Context) (dismiss func()) {
 // runPages lists and works, on the unit's own slot and on borrowed ones.
 func (u *unit) runPages(ctx context.Context) error {
 	dismiss := u.employ(ctx)
+	// A unit that may have the task's idle slots is not asked to share its work with
+	// them, though it does not need them yet.
+	if slot, ok := u.out.Borrow(); ok {
+		slot.Return()
+	}
 	u.listers.Go(func() { u.toil(nil, u.next(nil)) })
 	dismiss()
 	return u.conclude()
@@ -239,7 +245,11 @@ func (u *unit) expect(l *Listed, n int) {
 	}
 	l.counted = true
 	u.listing--
-	u.yield += recentYield * (float64(n) - u.yield)
+	if u.learned {
+		u.yield += recentYield * (float64(n) - u.yield)
+	} else {
+		u.yield, u.learned = float64(n), true
+	}
 	u.wake.Broadcast()
 }
 
