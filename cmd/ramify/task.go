@@ -71,8 +71,8 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	client := s3client.FromConfig(cfg, 64)
 	slots, copying := 0, &copies{cfg: cfg}
-	addObjects(all, client, copying, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
-		return &crawls{client: client, slots: &slots, make: make}
+	addObjects(all, client, copying, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		return &crawls{client: client, slots: &slots, make: newOn}
 	})
 	file, err := c.Programs.read()
 	if err != nil {
