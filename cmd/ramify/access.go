@@ -7,7 +7,9 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/graph"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 )
 
 // endpointParam is the endpoint that a crawl was begun against, "" being AWS. It
@@ -42,8 +44,13 @@ func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
 	}
 	var args struct{ Bucket, Prefix string }
 	_ = json.Unmarshal(r.Root.Args, &args) // what is wrong with them, the crawl says best
-	if r.Root.Kind != s3crawl.Kind || args.Bucket == "" {
+	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3objects.Kind && r.Root.Kind != s3copy.Kind || args.Bucket == "" {
 		return nil
+	}
+	if r.Root.Kind == s3copy.Kind {
+		if err := w.checkCopy(ctx, r.Root.Args); err != nil {
+			return err
+		}
 	}
 	return w.checkAccess(ctx, args.Bucket, args.Prefix, r.Options.Params[listing.ParamVersions] == "true")
 }

@@ -64,6 +64,7 @@ type cli struct {
 	Metric  metricCmd  `cmd:"" help:"Publish a fleet's metrics, and govern how many tasks it has if told to."`
 	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
+	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`

@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor/s3copy"
+	"github.com/ramify/ramify/processor/s3objects"
 )
 
 // checkResults refuses flags that say how to write results and cannot be met,
 // and makes explicit what was left to us.
 func (c *walkFlags) checkResults(kind string) (err error) {
-	crawl := findsObjects(kind)
+	crawl := findsObjects(kind) && kind != s3objects.Kind // whose objects' nodes write
 	switch {
 	case c.Out == "" && c.Format != "":
 		return usagef("--format is %q, but without --out there are no results to write", c.Format)
@@ -18,6 +20,8 @@ func (c *walkFlags) checkResults(kind string) (err error) {
 		return usagef("--columns is %q, but without --out there are no results to write", c.Columns)
 	case c.Out == "":
 		return nil
+	case kind == s3copy.Kind:
+		return c.checkReport()
 	case !crawl && c.Columns != "":
 		return usagef("--columns is %q, but nodes of kind %s write no objects", c.Columns, kind)
 	case c.Format != "":
@@ -57,6 +61,9 @@ func (c *walkFlags) checkColumns(f inventory.Format) error {
 		return nil
 	}
 	l, err := inventory.ParseLayout(f.String(), c.Columns)
+	if err == nil && l.Columns() == inventory.OutcomeColumns {
+		err = errors.New("these are the columns of a report")
+	}
 	if errors.Is(err, inventory.ErrNoColumns) {
 		return usagef("--columns is %q, but --format keys writes keys and nothing else; want --format csv, ndjson or parquet", c.Columns)
 	}

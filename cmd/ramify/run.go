@@ -14,6 +14,7 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/graph"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
@@ -24,20 +25,22 @@ import (
 
 // walkFlags belong to a run, wherever it is worked on.
 type walkFlags struct {
-	Run      string   `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out      string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
-	Format   string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns  string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Filter   []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
-	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
-	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions bool     `help:"List all versions of objects, and delete markers."`
-	MaxDepth *int     `name:"max-depth" help:"Steps from the first vertex of a graph at most." placeholder:"N"`
-	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
-	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
-	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
-	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	Run       string    `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out       string    `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
+	Format    string    `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns   string    `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter    []string  `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	MaxRPS    int       `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
+	Node      string    `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions  bool      `help:"List all versions of objects, and delete markers."`
+	Checksums bool      `help:"Make digests of the objects of every prefix, by which ramify diff compares."`
+	Objects   eachFlags `embed:""`
+	MaxDepth  *int      `name:"max-depth" help:"Steps from the first vertex of a graph at most." placeholder:"N"`
+	Budget    string    `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
+	Inline    int       `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries   int       `help:"Failures of a node before it is given up." default:"${retries}"`
 	jobsFlags
+	JSON bool `name:"json" help:"End with one JSON object on standard output."`
 	webhookFlags
 	sqlFlags
 }
@@ -60,12 +63,16 @@ type runFlags struct {
 type runCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:FILE?from=VERTEX, or a node as JSON."`
 	runFlags
+	copyFlags
 }
 
 // Run implements the command.
 func (c *runCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tgt, err := parseTarget(c.Target, c.Node)
 	if err != nil {
+		return err
+	}
+	if err := c.apply(&tgt, c.Node); err != nil {
 		return err
 	}
 	return c.begin(ctx, newWork(g, std, c.JSON), tgt)
@@ -113,8 +120,14 @@ func (c *walkFlags) check(kind string) error {
 		return usagef("--max-rps is %d, want 0 or more", c.MaxRPS)
 	case c.MaxRPS > 0 && !mayList(kind):
 		return usagef("--max-rps is %d, but nodes of kind %s make no LIST requests; it goes with s3://bucket/prefix", c.MaxRPS, kind)
+	case c.Versions && kind == s3copy.Kind:
+		return usagef("--versions is set, but copies are of what objects are now")
 	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && !findsObjects(kind):
+		return usagef("--checksums is set, but nodes of kind %s find no objects; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && c.Versions:
+		return usagef("--checksums is set, and so is --versions: trees are compared by the current versions of their objects; want one of them")
 	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
 		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
@@ -153,6 +166,10 @@ func (c *runFlags) checkByPrefix(kind string) error {
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
 	w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
+	tgt, err := c.eachOf(tgt)
+	if err != nil {
+		return err
+	}
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
@@ -176,6 +193,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	w.kinds = c.Kinds
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
+		return err
+	}
+	if err := w.checkEach(tgt); err != nil {
 		return err
 	}
 	if tgt.ready != nil {
@@ -268,6 +288,9 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	maps.Copy(p, tgt.params)
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
+	}
+	if c.Checksums { // of all prefixes: a comparison goes down by them
+		p[listing.ParamChecksums], p[listing.ParamDepth] = "true", "all"
 	}
 	return p
 }

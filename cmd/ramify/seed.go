@@ -15,13 +15,14 @@ import (
 	"github.com/ramify/ramify/ledger/none"
 	"github.com/ramify/ramify/post"
 	"github.com/ramify/ramify/processor/graph"
-	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/seed"
 )
 
 type seedCmd struct {
 	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:s3://bucket/key?from=VERTEX, or a node as JSON."`
 	walkFlags
+	copyFlags
 	fleetFlags
 	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
 	Check       bool `negatable:"" default:"true" help:"Look first, from here, whether the target can be read and results written."`
@@ -119,7 +120,13 @@ func (c *seedCmd) target() (target, error) {
 	if err == nil && t.root.Kind == graph.Kind {
 		err = checkSharedWalk(c.Target, t)
 	}
-	return t, err
+	if err == nil {
+		err = c.apply(&t, c.Node)
+	}
+	if err != nil {
+		return t, err
+	}
+	return c.eachOf(t)
 }
 
 // ready refuses flags that make no sense, or that this fleet would not heed.
@@ -185,11 +192,14 @@ func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filt
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}
-	if tgt.ready == nil || !c.Check && tgt.root.Kind == s3crawl.Kind {
-		return nil
+	if err := w.checkEach(*tgt); err != nil {
+		return err
 	}
 	if !c.Check && tgt.root.Kind == graph.Kind {
-		return unread(tgt, c.MaxDepth)
+		return unreadWalk(tgt, c.MaxDepth)
+	}
+	if tgt.ready == nil || !c.Check && tgt.root.Kind != s3inventory.Kind {
+		return nil
 	}
 	return tgt.ready(ctx, tgt, w, &c.walkFlags, only)
 }

@@ -10,8 +10,10 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -21,6 +23,7 @@ type target struct {
 	root   ledger.Kid
 	bucket string            // whose objects are listed, where that is known
 	params map[string]string // kept with the run, for its processors
+	each   string            // kind of the nodes that are made of objects; "": none are
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
@@ -81,10 +84,19 @@ func jsonTarget(s string) (target, error) {
 	var args struct{ Bucket, Prefix, Manifest string }
 	_ = json.Unmarshal(n.Args, &args) // what is wrong with them, the processor says best
 	switch {
-	case n.Kind == s3crawl.Kind && args.Bucket != "":
+	case (n.Kind == s3crawl.Kind || n.Kind == s3objects.Kind) && args.Bucket != "":
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
 	case isCommand(n.Kind):
 		t.ready = canRun(n.Kind, n.Args)
+	case n.Kind == s3copy.Kind && args.Bucket != "":
+		t.bucket = args.Bucket
+		list := canList(args.Bucket, args.Prefix)
+		t.ready = func(ctx context.Context, t *target, w *work, c *walkFlags, only *filter.Filter) error {
+			if err := list(ctx, t, w, c, only); err != nil {
+				return err
+			}
+			return w.checkCopy(ctx, n.Args)
+		}
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
 	case n.Kind == graph.Kind:
@@ -123,7 +135,7 @@ func inventoryTarget(name, place string) target {
 		if err != nil {
 			return err
 		}
-		if err := v.CanTell(c.Versions, only); err != nil {
+		if err := v.CanTell(c.Versions, c.Checksums, only); err != nil {
 			return usageError{err}
 		}
 		root := v.Root()
@@ -136,7 +148,7 @@ func inventoryTarget(name, place string) target {
 // findsObjects reports whether nodes of a kind find objects of S3: the rows of an
 // inventory, which can be filtered and have prefixes.
 func findsObjects(kind string) bool {
-	return kind == s3crawl.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
+	return kind == s3crawl.Kind || kind == s3copy.Kind || kind == s3objects.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
 }
 
 // mayList reports whether there may be LIST requests in a run of a root kind.

@@ -102,9 +102,9 @@ func walkTarget(name string, walk graph.Walk, from string) target {
 	return t
 }
 
-// unread completes a walk whose list is not looked at from here: the tasks read
+// unreadWalk completes a walk whose list is not looked at from here: the tasks read
 // whatever it is by then.
-func unread(t *target, most *int) error {
+func unreadWalk(t *target, most *int) error {
 	walk, err := graph.Of(t.root.Args)
 	if err == nil && most != nil {
 		walk.Max = most

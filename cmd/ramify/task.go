@@ -9,6 +9,7 @@ import (
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/graph"
+	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -28,8 +29,8 @@ type taskCmd struct {
 	Fleet       string `help:"Name of the fleet in the metrics: a dimension of Nodes (default: none)." placeholder:"NAME"`
 	Sweep       string `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
 	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
-	priceFlags
 	jobsFlags
+	priceFlags
 	webhookFlags
 	sqlFlags
 	compatFlags
@@ -54,6 +55,9 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 		return s, err
 	}
 	if err := s.hooks.addTo(all); err != nil {
+		return s, err
+	}
+	if err := addOwn(all); err != nil {
 		return s, err
 	}
 	err = readSettings([]setting{
@@ -82,12 +86,15 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return c.runCompat(ctx, g, std)
 	}
 	all := anywhere()
-	client, err := s3client.Connect(ctx, 64)
+	cfg, err := s3client.LoadConfig(ctx)
 	if err != nil {
 		return err
 	}
-	crawl := &crawls{client: client}
-	addObjects(all, client, crawl)
+	client := s3client.FromConfig(cfg, 64)
+	slots, copying := 0, &copies{cfg: cfg}
+	addObjects(all, client, copying, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		return &crawls{client: client, slots: &slots, make: newOn}
+	})
 	var visits ledger.Visits // known when the fleet is
 	all[graph.Kind] = graph.New(graph.Options{
 		Visits: func() ledger.Visits { return visits },
@@ -98,14 +105,11 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	addCommands(all, file)
-	if err := addOwn(all); err != nil {
-		return err
-	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err
 	}
-	crawl.slots = s.concurrency
+	slots, copying.slots = s.concurrency, s.concurrency
 	f, err := c.find(ctx)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
@@ -39,6 +40,7 @@ type work struct {
 	log         *slog.Logger
 	s3          *s3client.Client
 	client      *s3crawl.Client
+	copies      *copies
 	params      map[string]string // kept with a run that is made
 	jobs        *jobs.File        // nil: none
 	kinds       string            // that are processed; "" is all
@@ -72,25 +74,28 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	})
 	w.set[graph.Kind] = w.graphs
 	addCommands(w.set, w.jobs)
-	if findsObjects(kind) || kind == nodelist.Kind || isCommand(kind) {
+	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
+		cfg, err := s3client.LoadConfig(ctx)
+		if err != nil {
+			return err
+		}
 		if w.s3 == nil {
-			client, err := s3client.Connect(ctx, concurrency)
-			if err != nil {
-				return err
-			}
-			w.s3 = client
+			w.s3 = s3client.FromConfig(cfg, concurrency)
 		}
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
-		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
-	}
-	if err := addOwn(w.set); err != nil {
-		return err
+		w.copies = &copies{cfg: cfg, slots: concurrency}
+		addObjects(w.set, w.s3, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+			return newOn(w.client, concurrency)
+		})
 	}
 	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
 		return err
 	}
 	if err := w.addWebhook(ctx, kind); err != nil {
+		return err
+	}
+	if err := addOwn(w.set); err != nil {
 		return err
 	}
 	if _, ok := w.set[kind]; !ok {
@@ -366,8 +371,12 @@ func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *
 	}
 	sum.Totals.Prefixes = &n
 	b, err := st.openBook(ctx)
-	if err != nil || b == nil || b.Deepest() == 0 {
+	if err != nil || b == nil {
 		return err
+	}
+	sum.Totals.Digests = console.DigestsOf(b.Base())
+	if b.Deepest() == 0 {
+		return nil
 	}
 	top, err := telling(ctx, b)
 	if err != nil {

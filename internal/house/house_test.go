@@ -116,7 +116,9 @@ var (
 	adapters = below(seams)
 	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
 	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
-	within   = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
+	// What works on the objects of a crawl.
+	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
 
 	importRules = []importRule{
 		{
@@ -165,6 +167,11 @@ var (
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
 		},
 		{
+			name: "diff", in: []string{"./diff/..."}, outside: []string{"./diff/s3/..."},
+			deny: []string{"./..."}, allow: []string{"./diff", "./inventory", "./totals"},
+			fix: "diff compares totals and lists of objects, and asks nobody: what it asks S3 is diff/s3",
+		},
+		{
 			name: "scaling", in: []string{"./scaling/..."},
 			deny: []string{"./...", "github.com/aws/..."}, allow: []string{"./scaling/...", "./schema"},
 			fix: "scaling is arithmetic that metricfn and plan share: pass it what it needs",
@@ -195,14 +202,19 @@ var (
 			fix: "the engine knows seams: take the adapter as a parameter; cmd wires it",
 		},
 		{
-			name: "adapters", in: adapters, outside: seams,
+			name: "adapters", in: adapters, outside: slices.Concat(seams, crawlFamily),
 			deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "an adapter knows a seam, schema and one outside library: not the engine, not another adapter",
 		},
 		{
+			name: "crawl family", in: crawlFamily,
+			deny: slices.Concat(engine, adapters, outer), allow: slices.Concat(seams, []string{"./processor/s3crawl"}),
+			fix: "what works on the objects of a crawl stands on the crawl, and is an adapter otherwise",
+		},
+		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
-				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
+				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
 				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
