@@ -97,12 +97,7 @@ func reportRows(t *testing.T, dir string) map[string][][]string {
 	}
 	rows := map[string][][]string{}
 	for _, file := range m.Files {
-		f, err := os.Open(filepath.Join(dir, file.Key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
+		z, err := gzip.NewReader(strings.NewReader(string(readFile(t, filepath.Join(dir, file.Key)))))
 		if err != nil {
 			t.Fatal(err)
 		}
