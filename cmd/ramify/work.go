@@ -15,6 +15,7 @@ import (
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
@@ -56,6 +57,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
+	if kind == s3copy.Kind {
+		tuneMemory() // a request an object makes as much garbage as a task does
+	}
 	if findsObjects(kind) || kind == nodelist.Kind {
 		cfg, err := s3client.LoadConfig(ctx)
 		if err != nil {

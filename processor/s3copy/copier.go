@@ -92,7 +92,7 @@ func (c *copier) atOnce(ctx context.Context, o *inventory.Object) (string, error
 		in.CopySourceIfMatch = aws.String(`"` + o.ETag + `"`)
 	}
 	res, err := ask(ctx, c.to, "copy", c.order.bucket, c.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.CopyObjectOutput, error) {
-		return c.to.s3.API().CopyObject(ctx, in, opts...)
+		return c.to.s3.API().CopyObject(ctx, in, append(opts, quickly)...)
 	})
 	if err != nil {
 		return "", err

@@ -31,7 +31,7 @@ func TestCopy(t *testing.T) {
 	c := trial{url: f.url, bucket: "a", prefix: "x/", order: Order{To: "s3://b/y"}}
 	tree, rows := c.run(t)
 	require.Empty(t, tree.Failed)
-	require.Equal(t, schema.Share(schema.Whole), tree.Settled)
+	require.Equal(t, schema.Whole, tree.Settled)
 	require.Len(t, rows, 2300)
 	require.EqualValues(t, 2300, tree.Account.Objects)
 	want["w"] = "there"
