@@ -141,22 +141,23 @@ image: binary-amd64 binary-arm64 ## Build the container image with podman, build
 		set -x; $$engine build --platform linux/$(GO_ARCH) -t ramify .; \
 	fi
 
-# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too.
-STACK ?= ramify
+# Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too; what is not
+# said here infra/cdk.context.json may say. So the function is built for both architectures, as the image is.
 CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
-KNOBS  = $(foreach k,stack=$(STACK) arch=$(ARCH) $(SET),-c '$(k)')
+KNOBS  = $(foreach k,$(if $(STACK),stack=$(STACK)) $(if $(filter-out undefined file,$(origin ARCH)),arch=$(ARCH)) $(SET),-c '$(k)')
+BUILT := dist/metricfn-arm64/bootstrap dist/metricfn-amd64/bootstrap
 
-bootstrap: dist/metricfn-$(GO_ARCH)/bootstrap ## Prepare an account and region for the CDK, once
+bootstrap: $(BUILT) ## Prepare an account and region for the CDK, once
 	$(CDK) bootstrap $(KNOBS) -c image=none
 
-synth: dist/metricfn-$(GO_ARCH)/bootstrap ## Write the template of a fleet into out/cdk (SET="max=50 ...")
+synth: $(BUILT) ## Write the template of a fleet into out/cdk (SET="max=50 ...")
 	$(CDK) synth --quiet -c image=none $(KNOBS)
 
-deploy: dist/metricfn-$(GO_ARCH)/bootstrap binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
+deploy: synth binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md
 	@image=$$($(IMAGE) --push $(DIST)/linux-amd64/ramify $(DIST)/linux-arm64/ramify) && \
 	(set -x; $(CDK) deploy --require-approval never -c "image=$$image" $(KNOBS))
 
-destroy: dist/metricfn-$(GO_ARCH)/bootstrap ## Remove a fleet, but for what it was deployed with SET="retain=..."
+destroy: $(BUILT) ## Remove a fleet, but for what it was deployed with SET="retain=..."
 	$(CDK) destroy --force -c image=none $(KNOBS)
 
 # Static and reproducible; the CDK app takes the folders, and whoever deploys by hand the archives beside them.

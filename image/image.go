@@ -164,15 +164,30 @@ func Index(images ...v1.Image) (v1.ImageIndex, error) {
 	return index, nil
 }
 
-// Write writes an index as an OCI archive, a tar file that podman, skopeo, crane and
-// docker can load. Of what is there already nothing stays.
+// Name is what the image of an archive is called once it is loaded.
+const Name = "ramify:latest"
+
+// Write writes an index as an OCI archive, a tar file that podman and skopeo load, and
+// docker where it keeps images in containerd's store. Of what is there already nothing
+// stays.
+//
+// The archive has one image, which is for several architectures: podman and skopeo
+// refuse one with several images, unless they are told which.
+//
+// Source: the OCI Image Format Specification, "OCI Image Layout Specification".
 func Write(path string, index v1.ImageIndex) (err error) {
 	dir, err := os.MkdirTemp("", "ramify-image-*")
 	if err != nil {
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // of a temporary folder
-	if _, err = layout.Write(dir, index); err != nil {
+	one := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{
+		Add: index, Descriptor: v1.Descriptor{Annotations: map[string]string{
+			"org.opencontainers.image.ref.name": Name,
+			"io.containerd.image.name":          "docker.io/library/" + Name, // what docker calls it by that name
+		}},
+	})
+	if _, err = layout.Write(dir, one); err != nil {
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as any build folder

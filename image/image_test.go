@@ -90,7 +90,14 @@ func read(t *testing.T, path string) archived {
 		require.NoError(t, os.WriteFile(to, content, 0o644))
 	})
 	a := archived{bytes: data, images: map[string]v1.Image{}}
-	a.index, err = layout.ImageIndexFromPath(dir)
+	archive, err := layout.ImageIndexFromPath(dir)
+	require.NoError(t, err)
+	require.NoError(t, validate.Index(archive))
+	all, err := archive.IndexManifest()
+	require.NoError(t, err)
+	require.Len(t, all.Manifests, 1, "podman and skopeo load an archive of one image")
+	assert.Equal(t, "ramify:latest", all.Manifests[0].Annotations["org.opencontainers.image.ref.name"])
+	a.index, err = archive.ImageIndex(all.Manifests[0].Digest)
 	require.NoError(t, err)
 	manifest, err := a.index.IndexManifest()
 	require.NoError(t, err)
@@ -198,6 +205,17 @@ func TestReproducible(t *testing.T) {
 	assert.True(t, bytes.Equal(first, second), "two builds of the binary differ")
 }
 
+// TestMake is `make image` where there is no engine.
+func TestMake(t *testing.T) {
+	if _, err := binaries(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", "-C", "..", "image", "ENGINE=none", "DIST="+folder)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+	assert.Len(t, read(t, filepath.Join(folder, "image.tar")).images, 2)
+}
+
 // TestDockerfile compares with what an engine builds: nothing here has one.
 func TestDockerfile(t *testing.T) {
 	text, err := os.ReadFile("../Dockerfile")
@@ -233,6 +251,10 @@ func TestPush(t *testing.T) {
 	assert.Equal(t, repository+"@"+digest.String(), first)
 	ref, err := name.ParseReference(first)
 	require.NoError(t, err)
+	tags, err := remote.List(ref.Context())
+	require.NoError(t, err)
+	require.Len(t, tags, 1)
+	assert.Contains(t, first, tags[0], "cdk gc keeps an image whose tag it finds in a template")
 	for arch := range a.images {
 		img, err := remote.Image(ref, remote.WithPlatform(v1.Platform{OS: "linux", Architecture: arch}))
 		require.NoError(t, err)

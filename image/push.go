@@ -17,8 +17,9 @@ import (
 )
 
 // Push uploads an index to a repository, unless it is there, and returns its
-// reference by digest. The tag is made of the digest, too: a repository whose tags
-// never change takes it, and the same image once.
+// reference by digest. The tag is the digest, too: a repository whose tags never change
+// takes it, and the same image once; and `cdk gc`, which deletes images whose tags no
+// template has, finds it in the reference.
 func Push(ctx context.Context, repository string, index v1.ImageIndex, auth authn.Authenticator) (string, error) {
 	repo, err := name.NewRepository(repository, name.StrictValidation)
 	if err != nil {
@@ -33,7 +34,7 @@ func Push(ctx context.Context, repository string, index v1.ImageIndex, auth auth
 	if _, err := remote.Head(at, options...); err == nil {
 		return at.String(), nil
 	}
-	if err := remote.WriteIndex(repo.Tag("ramify-"+digest.Hex[:16]), index, options...); err != nil {
+	if err := remote.WriteIndex(repo.Tag(digest.Hex), index, options...); err != nil {
 		return "", fmt.Errorf("push image to %s: %w", repo, explain(err))
 	}
 	return at.String(), nil

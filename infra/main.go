@@ -19,6 +19,9 @@ func main() {
 	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	k, err := knob.Read(context(app))
+	if err == nil {
+		err = k.Built()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
 		jsii.Close()

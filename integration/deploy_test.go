@@ -49,6 +49,7 @@ func TestDeployed(t *testing.T) {
 	for _, metric := range []string{"BacklogPerTask", "Running"} {
 		d.await(t, metric+" has risen and fallen", func() bool { return d.roseAndFell(t, metric) })
 	}
+	d.destroy(t)
 }
 
 // deployed is a fleet whose stack stands in ministack.

@@ -33,7 +33,7 @@ func TestTaskConfiguration(t *testing.T) {
 		{"RAMIFY_RETRIES=-1", `RAMIFY_RETRIES is "-1", want a number from 0 to 1000`},
 		{"RAMIFY_INLINE=x", `RAMIFY_INLINE is "x", want a number from 0 to 1000000`},
 		{"RAMIFY_GRACE=soon", `RAMIFY_GRACE is "soon", want a time from 0s to 1h0m0s, such as 90s`},
-		{"RAMIFY_KINDS=s3.crawl,mine", `RAMIFY_KINDS is "s3.crawl,mine", want some of s3.crawl, s3.inventory, synthetic{any}`},
+		{"RAMIFY_KINDS=s3.crawl,mine", `RAMIFY_KINDS is "s3.crawl,mine", want some of {any}s3.crawl, {any}`},
 		{"RAMIFY_POLL_RATE=0", `RAMIFY_POLL_RATE is "0", want a number from 1 to 6000`},
 		{"RAMIFY_HEALTH=8080", `RAMIFY_HEALTH is "8080", want HOST:PORT, such as 127.0.0.1:8080`},
 		{"RAMIFY_METRICS=statsd", `RAMIFY_METRICS is "statsd", want emf or none`},
@@ -161,7 +161,7 @@ func TestTaskInECS(t *testing.T) {
 	server := httptest.NewServer(a)
 	defer server.Close()
 	key := "k1:" + strings.Repeat("c2VjcmV0", 6)
-	c := newCrew(t, "").with("ECS_CONTAINER_METADATA_URI_V4="+server.URL, "ECS_AGENT_URI="+server.URL, "RAMIFY_SIGNING_KEY="+key, "RAMIFY_HEALTH=127.0.0.1:0").setup(t)
+	c := newCrew(t, "").with("ECS_CONTAINER_METADATA_URI_V4="+server.URL, "ECS_AGENT_URI="+server.URL, "RAMIFY_SIGNING_KEY="+key, "RAMIFY_HEALTH=127.0.0.1:0", "RAMIFY_FLEET=prod").setup(t)
 	p := c.start(t, "task", "-v")
 	p.stderr.await(t, "task begins")
 	var said struct{ Worker, Health string }
@@ -200,16 +200,16 @@ func TestTaskInECS(t *testing.T) {
 		t.Errorf("not JSON: %s", end.stderr)
 	}
 	var metric struct {
-		Run, Kind string
-		Nodes     int
-		AWS       struct{ CloudWatchMetrics []any } `json:"_aws"`
+		Fleet, Run, Kind string
+		Nodes            int
+		AWS              struct{ CloudWatchMetrics []any } `json:"_aws"`
 	}
 	found := false
 	for line := range strings.Lines(end.stdout) {
 		if err := json.Unmarshal([]byte(line), &metric); err != nil || len(metric.AWS.CloudWatchMetrics) == 0 {
 			t.Fatalf("metrics %s: %v", line, err)
 		}
-		found = found || metric.Run == "r" && metric.Kind == "synthetic" && metric.Nodes == 3
+		found = found || metric.Fleet == "prod" && metric.Run == "r" && metric.Kind == "synthetic" && metric.Nodes == 3
 	}
 	if !found {
 		t.Errorf("metrics %s", end.stdout)

@@ -193,7 +193,7 @@ func TestALookAtServers(t *testing.T) {
 	assert.True(t, r.Applied)
 	of := map[string]string{metricfn.DimensionFleet: name}
 	for metric, want := range map[string]float64{
-		"Unread": 3, "BacklogPerTask": 3, "Desired": 0, "Asleep": 1, "Wanted": 1, "SecondsPerMessage": 0.5, "LookErrors": 1, "InFlight": 0, "Idle": 0,
+		"Unread": 3, "BacklogPerTask": 3, "Desired": 0, "Asleep": 0, "Wanted": 1, "SecondsPerMessage": 0.5, "LookErrors": 1, "InFlight": 0, "Idle": 0,
 	} {
 		got, there := average(t, stack, metric, of)
 		assert.True(t, there, metric)

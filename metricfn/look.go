@@ -21,6 +21,8 @@ type Report struct {
 	Applied  bool // the decision changed the desired count
 	Rest     bool // nothing to do and no task too many: the next minute is soon enough
 	Failures []Failure
+
+	books bool // the ledger was read
 }
 
 // Failure is a part of a look that failed.
@@ -49,8 +51,8 @@ func (r *Report) fail(p Part, err error) {
 func (f *Function) Look(ctx context.Context) Report {
 	r := Report{At: time.Now()}
 	s := f.see(ctx, &r)
+	r.books = s.Ledger != nil
 	r.Metrics, r.Decision = f.gov.Look(s)
-	r.Metrics = append(r.Metrics, beside(s, r.Decision)...)
 	if f.o.Govern && r.Decision.Change {
 		f.change(ctx, &r)
 	}
@@ -129,26 +131,6 @@ func (f *Function) prime(s *scaling.Sample) {
 	f.gov.Look(scaling.Sample{At: s.At.Add(-ago), Ledger: &scaling.Ledger{}})
 }
 
-// beside are the metrics that need no memory.
-func beside(s scaling.Sample, d scaling.Decision) (m scaling.Metrics) {
-	if s.Queue == nil {
-		return nil
-	}
-	idle := 0.0
-	if s.Queue.Outstanding() == 0 && (s.Ledger == nil || !s.Ledger.Unsettled) {
-		idle = 1
-	}
-	m = append(m, scaling.Metric{Name: MetricIdle, Value: idle, Unit: "Count"})
-	if s.Service != nil {
-		surplus := 0.0
-		if n := s.Service.Desired; n > d.Width {
-			surplus = 100 * (1 - float64(d.Width)/float64(n))
-		}
-		m = append(m, scaling.Metric{Name: MetricSurplus, Value: surplus, Unit: "Percent"})
-	}
-	return m
-}
-
 // change sets the desired count, unless another look has just done so. Where no lease
 // can be had for want of a ledger it goes without: twice the same number does no harm.
 func (f *Function) change(ctx context.Context, r *Report) {
@@ -159,6 +141,7 @@ func (f *Function) change(ctx context.Context, r *Report) {
 		l, err := f.o.Leases.Lease(ctx, ledger.Lease{Name: f.lease, Owner: f.o.Owner, From: now, Until: now.Add(held)})
 		if err == nil && l.Owner != f.o.Owner {
 			f.o.Log.Info("another look decides", "owner", l.Owner, "desired", r.Decision.Desired)
+			r.Metrics.Applied(r.Decision)
 			return
 		}
 		if r.failure(PartLedger) == nil {
@@ -167,11 +150,13 @@ func (f *Function) change(ctx context.Context, r *Report) {
 	}
 	err := f.o.Service.SetDesired(ctx, r.Decision.Desired)
 	r.fail(PartUpdate, err)
-	r.Applied = err == nil
+	if r.Applied = err == nil; r.Applied {
+		r.Metrics.Applied(r.Decision) // or the alarm starts one more
+	}
 }
 
 // fast are the metrics whose alarms look every ten seconds.
-var fast = []string{scaling.MetricAsleep, scaling.MetricWanted, scaling.MetricOutstanding, MetricSurplus}
+var fast = []string{scaling.MetricAsleep, scaling.MetricWanted, scaling.MetricOutstanding, scaling.MetricSurplus}
 
 func (f *Function) publish(ctx context.Context, r *Report) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -199,7 +184,7 @@ func (r *Report) Data() []Datum {
 			data = append(data, Datum{Metric: m, Run: run.Run, At: r.At})
 		}
 	}
-	if len(r.Runs) > 0 {
+	if r.books {
 		data = append(data, Datum{Metric: scaling.Metric{Name: MetricFailures, Value: float64(failures), Unit: "Count"}, At: r.At})
 	}
 	return data

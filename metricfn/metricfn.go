@@ -60,8 +60,6 @@ type Datum struct {
 
 // Metrics beside those of package scaling.
 const (
-	MetricSurplus      = "Surplus"      // percent of desired that cannot be busy
-	MetricIdle         = "Idle"         // 1 where nothing is outstanding and no run is known not to be settled, else 0
 	MetricLookErrors   = "LookErrors"   // parts of a look that failed; with dimension Part, 1 for one that did
 	MetricFractionDone = "FractionDone" // of a run, 0 to 1
 	MetricFailures     = "Failures"     // nodes of a run that were given up; without Run, of all of them

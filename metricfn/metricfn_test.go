@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // What is published at every look of an idle fleet: zeros are.
 var always = []string{
 	"Unread", "InFlight", "Delayed", "Outstanding", "OldestAge", "Running", "Pending", "Desired", "SettledPerSecond",
-	"SecondsPerMessage", "BacklogPerTask", "BacklogSeconds", "Asleep", "Wanted", "Idle", "Surplus", "LookErrors",
+	"SecondsPerMessage", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus", "LookErrors", "Failures",
 }
 
 func TestAnIdleFleetPublishesZerosOnceAMinute(t *testing.T) {
@@ -45,7 +45,7 @@ func TestAnIdleFleetPublishesZerosOnceAMinute(t *testing.T) {
 			got := f.published(t)
 			assert.ElementsMatch(t, always, slices.Collect(maps.Keys(got)))
 			for name, v := range got {
-				want := map[string]float64{"SecondsPerMessage": 0.1, "Idle": 1}[name]
+				want := map[string]float64{"SecondsPerMessage": 0.1}[name]
 				assert.InDelta(t, want, v, 0, name)
 			}
 			time.Sleep(time.Minute)
@@ -136,7 +136,38 @@ func TestARun(t *testing.T) {
 		r = look()
 		assert.True(t, r.Rest)
 		assert.NotContains(t, f.published(t), "r/FractionDone", "its end is published once")
-		assert.InDelta(t, 1, f.published(t)["Idle"], 0)
+		assert.InDelta(t, 0, f.published(t)["Idle"], 0, "it is where it goes to sleep")
+	})
+}
+
+// Where the count was set, no alarm has to set it: it would start one task more, or
+// send home the one that has come.
+func TestAlarmsRestWhereTheCountWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.queue.Unread = 1
+		f.broken["SetDesired"] = errAway
+		fn, other := f.function(), f.function()
+		fn.Look(t.Context())
+		assert.InDelta(t, 1, f.published(t)["Asleep"], 0, "nobody has woken it")
+		delete(f.broken, "SetDesired")
+		fn.Look(t.Context())
+		assert.Equal(t, []int{1}, f.updates)
+		assert.InDelta(t, 0, f.published(t)["Asleep"], 0, "it is awake")
+		f.service.Desired = 0 // as the other has seen it before
+		other.Look(t.Context())
+		assert.Equal(t, []int{1}, f.updates)
+		assert.InDelta(t, 0, f.published(t)["Asleep"], 0, "whoever has the lease has woken it")
+
+		f = newFleet()
+		f.service = scaling.Service{Running: 3, Desired: 3}
+		fn = f.function()
+		f.broken["SetDesired"] = errAway
+		fn.Look(t.Context())
+		assert.InDelta(t, 1, f.published(t)["Idle"], 0, "an alarm sends it to sleep if nobody else does")
+		delete(f.broken, "SetDesired")
+		fn.Look(t.Context())
+		assert.InDelta(t, 0, f.published(t)["Idle"], 0)
 	})
 }
 
@@ -146,8 +177,8 @@ func TestPartsThatFail(t *testing.T) {
 		missing    []string // of what is always published
 		updates    []int
 	}{
-		{"Depth", "queue", []string{"Unread", "InFlight", "Delayed", "Outstanding", "BacklogPerTask", "BacklogSeconds", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
-		{"Counts", "service", []string{"Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds", "Asleep", "Wanted", "Surplus"}, nil},
+		{"Depth", "queue", []string{"Unread", "InFlight", "Delayed", "Outstanding", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
+		{"Counts", "service", []string{"Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
 		{"Oldest", "age", []string{"OldestAge"}, []int{10}},
 		{"Runs", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
 		{"Workers", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
@@ -170,7 +201,7 @@ func TestPartsThatFail(t *testing.T) {
 				require.Len(t, r.Failures, 1)
 				assert.Equal(t, c.part, string(r.Failures[0].Part))
 				require.ErrorIs(t, r.Failures[0].Error, errAway)
-				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "Failures", "r/Cost", "LookErrors@"+c.part)
+				want := append(slices.Clone(always), "r/FractionDone", "r/Failures", "r/Cost", "LookErrors@"+c.part)
 				want = slices.DeleteFunc(want, func(name string) bool { return slices.Contains(c.missing, name) })
 				got := f.published(t)
 				assert.ElementsMatch(t, want, slices.Collect(maps.Keys(got)))
@@ -200,6 +231,7 @@ func TestAnEmptyQueueIsNoReasonToSleepWithoutTheLedger(t *testing.T) {
 		f.function(func(o *metricfn.Options) { o.Ledger, o.Leases = nil, nil }).Look(t.Context())
 		assert.Empty(t, f.updates, "there is none: the alarm sleeps")
 		assert.NotContains(t, f.published(t), "SettledPerSecond")
+		assert.NotContains(t, f.published(t), "Failures")
 		assert.InDelta(t, 0, f.published(t)["LookErrors"], 0)
 	})
 }

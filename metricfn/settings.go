@@ -60,11 +60,16 @@ var table = regexp.MustCompile(`^dynamodb:([a-zA-Z0-9_.-]{3,255})$`)
 // Source: Amazon CloudWatch API Reference, "Dimension"; names of stacks are shorter.
 var fleet = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
+// taskConcurrency is that of a `ramify task` that is told nothing; a test of cmd/ramify
+// compares them. A fleet that is deployed says its own.
+const taskConcurrency = 64
+
 // ReadSettings reads the settings by get, which returns "" for what is not set; then
 // the default holds. What is wrong is a *schema.FieldError that names the variable.
 func ReadSettings(get func(variable string) string) (Settings, error) {
 	r := reader{get: get}
 	k := scaling.Defaults()
+	k.Concurrency = taskConcurrency
 	s := Settings{
 		Fleet:   r.match(varFleet, fleet, "the name of the fleet's stack, letters, digits, '.', '_' and '-'"),
 		Queue:   r.need(varQueue, "the name or URL of the fleet's queue"),

@@ -26,19 +26,21 @@ func environment(change map[string]string) func(string) string {
 func TestSettings(t *testing.T) {
 	s, err := metricfn.ReadSettings(environment(nil))
 	require.NoError(t, err)
-	assert.Equal(t, scaling.Defaults(), s.Knobs)
+	want := scaling.Defaults()
+	want.Concurrency = 64 // that of a task which is told nothing
+	assert.Equal(t, want, s.Knobs)
 	assert.True(t, s.Govern)
 	assert.Equal(t, "table", s.Table)
 	assert.InDelta(t, 0.03238+2*0.00356+0.005, s.Prices.TaskHour, 1e-9, "a vCPU and 2 GB on ARM, with an address")
 
 	s, err = metricfn.ReadSettings(environment(map[string]string{
-		"RAMIFY_LEDGER": "none", "RAMIFY_SCALING": "target-tracking", "RAMIFY_MIN": "1", "RAMIFY_MAX": "9", "RAMIFY_CONCURRENCY": "64",
+		"RAMIFY_LEDGER": "none", "RAMIFY_SCALING": "target-tracking", "RAMIFY_MIN": "1", "RAMIFY_MAX": "9", "RAMIFY_CONCURRENCY": "48",
 		"RAMIFY_TARGET": "30s", "RAMIFY_LAUNCH": "60", "RAMIFY_LATENCY": "5m", "RAMIFY_RULE": "backlog",
 		"RAMIFY_CPU": "512", "RAMIFY_MEMORY": "1024", "RAMIFY_ARCH": "x86_64", "RAMIFY_SPOT": "0.5", "RAMIFY_LOG": "debug",
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, scaling.Knobs{
-		Min: 1, Max: 9, Concurrency: 64, Target: 30 * time.Second, Launch: time.Minute, Acceptable: 5 * time.Minute, Rule: scaling.Backlog,
+		Min: 1, Max: 9, Concurrency: 48, Target: 30 * time.Second, Launch: time.Minute, Acceptable: 5 * time.Minute, Rule: scaling.Backlog,
 	}, s.Knobs)
 	assert.False(t, s.Govern)
 	assert.True(t, s.Debug)
@@ -53,7 +55,7 @@ func TestSettings(t *testing.T) {
 func TestSettingsThatAreWrong(t *testing.T) {
 	for name, values := range map[string][]string{
 		"RAMIFY_FLEET": {"", "-x", "a b"}, "RAMIFY_QUEUE": {""}, "RAMIFY_LEDGER": {"", "table", "dynamodb:", "dynamodb:a/b"},
-		"RAMIFY_CLUSTER": {""}, "RAMIFY_SERVICE": {""}, "RAMIFY_SCALING": {"cpu"}, "RAMIFY_MIN": {"-1", "few"}, "RAMIFY_MAX": {"0", "4000"},
+		"RAMIFY_CLUSTER": {""}, "RAMIFY_SERVICE": {""}, "RAMIFY_SCALING": {"cpu"}, "RAMIFY_MIN": {"-1", "few"}, "RAMIFY_MAX": {"0", "1563"},
 		"RAMIFY_CONCURRENCY": {"0", "1.5"}, "RAMIFY_TARGET": {"0", "soon"}, "RAMIFY_LAUNCH": {"-1s"}, "RAMIFY_LATENCY": {"0s"}, "RAMIFY_RULE": {"guess"},
 		"RAMIFY_CPU": {"NaN", "-1"}, "RAMIFY_MEMORY": {"Inf"}, "RAMIFY_ARCH": {"mips"}, "RAMIFY_SPOT": {"1.1"}, "RAMIFY_TASK_PRICE": {"$1"}, "RAMIFY_LOG": {"loud"},
 	} {

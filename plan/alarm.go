@@ -6,8 +6,8 @@ import "math"
 type series struct{ tens, sixties []period }
 
 type period struct {
-	sum, most float64
-	n         int
+	sum, most, least float64
+	n                int
 }
 
 func (s *series) put(now int, v float64) {
@@ -17,21 +17,11 @@ func (s *series) put(now int, v float64) {
 	}{{&s.tens, 10}, {&s.sixties, 60}} {
 		k := now / p.len
 		for len(*p.of) <= k {
-			*p.of = append(*p.of, period{most: math.Inf(-1)})
+			*p.of = append(*p.of, period{most: math.Inf(-1), least: math.Inf(1)})
 		}
 		d := &(*p.of)[k]
-		d.sum, d.most, d.n = d.sum+v, max(d.most, v), d.n+1
+		d.sum, d.most, d.least, d.n = d.sum+v, max(d.most, v), min(d.least, v), d.n+1
 	}
-}
-
-func (s *series) average(length, k int) (float64, bool) {
-	d, ok := s.at(length, k)
-	return d.sum / float64(max(d.n, 1)), ok
-}
-
-func (s *series) maximum(length, k int) (float64, bool) {
-	d, ok := s.at(length, k)
-	return d.most, ok
 }
 
 func (s *series) at(length, k int) (period, bool) {
@@ -52,13 +42,16 @@ type alarm struct {
 	of      *series
 	period  int // seconds
 	periods int
-	maximum bool // of a period, instead of the average
+	maximum bool // of a period, instead of the average;
+	minimum bool
 	eager   bool // one period is enough while no task runs, as target tracking has it
 	breach  func(v float64) bool
 	act     func(now int, v float64)
+	wants   func(v float64) int // tasks, of one that scales in by target tracking
 
-	on   bool
-	last int
+	on     bool
+	last   int
+	latest float64 // value
 }
 
 // Evaluation comes so long after the end of a period.
@@ -80,18 +73,23 @@ func (a *alarm) tick(now, running int) {
 	}
 	on, latest := k-m+1 >= 0, 0.0
 	for i := range m {
-		v, ok := a.of.average(a.period, k-i)
-		if a.maximum {
-			v, ok = a.of.maximum(a.period, k-i)
+		d, ok := a.of.at(a.period, k-i)
+		v := d.sum / float64(max(d.n, 1))
+		switch {
+		case a.maximum:
+			v = d.most
+		case a.minimum:
+			v = d.least
 		}
 		if i == 0 {
 			latest = v
 		}
 		on = on && ok && a.breach(v)
 	}
-	if on && (!a.on || now-a.last >= 60) {
+	act := on && (!a.on || now-a.last >= 60)
+	a.on, a.latest = on, latest
+	if act {
 		a.last = now
 		a.act(now, latest)
 	}
-	a.on = on
 }

@@ -8,8 +8,10 @@ import (
 // Size is what a task is made of.
 type Size struct {
 	VCPU, GB float64
+	Disk     float64 // GB; 20 are free, and 0 is as many
 	ARM      bool
-	Spot     float64 // part of the tasks on Fargate Spot
+	Spot     float64 // part of the tasks on Fargate Spot, after the first of them, which is not unless all are
+	PublicIP bool
 }
 
 // The sizes that Fargate has, by vCPU: from, to and between, in GB (Amazon ECS
@@ -31,8 +33,36 @@ func (s Size) Check() error {
 		return badf("memory", s.GB, "%v to %v GB in steps of %v with %v vCPU", of[0], of[1], of[2], s.VCPU)
 	case !(s.Spot >= 0 && s.Spot <= 1):
 		return bad("spot", s.Spot, "a part of the tasks, 0 to 1")
+	case s.Disk != 0 && !(s.Disk >= freeDisk && s.Disk <= mostDisk):
+		return badf("disk", s.Disk, "%v to %v GB", freeDisk, mostDisk)
 	}
 	return nil
+}
+
+// GB of a task's disk (Amazon ECS Developer Guide, "Fargate task ephemeral storage").
+const freeDisk, mostDisk = 20.0, 200.0
+
+// compute is what CPU and memory of a task cost an hour, on demand.
+func (p *Prices) compute(s Size) float64 {
+	if s.ARM {
+		return s.VCPU*p.VCPUARM + s.GB*p.GBARM
+	}
+	return s.VCPU*p.VCPU + s.GB*p.GB
+}
+
+// beside is what a task costs an hour besides, on Spot as well.
+func (p *Prices) beside(s Size) (disk, ipv4 float64) {
+	if s.PublicIP {
+		ipv4 = p.IPv4
+	}
+	return max(s.Disk-freeDisk, 0) * p.Disk, ipv4
+}
+
+// TaskHour is what a task costs an hour where there are many, Spot at its usual
+// discount.
+func (p *Prices) TaskHour(s Size) float64 {
+	disk, ipv4 := p.beside(s)
+	return p.compute(s)*(1-s.Spot*p.Spot[1]) + disk + ipv4
 }
 
 // Cost is dollars by service.
@@ -56,12 +86,15 @@ const (
 	readsPerLook        = 4.0
 	fullPlan            = 4.0 // write units
 	settlement          = 1.0
-	metricsOfFleet      = 14.0
+	metricsOfFleet      = 19.0 // docs/metrics.md
 	metricsOfRun        = 3.0
+	metricsOfTasks      = 9.0 // of a run and kind of node, out of the tasks' logs, and Nodes of the run
 	lambdaGB            = 0.128
 	lookSeconds         = 10.0 // of a function that looks again and again: it waits most of it
 	logsPerTaskSecond   = 20e-9
-	alarms, fastAlarms  = 7.0, 1.0
+	alarms, fastAlarms  = 12.0, 1.0 // metrics that the template's alarms look at each minute, and every ten seconds
+	alarmsOfTrack       = 2.0       // what target tracking makes by itself: one scales out, one in
+	countedWrites       = 1.1       // write units of a message, as metricfn counts them
 )
 
 // writesPerMessage are the write units of a message: one to settle, and where it
@@ -92,24 +125,41 @@ func (m *Model) perMessage() float64 {
 const checkpoint = 10 * time.Second
 
 // cost is what an outcome costs; discount is that of Spot.
-func (m *Model) cost(o *Outcome, p *Prices, s Size, discount float64) Cost {
-	cpu, gb := p.VCPU, p.GB
-	if s.ARM {
-		cpu, gb = p.VCPUARM, p.GBARM
-	}
-	hours := o.TaskSeconds / 3600
+func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) Cost {
 	run := o.Away.Hours()
 	billed := math.Ceil(run) // metrics are by the hour
-	c := Cost{
-		Fargate: hours * (s.VCPU*cpu + s.GB*gb) * (1 - s.Spot*discount),
-		IPv4:    hours * p.IPv4,
-		SQS:     (m.messages()*requestsPerMessage + o.TaskSeconds*pollsPerSecond) * p.SQS,
-		DynamoDB: (m.messages()*m.writesPerMessage()+o.TaskSeconds*writesPerTaskSecond)*p.Write +
-			float64(o.Looks)*readsPerLook*p.Read,
-		S3:     m.Tree.Nodes() * m.Lists * p.List,
-		Lambda: o.Away.Minutes()*p.Invoke + float64(o.Looks)*lookSeconds*lambdaGB*p.LambdaGB,
-		CloudWatch: (metricsOfFleet+metricsOfRun)*billed/hoursOfMonth*p.Metric + float64(o.Looks)*p.Put +
-			(alarms*p.Alarm+fastAlarms*p.AlarmFast)*run/hoursOfMonth + o.TaskSeconds*logsPerTaskSecond*p.Logs,
+	hours := o.TaskSeconds / 3600
+	// One task is on demand, unless all are on Spot.
+	reliable := min(o.Some.Hours(), hours)
+	if s.Spot == 1 {
+		reliable = 0
 	}
-	return c
+	disk, ipv4 := p.beside(s)
+	messages := m.messages() * o.Done
+	watched := alarms
+	for _, t := range f.follows() {
+		watched++
+		if t.In {
+			watched += alarmsOfTrack - 1
+		}
+	}
+	return Cost{
+		Fargate: p.compute(s)*(reliable+(hours-reliable)*(1-s.Spot*discount)) + disk*hours,
+		IPv4:    hours * ipv4,
+		SQS:     (messages*requestsPerMessage + o.TaskSeconds*pollsPerSecond) * p.SQS,
+		DynamoDB: (messages*m.writesPerMessage()+o.TaskSeconds*writesPerTaskSecond)*p.Write +
+			float64(o.Looks)*readsPerLook*p.Read,
+		S3:     m.Tree.Nodes() * o.Done * m.Lists * p.List,
+		Lambda: o.Away.Minutes()*p.Invoke + float64(o.Looks)*lookSeconds*lambdaGB*p.LambdaGB,
+		CloudWatch: (metricsOfFleet+metricsOfRun+metricsOfTasks)*billed/hoursOfMonth*p.Metric + float64(o.Looks)*p.Put +
+			(watched*p.Alarm+fastAlarms*p.AlarmFast)*run/hoursOfMonth + o.TaskSeconds*logsPerTaskSecond*p.Logs,
+	}
+}
+
+// spent is what tasks hold against a budget, as metricfn reckons the metric Cost:
+// tasks, requests and messages.
+func (m *Model) spent(p *Prices, s Size) func(taskSeconds, nodes float64) float64 {
+	hour := p.TaskHour(s)
+	node := (requestsPerMessage*p.SQS+countedWrites*p.Write)/m.perMessage() + m.Lists*p.List
+	return func(taskSeconds, nodes float64) float64 { return taskSeconds/3600*hour + nodes*node }
 }

@@ -8,9 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
-
-	"github.com/ramify/ramify/scaling"
 )
 
 // Ask is what is to be planned.
@@ -19,18 +16,8 @@ type Ask struct {
 	Fleet  Fleet
 	Size   Size
 	Prices Prices
-	Seeds  int // runs of the model, at least 1
-}
-
-// Track sets target tracking as it is published, on BacklogSeconds or
-// BacklogPerTask, with alarms that wake the service and put it to sleep. Who
-// tracks messages per task has to know how long one takes: here, just what it does.
-func (a *Ask) Track(metric string, node time.Duration) {
-	t := Tracking{Metric: metric, Target: a.Fleet.Knobs.Acceptable.Seconds(), InCooldown: 60, ScaleIn: true, Wake: true, Sleep: true, Every: 60}
-	if metric != scaling.MetricBacklogSeconds {
-		t.Target *= float64(a.Fleet.Knobs.Concurrency) / max(node.Seconds(), leastTime.Seconds())
-	}
-	a.Fleet.Tracking = t
+	Seeds  int     // runs of the model, at least 1
+	Budget float64 // dollars that the run may cost before it is paused; 0: it has none
 }
 
 // Interval is a figure over all runs: the median, and from where to where nine of
@@ -51,8 +38,12 @@ type Share struct {
 type Estimate struct {
 	Runs      int      `json:"runs"`
 	Finished  int      `json:"finished"` // of the runs, within 30 days
+	Paused    int      `json:"paused"`   // of the runs, for their budget
+	Budget    float64  `json:"budget,omitempty"`
+	Counted   Interval `json:"counted"` // dollars that a budget is held against: tasks, requests, messages
+	Done      Interval `json:"done"`    // part of the nodes: of those paused, when they were
 	Nodes     Interval `json:"nodes"`
-	Seconds   Interval `json:"seconds"`    // from the seed to the last node
+	Seconds   Interval `json:"seconds"`    // from the seed to the last node, or until it was paused
 	FirstTask Interval `json:"first_task"` // seconds
 	Peak      Interval `json:"peak_tasks"`
 	TaskHours Interval `json:"task_hours"` // billed
@@ -88,13 +79,16 @@ func (a Ask) Estimate(ctx context.Context) (*Estimate, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return sum(runs), nil
+	e := sum(runs)
+	e.Budget = a.Budget
+	return e, nil
 }
 
 // run is one run and what it cost.
 type run struct {
-	nodes float64
-	limit string
+	nodes   float64
+	limit   string
+	counted float64
 	Outcome
 	Cost
 }
@@ -103,10 +97,12 @@ func (a Ask) run(seed uint64) run {
 	m, f := a.Model(seed), a.Fleet
 	r := run{nodes: m.Tree.Nodes()}
 	f.Rate, r.limit = m.limits(&f)
-	r.Outcome = f.Run(m.Tree, seed)
+	f.Spent, f.Budget = m.spent(&a.Prices, a.Size), a.Budget
+	r.Outcome = f.Run(m.held(seed), seed)
+	r.counted = f.Spent(r.TaskSeconds, r.nodes*r.Done)
 	spot := a.Prices.Spot
 	rng := rand.New(rand.NewPCG(seed, 0x73706f74))
-	r.Cost = m.cost(&r.Outcome, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
+	r.Cost = m.cost(&r.Outcome, &f, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())
 	return r
 }
 
@@ -126,6 +122,7 @@ func sum(runs []run) *Estimate {
 		Peak:      over(func(r *run) float64 { return float64(r.Peak) }),
 		TaskHours: over(func(r *run) float64 { return r.TaskSeconds / 3600 }),
 		Dollars:   over(func(r *run) float64 { return r.Total() }),
+		Counted:   over(func(r *run) float64 { return r.counted }),
 		Throttled: over(func(r *run) float64 { return r.Throttled.Seconds() }),
 		Cost: []Share{
 			{"Fargate", over(func(r *run) float64 { return r.Fargate })},
@@ -144,10 +141,18 @@ func sum(runs []run) *Estimate {
 	if median.Throttled > 0 {
 		e.Limit = median.limit
 	}
+	var done []float64
 	for _, r := range runs {
 		if r.Finished {
 			e.Finished++
 		}
+		if r.Paused {
+			done = append(done, r.Done)
+		}
+	}
+	e.Done = Interval{1, 1, 1}
+	if e.Paused = len(done); e.Paused > 0 {
+		e.Done = interval(done)
 	}
 	return e
 }

@@ -24,9 +24,10 @@ func ask(t *testing.T, model string) plan.Ask {
 	t.Helper()
 	m, err := plan.ParseModel(model)
 	require.NoError(t, err)
+	m.Message = [2]time.Duration{} // TestMessagesTakeTime
 	return plan.Ask{
 		Model: func(uint64) *plan.Model { return m }, Fleet: plan.DefaultFleet(), Prices: plan.DefaultPrices(),
-		Size: plan.Size{VCPU: 1, GB: 2}, Seeds: 5,
+		Size: plan.Size{VCPU: 1, GB: 2, PublicIP: true}, Seeds: 5,
 	}
 }
 
@@ -68,6 +69,13 @@ func TestCostByHand(t *testing.T) {
 	}
 	assert.InEpsilon(t, sum, e.Dollars.Mid, 1e-9)
 
+	private := a
+	private.Size.PublicIP = false
+	assert.Zero(t, dollars(t, estimate(t, private), "public IPv4").High)
+	disk := a
+	disk.Size.Disk = 120
+	assert.InEpsilon(t, hours*(0.04048+2*0.004445+100*0.000111), dollars(t, estimate(t, disk), "Fargate").Mid, 1e-9)
+
 	arm := a
 	arm.Size.ARM = true
 	assert.InEpsilon(t, hours*(0.03238+2*0.00356), dollars(t, estimate(t, arm), "Fargate").Mid, 1e-9)
@@ -78,6 +86,11 @@ func TestCostByHand(t *testing.T) {
 	full := dollars(t, e, "Fargate").Mid
 	assert.Less(t, s.Low, s.High, "the price of Spot moves")
 	assert.True(t, s.Low >= 0.3*full && s.High <= 0.5*full, "%v of %v", s, full)
+
+	// One task is on demand where not all are on Spot: of one task, all of it.
+	spot.Size.Spot = 0.8
+	s = dollars(t, estimate(t, spot), "Fargate")
+	assert.InEpsilon(t, full, s.Mid, 0.01)
 
 	inline := ask(t, "tree:nodes=3600,fanout=1,time=1s,inline=1000")
 	inline.Fleet = a.Fleet
@@ -204,7 +217,7 @@ func TestCheck(t *testing.T) {
 		require.NoError(t, s.Check(), "%v", s)
 	}
 	for field, s := range map[string]plan.Size{
-		"cpu": {VCPU: 3, GB: 8}, "memory": {VCPU: 1, GB: 9}, "spot": {VCPU: 1, GB: 2, Spot: 1.1},
+		"cpu": {VCPU: 3, GB: 8}, "disk": {VCPU: 1, GB: 2, Disk: 19}, "memory": {VCPU: 1, GB: 9}, "spot": {VCPU: 1, GB: 2, Spot: 1.1},
 	} {
 		var bad *schema.FieldError
 		if assert.ErrorAs(t, s.Check(), &bad) {
@@ -227,7 +240,90 @@ func TestTrackingIsSlower(t *testing.T) {
 	governed := estimate(t, a).Seconds.Mid
 	for _, metric := range []string{scaling.MetricBacklogSeconds, scaling.MetricBacklogPerTask} {
 		a.Fleet.Scaling = plan.TargetTracking
-		a.Track(metric, 100*time.Millisecond)
+		a.Fleet.Tracks = scaling.Tracks(a.Fleet.Knobs, metric, 100*time.Millisecond)
 		assert.Greater(t, estimate(t, a).Seconds.Mid, 2.5*governed, metric)
 	}
+}
+
+// A message holds its slot for queue and ledger, too: between what was said, another
+// time for each seed. Of a message that does many nodes it is little for each.
+func TestMessagesTakeTime(t *testing.T) {
+	chain := func(fields string) *plan.Estimate {
+		m, err := plan.ParseModel("tree:nodes=1000,fanout=1,time=20ms," + fields)
+		require.NoError(t, err)
+		a := ask(t, "tree:nodes=1")
+		a.Model = func(uint64) *plan.Model { return m }
+		a.Fleet.Scaling, a.Fleet.Warm, a.Fleet.Knobs.Max, a.Seeds = plan.Fixed, true, 1, 40
+		return estimate(t, a)
+	}
+	assert.InDelta(t, 20, chain("inline=0,message=0s").Seconds.Mid, 1e-3)
+	assert.InDelta(t, 30, chain("inline=0,message=10ms").Seconds.Mid, 1e-3)
+	e := chain("inline=0")
+	assert.True(t, e.Seconds.Low >= 25 && e.Seconds.Low < 27 && e.Seconds.High > 36 && e.Seconds.High <= 40, "%v", e.Seconds)
+	assert.InDelta(t, 20, chain("inline=1000").Seconds.High, 0.1)
+}
+
+// A budget pauses a run: what was begun ends, tasks go home, and what is not done is not
+// paid for.
+func TestBudget(t *testing.T) {
+	a := ask(t, "tree:nodes=1e7,time=100ms")
+	a.Seeds = 20
+	whole := estimate(t, a)
+	assert.Zero(t, whole.Paused)
+	assert.Equal(t, plan.Interval{Low: 1, Mid: 1, High: 1}, whole.Done)
+
+	a.Budget = whole.Counted.Low / 2
+	half := estimate(t, a)
+	assert.Equal(t, 20, half.Paused)
+	assert.Zero(t, half.Finished)
+	assert.True(t, half.Done.Low > 0.2 && half.Done.High < 0.7, "%v", half.Done)
+	assert.Less(t, half.Seconds.High, whole.Seconds.Low)
+	assert.Less(t, half.Dollars.High, 0.75*whole.Dollars.Low)
+	assert.GreaterOrEqual(t, half.Counted.Low, a.Budget)
+	assert.Less(t, half.Counted.High, 1.6*a.Budget, "tasks that were launched are paid for")
+	var text strings.Builder
+	require.NoError(t, half.WriteText(&text))
+	assert.Contains(t, text.String(), "pauses 20 of 20 runs of the model, with ")
+	assert.NotContains(t, text.String(), "30 days")
+
+	a.Budget = 2 * whole.Counted.High
+	enough := estimate(t, a)
+	assert.Zero(t, enough.Paused)
+	assert.Equal(t, whole.Seconds, enough.Seconds)
+}
+
+// Alarms remember the minutes before a seed, in which there was nothing to do. They do
+// not take away what it has started; one that goes off at the minimum would.
+func TestIdleMinutesBeforeTheSeed(t *testing.T) {
+	first := func(f plan.Fleet) (latest time.Duration) {
+		for seed := range uint64(60) {
+			o := f.Run(plan.Grow(1000, 10, 100*time.Millisecond), seed)
+			latest = max(latest, o.First)
+		}
+		return latest
+	}
+	ours := plan.DefaultFleet()
+	assert.GreaterOrEqual(t, ours.Before, 16*60, "fifteen periods of scale-in")
+	assert.LessOrEqual(t, first(ours), 46*time.Second)
+
+	others := plan.DefaultFleet()
+	others.Other = &plan.Other{Every: 60, Alarms: true}
+	assert.Greater(t, first(others), time.Minute)
+	others.Before = 0
+	assert.LessOrEqual(t, first(others), 46*time.Second, "it was the idle minutes")
+}
+
+// The function looks once in an idle minute, wherever in it the seed comes: where nobody
+// wakes the fleet, it does within that minute and a launch.
+func TestNobodyWakesTheFleet(t *testing.T) {
+	f := plan.DefaultFleet()
+	f.Seeded = 0
+	soonest, latest := time.Hour, time.Duration(0)
+	for seed := range uint64(200) {
+		o := f.Run(plan.Grow(1000, 10, 100*time.Millisecond), seed)
+		soonest, latest = min(soonest, o.First), max(latest, o.First)
+		assert.Equal(t, 1, o.Peak, "the alarm does not start one more")
+	}
+	assert.Less(t, soonest, 45*time.Second)
+	assert.True(t, latest > 90*time.Second && latest <= 112*time.Second, "%v", latest)
 }

@@ -3,8 +3,10 @@ package plan
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +16,10 @@ import (
 
 // Model is a run to plan.
 type Model struct {
-	Tree   Tree
-	Inline int     // nodes that a message may do itself; 0 and 1: one message a node
-	Lists  float64 // LIST requests a node
+	Tree    Tree
+	Message [2]time.Duration // that a message holds its slot besides its nodes, for queue and ledger: from, to
+	Inline  int              // nodes that a message may do itself; 0 and 1: one message a node
+	Lists   float64          // LIST requests a node
 }
 
 // Crawl is the listing of so many keys, a page of 1,000 after the other, each of
@@ -24,9 +27,26 @@ type Model struct {
 // tenth of the requests is spent on cuts that miss.
 func Crawl(keys float64, page time.Duration) *Model {
 	return &Model{
-		Tree:   Grow(max(1, math.Ceil(keys/1000)), 2, max(page, leastTime)),
-		Inline: mostInline, Lists: 1.1,
+		Tree:    Grow(max(1, math.Ceil(keys/1000)), 2, max(page, leastTime)),
+		Message: besides, Inline: mostInline, Lists: 1.1,
 	}
+}
+
+// besides is what calls to queue and ledger are taken to hold a slot for. It was
+// not measured on AWS: a few milliseconds each, one or two after another.
+var besides = [2]time.Duration{5 * time.Millisecond, 20 * time.Millisecond}
+
+// held is the tree with what its messages take besides their nodes: another time
+// for each seed, evenly spread by its logarithm.
+func (m *Model) held(seed uint64) Tree {
+	t := m.Tree
+	if m.Message[1] > 0 {
+		rng := rand.New(rand.NewPCG(seed, 0x6d736773))
+		low, high := max(m.Message[0].Seconds(), 1e-6), m.Message[1].Seconds()
+		took := low * math.Pow(high/low, rng.Float64())
+		t.Time += seconds(took / m.perMessage())
+	}
+	return t
 }
 
 // spec is a model as people write it.
@@ -39,8 +59,9 @@ type spec struct {
 		Part float64  `json:"part"`
 		Time duration `json:"time"`
 	} `json:"long"`
-	Inline int     `json:"inline"`
-	Lists  float64 `json:"lists"`
+	Message stretch `json:"message"`
+	Inline  int     `json:"inline"`
+	Lists   float64 `json:"lists"`
 }
 
 // duration is a time.Duration as text.
@@ -51,6 +72,21 @@ func (s *duration) UnmarshalText(text []byte) error {
 	d, err := time.ParseDuration(string(text))
 	*s = duration(d)
 	return err
+}
+
+// stretch is two durations as text, with ".." between, or one.
+type stretch [2]time.Duration
+
+// UnmarshalText reads 10ms, or 5ms..20ms.
+func (s *stretch) UnmarshalText(text []byte) error {
+	low, high, two := strings.Cut(string(text), "..")
+	if !two {
+		high = low
+	}
+	var errs [2]error
+	s[0], errs[0] = time.ParseDuration(low)
+	s[1], errs[1] = time.ParseDuration(high)
+	return errors.Join(errs[:]...)
 }
 
 const (
@@ -71,13 +107,14 @@ const (
 //	levels  nodes of each level from the root on, instead of nodes and fanout: 1/200/200 or 1/200x900
 //	time    that a node takes, 1ms to 24h; default 100ms
 //	long    parts of the widest level that take longer: 0.001@60s/0.00002@20m
+//	message that a message holds its slot besides, for queue and ledger: 10ms, or from and to, 5ms..20ms; default that
 //	inline  nodes that a message may do itself, 0 to 1e6; default 1000, as of a run
 //	lists   LIST requests a node; default 0
 //
 // In JSON, levels is a list of numbers and long a list of {"part": …, "time": "60s"}.
 // Errors are *schema.FieldError where a field has a bad value.
 func ParseModel(s string) (*Model, error) {
-	sp := spec{Fanout: 10, Time: duration(100 * time.Millisecond), Inline: 1000}
+	sp := spec{Fanout: 10, Time: duration(100 * time.Millisecond), Message: besides, Inline: 1000}
 	switch {
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		dec := json.NewDecoder(bytes.NewReader([]byte(s)))
@@ -125,6 +162,10 @@ func (sp *spec) set(part string) (err error) {
 		if sp.Time.UnmarshalText([]byte(value)) != nil {
 			return bad(field, value, "a duration, as 100ms")
 		}
+	case "message":
+		if sp.Message.UnmarshalText([]byte(value)) != nil {
+			return bad(field, value, "a duration, or two, as 5ms..20ms")
+		}
 	case "inline":
 		if sp.Inline, err = strconv.Atoi(value); err != nil {
 			return bad(field, value, "a whole number")
@@ -132,7 +173,7 @@ func (sp *spec) set(part string) (err error) {
 	case "long":
 		return sp.setLong(value)
 	default:
-		return bad("field", field, "nodes, fanout, levels, time, long, inline or lists")
+		return bad("field", field, "nodes, fanout, levels, time, long, message, inline or lists")
 	}
 	return err
 }
@@ -186,12 +227,14 @@ func (sp *spec) model() (*Model, error) {
 		return nil, badf("fanout", sp.Fanout, "a tree of at most %d levels", mostLevels)
 	case node < leastTime || node > mostTime:
 		return nil, bad("time", node, "1ms to 24h")
+	case sp.Message[0] < 0 || sp.Message[1] < sp.Message[0] || sp.Message[1] > mostTime:
+		return nil, bad("message", fmt.Sprintf("%v..%v", sp.Message[0], sp.Message[1]), "0s to 24h, from less to more")
 	case sp.Inline < 0 || sp.Inline > mostInline:
 		return nil, bad("inline", sp.Inline, "0 to 1000000")
 	case !within(sp.Lists, 0, 1e6):
 		return nil, bad("lists", sp.Lists, "0 to 1e6")
 	}
-	m := &Model{Inline: sp.Inline, Lists: sp.Lists, Tree: Tree{Levels: sp.Levels, Time: node}}
+	m := &Model{Message: sp.Message, Inline: sp.Inline, Lists: sp.Lists, Tree: Tree{Levels: sp.Levels, Time: node}}
 	if sp.Levels == nil {
 		m.Tree = Grow(math.Round(sp.Nodes), sp.Fanout, node)
 	}

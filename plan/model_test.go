@@ -95,15 +95,18 @@ func TestRunIsRepeatable(t *testing.T) {
 
 func TestParseModel(t *testing.T) {
 	for text, want := range map[string]plan.Model{
-		"tree:nodes=111,fanout=10,time=1s":              {Inline: 1000, Tree: plan.Tree{Levels: []float64{1, 10, 100}, Time: time.Second}},
-		"tree:nodes=3,fanout=1":                         {Inline: 1000, Tree: plan.Tree{Levels: []float64{1, 1, 1}, Time: 100 * ms}},
-		"tree:levels=1/200x3/2e6,inline=0,lists=1.5":    {Lists: 1.5, Tree: plan.Tree{Levels: []float64{1, 200, 200, 200, 2e6}, Time: 100 * ms}},
-		"tree:nodes=1,long=0.001@60s/0.1@2s":            {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.001, Time: time.Minute}, {Part: 0.1, Time: 2 * time.Second}}}},
-		`{"levels":[1,5],"time":"20ms","inline":1}`:     {Inline: 1, Tree: plan.Tree{Levels: []float64{1, 5}, Time: 20 * ms}},
-		`{"nodes":1,"long":[{"part":0.5,"time":"1m"}]}`: {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.5, Time: time.Minute}}}},
+		"tree:nodes=111,fanout=10,time=1s":                               {Inline: 1000, Tree: plan.Tree{Levels: []float64{1, 10, 100}, Time: time.Second}},
+		"tree:nodes=3,fanout=1":                                          {Inline: 1000, Tree: plan.Tree{Levels: []float64{1, 1, 1}, Time: 100 * ms}},
+		"tree:levels=1/200x3/2e6,inline=0,lists=1.5":                     {Lists: 1.5, Tree: plan.Tree{Levels: []float64{1, 200, 200, 200, 2e6}, Time: 100 * ms}},
+		"tree:nodes=1,long=0.001@60s/0.1@2s":                             {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.001, Time: time.Minute}, {Part: 0.1, Time: 2 * time.Second}}}},
+		`{"levels":[1,5],"time":"20ms","inline":1,"message":"1ms..3ms"}`: {Message: [2]time.Duration{ms, 3 * ms}, Inline: 1, Tree: plan.Tree{Levels: []float64{1, 5}, Time: 20 * ms}},
+		`{"nodes":1,"long":[{"part":0.5,"time":"1m"}]}`:                  {Inline: 1000, Tree: plan.Tree{Levels: []float64{1}, Time: 100 * ms, Long: []plan.Long{{Part: 0.5, Time: time.Minute}}}},
 	} {
 		m, err := plan.ParseModel(text)
 		require.NoError(t, err, text)
+		if want.Message == [2]time.Duration{} {
+			want.Message = [2]time.Duration{5 * ms, 20 * ms}
+		}
 		assert.Equal(t, want, *m, text)
 	}
 	for text, want := range map[string][2]string{
@@ -118,6 +121,8 @@ func TestParseModel(t *testing.T) {
 		"tree:nodes=10,time=0s":            {"time", "0s"},
 		"tree:nodes=10,time=10":            {"time", "10"},
 		"tree:nodes=10,time=25h":           {"time", "25h0m0s"},
+		"tree:nodes=10,message=x":          {"message", "x"},
+		"tree:nodes=10,message=3ms..1ms":   {"message", "3ms..1ms"},
 		"tree:nodes=10,inline=-1":          {"inline", "-1"},
 		"tree:nodes=10,inline=x":           {"inline", "x"},
 		"tree:nodes=10,lists=-1":           {"lists", "-1"},

@@ -36,6 +36,7 @@ type nodes struct {
 	credit   float64
 	refused  float64 // seconds in which the services bore less than was asked
 	finished float64 // when the last was done; negative: not yet
+	stopped  bool    // none is begun any more
 }
 
 // cohort is nodes that were begun together.
@@ -100,6 +101,9 @@ func (n *nodes) work(now int, slots float64) {
 		}
 		free := slots - float64(n.longs) - n.held
 		waits := n.waiting()
+		if n.stopped {
+			free = 0
+		}
 		if n.perNode == 1 && len(n.tree.Long) == 0 && n.clock-float64(now) < n.step {
 			// With work for a second, one big step does nearly what many small ones do.
 			if k := math.Floor((until-n.clock)/n.step) + 1; k > 1 && waits >= free*k && free > 0 {

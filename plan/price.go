@@ -13,6 +13,7 @@ type Prices struct {
 	// "AWS Fargate Pricing", Linux, an hour; by the second, at least a minute.
 	VCPU, GB       float64 // x86
 	VCPUARM, GBARM float64 // ARM64
+	Disk           float64 // a GB of disk beyond 20, an hour
 	// The part of these that Fargate Spot takes off. It moves: from, usual, to.
 	Spot [3]float64
 	// "AWS Public IPv4 address charge": one of each task in a public subnet, an hour.
@@ -35,7 +36,7 @@ type Prices struct {
 func DefaultPrices() Prices {
 	const million, thousand = 1e6, 1e3
 	return Prices{
-		VCPU: 0.04048, GB: 0.004445, VCPUARM: 0.03238, GBARM: 0.00356,
+		VCPU: 0.04048, GB: 0.004445, VCPUARM: 0.03238, GBARM: 0.00356, Disk: 0.000111,
 		Spot: [3]float64{0.5, 0.65, 0.7},
 		IPv4: 0.005,
 		SQS:  0.40 / million, Write: 0.625 / million, Read: 0.125 / million,

@@ -31,8 +31,19 @@ func (e *Estimate) WriteText(w io.Writer) error {
 		row("held back", e.Throttled, span)
 		fmt.Fprintf(&b, "%-13s %s\n", "", "by "+e.Limit)
 	}
-	if e.Finished < e.Runs {
-		fmt.Fprintf(&b, "%d of %d runs of the model did not finish within 30 days: more tasks, or more slots a task, are needed\n", e.Runs-e.Finished, e.Runs)
+	if left := e.Runs - e.Finished - e.Paused; left > 0 {
+		fmt.Fprintf(&b, "%d of %d runs of the model did not finish within 30 days: more tasks, or more slots a task, are needed\n", left, e.Runs)
+	}
+	row("counted", e.Counted, dollars)
+	switch {
+	case e.Budget == 0:
+		fmt.Fprintf(&b, "%-13s that is what --budget on a run is held against; %s pauses one that goes wrong\n", "", amount(e.Counted.High*spare))
+	case e.Paused == 0:
+		fmt.Fprintf(&b, "%-13s a budget of %s pauses none of %d runs of the model\n", "", dollars(e.Budget), e.Runs)
+	default:
+		fmt.Fprintf(&b, "%-13s a budget of %s pauses %d of %d runs of the model, with %s of the nodes done\n",
+			"", dollars(e.Budget), e.Paused, e.Runs, between(e.Done, percent))
+		fmt.Fprintf(&b, "%-13s nothing is lost: ramify resume RUN --budget USD goes on\n", "")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -55,7 +66,14 @@ func span(s float64) string {
 	case s < 100:
 		return fmt.Sprintf("%.0fs", s)
 	case s < 48*3600:
-		return strings.TrimSuffix(strings.TrimSuffix((time.Duration(math.Round(s))*time.Second).Round(unit(s)).String(), "0s"), "0m")
+		text := (time.Duration(math.Round(s)) * time.Second).Round(unit(s)).String()
+		if strings.HasSuffix(text, "m0s") {
+			text = strings.TrimSuffix(text, "0s")
+		}
+		if strings.HasSuffix(text, "h0m") {
+			text = strings.TrimSuffix(text, "0m")
+		}
+		return text
 	default:
 		return fmt.Sprintf("%.1f days", s/86400)
 	}
@@ -79,6 +97,19 @@ func count(n float64) string {
 	}
 	return digits
 }
+
+// spare is how much more than a plan a run may cost before that is worth a pause.
+const spare = 1.25
+
+// amount is dollars for a command line, rounded up to two digits.
+func amount(n float64) string {
+	n = max(n, 0.001)
+	exponent := math.Floor(math.Log10(n)) - 1
+	digit := math.Pow(10, exponent)
+	return strconv.FormatFloat(math.Ceil(n/digit)*digit, 'f', int(max(0, -exponent)), 64)
+}
+
+func percent(part float64) string { return fmt.Sprintf("%.0f%%", 100*part) }
 
 // figure is a number in about three digits.
 func figure(n float64) string {

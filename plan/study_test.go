@@ -37,7 +37,7 @@ var study = func() map[string]plan.Tree {
 // exact.
 func as(s plan.Scaling, rule scaling.Rule) plan.Fleet {
 	f := plan.DefaultFleet()
-	f.Scaling, f.Knobs.Rule, f.Phase, f.Doubt = s, rule, 3, 0
+	f.Scaling, f.Knobs.Rule, f.Before, f.Phase, f.Doubt = s, rule, 0, 3, 0
 	return f
 }
 
@@ -57,8 +57,10 @@ func mean(f plan.Fleet, t plan.Tree) (duration, cost float64, low, high, cheap, 
 }
 
 // The ranges that the study gives for its policy P8s over ten seeds, in whole
-// seconds. Other random numbers draw other launches and stragglers: hence half a
-// percent of the time. It gives a range of the cost for medium, else one figure.
+// seconds; it gives a range of the cost for medium, else one figure. The mean of ours
+// lies within. Other ten seeds are other launches and stragglers, whose ends may lie
+// half a percent outside, as those of the study's own simulator do: its seeds 11 to 40,
+// by tens, give band 1050 to 1069 and heavy from 1437 s on.
 func TestStudyIsReproduced(t *testing.T) {
 	const slack = 0.005
 	for name, want := range map[string]struct{ low, high, cheap, dear float64 }{
@@ -70,6 +72,8 @@ func TestStudyIsReproduced(t *testing.T) {
 	} {
 		duration, cost, low, high, cheap, dear := mean(as(plan.Governor, scaling.Backlog), study[name])
 		t.Logf("%s: %.0f s (%.0f to %.0f), %.2f times (%.2f to %.2f)", name, duration, low, high, cost, cheap, dear)
+		assert.True(t, want.low <= duration && duration <= want.high, "%s: mean %v s", name, duration)
+		assert.True(t, want.cheap-0.015 <= cost && cost <= want.dear+0.015, "%s: mean cost %v", name, cost)
 		assert.GreaterOrEqual(t, math.Ceil(low), want.low*(1-slack), name)
 		assert.LessOrEqual(t, math.Ceil(high), want.high*(1+slack), name)
 		assert.GreaterOrEqual(t, cheap, want.cheap-0.025, name)
@@ -77,39 +81,46 @@ func TestStudyIsReproduced(t *testing.T) {
 	}
 }
 
-// The rows of the study's table that are other policies than ours, within 6 %.
+// The rows of the study's table that are other policies than ours, within 7 %.
 func TestOtherPoliciesOfTheStudy(t *testing.T) {
 	fixed := as(plan.Fixed, scaling.Backlog)
 	warm := fixed
 	warm.Warm = true
-	tracking := func(tr plan.Tracking) plan.Fleet {
+	tracking := func(metric string, target float64, cooldown time.Duration) plan.Fleet {
 		f := as(plan.TargetTracking, scaling.Backlog)
-		tr.ScaleIn, tr.Wake, tr.Sleep, tr.Every = true, true, true, 60
-		f.Tracking, f.Phase, f.Seeded = tr, 37, 0
+		f.Tracks = []scaling.Track{{Metric: metric, Target: target, InCooldown: time.Minute, In: true}}
+		if cooldown > 0 {
+			f.Tracks[0].OutCooldown, f.Tracks[0].InCooldown = cooldown, cooldown
+		}
+		f.Other, f.Phase, f.Seeded = &plan.Other{Alarms: true, Every: 60}, 37, 0
 		return f
 	}
 	guessed := 120 * 32 / 0.1 // messages a task, of 0.1 s
-	p2 := tracking(plan.Tracking{Metric: scaling.MetricBacklogPerTask, Target: guessed, OutCooldown: 300, InCooldown: 300, Unread: true})
+	p2 := tracking(scaling.MetricBacklogPerTask, guessed, 5*time.Minute)
+	p2.Other.Unread = true
 	p1 := p2
-	p1.Knobs.Min, p1.Tracking.Wake, p1.Tracking.Sleep = 1, false, false
-	p5 := tracking(plan.Tracking{Metric: scaling.MetricBacklogSeconds, Target: 120, InCooldown: 60, Steps: true})
-	p5.Tracking.Every, p5.Phase = 10, 7
+	p1.Knobs.Min, p1.Other = 1, &plan.Other{Every: 60}
+	p5 := tracking(scaling.MetricBacklogSeconds, 120, 0)
+	p5.Other, p5.Phase = &plan.Other{Alarms: true, Steps: true, Every: 10}, 7
+	net := as(plan.TargetTracking, scaling.Backlog) // and nobody to call UpdateService
+	net.Tracks, net.Seeded = []scaling.Track{{Metric: scaling.MetricBacklogSeconds, Target: 120, InCooldown: time.Minute}}, 0
 	for name, c := range map[string]struct {
 		fleet                plan.Fleet
 		medium, huge, bursty float64
 	}{
-		"warm":        {warm, 17, 3126, 183},
-		"fixed":       {fixed, 56, 3165, 213},
-		"P1":          {p1, 663, 3424, 570},
-		"P2":          {p2, 783, 3544, 692},
-		"P3":          {tracking(plan.Tracking{Metric: plan.OutstandingPerTask, Target: guessed, InCooldown: 60}), 741, 3544, 669},
-		"P4":          {tracking(plan.Tracking{Metric: scaling.MetricBacklogSeconds, Target: 120, InCooldown: 60}), 741, 3726, 606},
-		"P5":          {p5, 656, 3565, 559},
-		"P8s, a name": {as(plan.Governor, scaling.Backlog), 236, 3286, 291},
+		"warm":           {warm, 17, 3126, 183},
+		"fixed":          {fixed, 56, 3165, 213},
+		"P1":             {p1, 663, 3424, 570},
+		"P2":             {p2, 783, 3544, 692},
+		"P3":             {tracking(plan.OutstandingPerTask, guessed, 0), 741, 3544, 669},
+		"P4":             {tracking(scaling.MetricBacklogSeconds, 120, 0), 741, 3726, 606},
+		"P5":             {p5, 656, 3565, 559},
+		"P8d, net alone": {net, 680, 3669, 546},
+		"P8s, a name":    {as(plan.Governor, scaling.Backlog), 236, 3286, 291},
 	} {
 		for tree, want := range map[string]float64{"medium": c.medium, "huge": c.huge, "bursty": c.bursty} {
 			o := c.fleet.Run(study[tree], 1)
-			assert.InEpsilon(t, want, math.Ceil(o.Duration.Seconds()), 0.06, "%s on %s", name, tree)
+			assert.InEpsilon(t, want, math.Ceil(o.Duration.Seconds()), 0.07, "%s on %s", name, tree)
 		}
 	}
 }

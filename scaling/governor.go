@@ -5,8 +5,9 @@ import "time"
 const (
 	stands   = time.Minute     // a backlog that stands has stood so long
 	measured = 5 * time.Minute // over which the time of a message is measured
-	recent   = time.Minute     // over which what is settled is told
+	recent   = time.Minute     // over which what is settled is told, where looks are as often
 	slack    = 5 * time.Second // looks are not on the second
+	late     = 2 * time.Minute // schedules may skip one, and a function starts when it can
 	trust    = 4               // times what the backlog asks for, at most, is launched on an expectation
 	kept     = measured + Idle + slack
 )
@@ -52,13 +53,13 @@ func (g *Governor) measure() {
 }
 
 // grown is by how much the ledger's counters have grown within a time, and in
-// what time.
+// what time: since the look before this one, where that is a little longer ago.
 func (g *Governor) grown(within time.Duration) (settled int64, busy, over time.Duration) {
 	var after *Sample
 	now := g.looks[len(g.looks)-1].At
 	for i := len(g.looks) - 1; i >= 0; i-- {
 		s := &g.looks[i]
-		if now.Sub(s.At) > within+slack {
+		if ago := now.Sub(s.At); ago > within+slack && (over > 0 || ago > within+late) {
 			break
 		}
 		if s.Ledger == nil {
@@ -92,6 +93,8 @@ func (g *Governor) decide(s Sample) Decision {
 	switch {
 	case s.waits():
 		d.Desired, d.Reason = k.Min, Waits
+	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled && g.woken(s):
+		d.Reason = Woken
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && !s.Ledger.Unsettled:
 		d.Desired, d.Reason = k.Min, Finished
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && now == 0:
@@ -115,6 +118,22 @@ func (g *Governor) decide(s Sample) Decision {
 	}
 	d.Change = d.Desired != now
 	return d
+}
+
+// woken is whether somebody has asked for tasks of which none runs yet, and no look
+// before this one has seen them: it was a seed. Queue and ledger may tell of what was
+// posted a little later than the service of who was asked for.
+func (g *Governor) woken(s Sample) bool {
+	if s.Service.Running > 0 || s.Service.Desired <= g.knobs.Min {
+		return false
+	}
+	for _, before := range g.looks {
+		over := s.At.Sub(before.At)
+		if over >= Every-slack && over <= Idle+slack && before.Service != nil && before.Service.Desired > g.knobs.Min {
+			return false
+		}
+	}
+	return true
 }
 
 // want is what the backlog asks for.

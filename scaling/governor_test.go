@@ -61,6 +61,25 @@ func TestTimeOfAMessage(t *testing.T) {
 	assert.Equal(t, 20, d.Desired, "the ledger is away: the last measure holds")
 }
 
+// A schedule that is late is no reason to know nothing: a rate is what it is over the
+// time there was.
+func TestALateLook(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	for _, l := range []struct {
+		at      int
+		settled int64
+		want    float64
+	}{{90, 900, 10}, {180, 900, 0}, {190, 950, 5}, {200, 1150, 12.5}} {
+		if l.at == 90 {
+			g.Look(counted(0, 0, 0))
+		}
+		m, _ := g.Look(counted(l.at, l.settled, time.Duration(l.settled)*time.Second/10))
+		v, ok := m.Get(scaling.MetricSettledPerSecond)
+		assert.True(t, ok, "at %d s", l.at)
+		assert.InDelta(t, l.want, v, 1e-9, "at %d s", l.at)
+	}
+}
+
 func TestMessagesLongerThanTheTarget(t *testing.T) {
 	g := scaling.New(scaling.Defaults())
 	slow := func(at int, settled int64, busy time.Duration) scaling.Sample {
@@ -223,7 +242,9 @@ func TestGovernorProperties(t *testing.T) {
 				t.Fatalf("%v with %d outstanding", d, out)
 			case out == 0 && (s.Ledger == nil || s.Ledger.Unsettled) && d.Desired < min(desired, k.Max):
 				t.Fatalf("%v, but not all is known to be settled", d)
-			case out == 0 && s.Ledger != nil && !s.Ledger.Unsettled && d.Desired != k.Min:
+			case d.Reason == scaling.Woken && (running > 0 || d.Change && desired <= k.Max):
+				t.Fatalf("%v with %d running", d, running)
+			case out == 0 && s.Ledger != nil && !s.Ledger.Unsettled && d.Desired != k.Min && d.Reason != scaling.Woken:
 				t.Fatalf("%v with nothing to do", d)
 			}
 		}
@@ -248,6 +269,25 @@ func TestPausedRunsKeepNoTask(t *testing.T) {
 	s.Ledger.Unsettled = true
 	_, d = scaling.New(scaling.Defaults()).Look(s)
 	assert.Equal(t, 11, d.Desired, "another run goes on: all that is outstanding may be its")
+}
+
+// Who posts a root asks for a task at once. A look just after that may see neither the
+// message nor the run, for both are told of later: it must not take the task away.
+func TestAWakeIsNotUndoneByTheNextLook(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	g.Look(see(0, scaling.Queue{}, 0, 0, 0))
+	_, d := g.Look(see(60, scaling.Queue{}, 0, 1, 1))
+	assert.Equal(t, scaling.Decision{Desired: 1, Reason: scaling.Woken}, d)
+	_, d = g.Look(see(70, scaling.Queue{}, 0, 1, 1))
+	assert.Equal(t, 0, d.Desired, "nothing has come")
+
+	g = scaling.New(scaling.Defaults())
+	_, d = g.Look(see(0, scaling.Queue{}, 0, 1, 1))
+	assert.Equal(t, 1, d.Desired, "it has seen nothing before")
+	_, d = g.Look(see(10, scaling.Queue{}, 1, 0, 1))
+	assert.Equal(t, 0, d.Desired)
+	_, d = scaling.New(scaling.Defaults()).Look(see(0, scaling.Queue{}, 1, 0, 1))
+	assert.Equal(t, 0, d.Desired, "one that runs was asked for long ago")
 }
 
 // A run whose messages are lost is swept by a task.

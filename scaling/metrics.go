@@ -27,18 +27,40 @@ func (g *Governor) metrics(s Sample, d Decision) Metrics {
 	if s.Queue == nil || s.Service == nil {
 		return m
 	}
-	running := float64(max(s.Service.Running, 1))
+	t := s.Service
 	unread, out := s.Queue.Unread, s.Queue.Outstanding()
 	if s.waits() {
 		unread, out = 0, 0 // nobody would wake for it, nor scale out
 	}
-	add(MetricBacklogPerTask, float64(unread)/running, "Count")
-	add(MetricBacklogSeconds, float64(out)*g.perMessage()/float64(g.knobs.Concurrency)/running, "Seconds")
-	asleep := 0.0
-	if out > 0 && s.Service.Desired == 0 {
-		asleep = 1
-	}
-	add(MetricAsleep, asleep, "Count")
+	work := float64(out) * g.perMessage() / float64(g.knobs.Concurrency)
+	add(MetricBacklogPerTask, float64(unread)/float64(max(t.Running, 1)), "Count")
+	add(MetricBacklogSeconds, work/float64(max(t.Running, 1)), "Seconds")
+	add(MetricBacklogSecondsSoon, work/float64(max(t.Running+t.Pending, 1)), "Seconds")
+	todo := out > 0 || s.Ledger != nil && s.Ledger.Unsettled
+	add(MetricAsleep, one(todo && t.Desired == 0), "Count")
+	add(MetricIdle, one(!todo && t.Desired > g.knobs.Min), "Count")
 	add(MetricWanted, float64(d.Wanted), "Count")
+	surplus := 0.0
+	if t.Desired > d.Width {
+		surplus = 100 * (1 - float64(d.Width)/float64(t.Desired))
+	}
+	add(MetricSurplus, surplus, "Percent")
 	return m
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// Applied sets to 0 what an alarm would act on once more: the decision was carried
+// out, and whoever was asleep is awake.
+func (m Metrics) Applied(d Decision) {
+	for i := range m {
+		if m[i].Name == MetricAsleep && d.Desired > 0 || m[i].Name == MetricIdle {
+			m[i].Value = 0
+		}
+	}
 }

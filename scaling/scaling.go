@@ -26,11 +26,16 @@ import (
 )
 
 const (
-	// MaxInFlight is how many messages the tasks of a fleet may hold together: SQS
-	// refuses receives at 120,000 in flight, and what is about to be deleted counts.
+	// MaxSlots is how many things all tasks of a fleet may do at a time. SQS refuses
+	// receives at 120,000 in flight: tasks hold as many messages again that they have not
+	// begun, and while the fleet is deployed to there are Surplus percent more of them.
 	//
 	// Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
-	MaxInFlight = 100_000
+	MaxSlots = 50_000
+
+	// Surplus is the percentage of tasks above the desired count that a deployment may
+	// have, while old ones are still at work.
+	Surplus = 10
 
 	// Guess is the time a message takes before any has settled.
 	Guess = 100 * time.Millisecond
@@ -86,9 +91,9 @@ func (k Knobs) Check() error {
 		return bad("max", k.Max, fmt.Sprintf("at least 1 task and min, %d", k.Min))
 	case k.Concurrency < 1:
 		return bad("concurrency", k.Concurrency, "at least 1 slot a task")
-	case k.Max > MaxInFlight/k.Concurrency:
-		return bad("max", k.Max, fmt.Sprintf("at most %d tasks of concurrency %d: SQS lets %d messages be in flight",
-			MaxInFlight/k.Concurrency, k.Concurrency, MaxInFlight))
+	case k.Max > MaxSlots/k.Concurrency:
+		return bad("max", k.Max, fmt.Sprintf("at most %d tasks of concurrency %d: SQS lets 120,000 messages be in flight",
+			MaxSlots/k.Concurrency, k.Concurrency))
 	case k.Target <= 0:
 		return bad("target", k.Target, "more than 0s")
 	case k.Launch < 0:
@@ -160,10 +165,22 @@ const (
 	MetricDesired           = "Desired"
 	MetricSettledPerSecond  = "SettledPerSecond"
 	MetricSecondsPerMessage = "SecondsPerMessage"
-	MetricBacklogPerTask    = "BacklogPerTask" // unread ÷ running; with no task running, unread. These four: 0 where all runs are paused
-	MetricBacklogSeconds    = "BacklogSeconds" // what the running tasks, or one, need for all that is outstanding
-	MetricAsleep            = "Asleep"         // 1 where something is outstanding and no task is desired, else 0
-	MetricWanted            = "Wanted"         // tasks that the governor would have, before its minimum
+	MetricWanted            = "Wanted"  // tasks that the governor would have, before its minimum
+	MetricSurplus           = "Surplus" // percent of desired that cannot be busy
+
+	// These are 0 where all runs are paused.
+	MetricBacklogPerTask     = "BacklogPerTask"     // unread ÷ running; with no task running, unread
+	MetricBacklogSeconds     = "BacklogSeconds"     // what the running tasks, or one, need for all that is outstanding
+	MetricBacklogSecondsSoon = "BacklogSecondsSoon" // the same of running and pending tasks
+
+	// MetricAsleep is 1 where something is to be done, which is that messages are
+	// outstanding or a run is not settled, and no task is desired, else 0.
+	MetricAsleep = "Asleep"
+
+	// MetricIdle is 1 where nothing is to be done, as far as is known, and more tasks
+	// are desired than the minimum, else 0. At the minimum it is 0: an alarm that goes
+	// off then would take away what a seed has just started.
+	MetricIdle = "Idle"
 )
 
 // Metric is a figure to publish. Unit is CloudWatch's (Amazon CloudWatch API
@@ -197,6 +214,7 @@ const (
 	Unsettled  Reason = "nothing is outstanding, but the ledger holds what is not settled, or is not known" // as it is
 	Waits      Reason = "all runs are paused"                                                               // the minimum: messages that wait for people need no task
 	Stuck      Reason = "nothing is outstanding and no task is desired, but a run is not settled"           // one task, which looks after it
+	Woken      Reason = "nothing is outstanding, but tasks have just been asked for"                        // as it is, for a look
 	More       Reason = "the backlog wants more tasks"
 	Stands     Reason = "a backlog stands" // more tasks, by the standing rule
 	Fewer      Reason = "fewer tasks can be busy"

@@ -36,8 +36,10 @@ func TestKnobs(t *testing.T) {
 		assert.Equal(t, c.value, field.Value)
 	}
 	k := scaling.Defaults()
-	k.Max = 3125
-	assert.NoError(t, k.Check(), "100,000 messages may be in flight")
+	k.Max = 1562
+	require.NoError(t, k.Check(), "all tasks do 50,000 things at a time")
+	k.Max++
+	require.Error(t, k.Check())
 }
 
 // at is a time of a test.
@@ -121,11 +123,11 @@ func TestWhatIsNotKnown(t *testing.T) {
 	}{
 		{
 			"queue", busy, func(s *scaling.Sample) { s.Queue = nil }, scaling.Unknown, 0,
-			[]string{scaling.MetricUnread, scaling.MetricInFlight, scaling.MetricDelayed, scaling.MetricOutstanding, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricAsleep, scaling.MetricWanted},
+			[]string{scaling.MetricUnread, scaling.MetricInFlight, scaling.MetricDelayed, scaling.MetricOutstanding, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricBacklogSecondsSoon, scaling.MetricAsleep, scaling.MetricIdle, scaling.MetricWanted, scaling.MetricSurplus},
 		},
 		{
 			"service", busy, func(s *scaling.Sample) { s.Service = nil }, scaling.Unknown, 0,
-			[]string{scaling.MetricRunning, scaling.MetricPending, scaling.MetricDesired, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricAsleep, scaling.MetricWanted},
+			[]string{scaling.MetricRunning, scaling.MetricPending, scaling.MetricDesired, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricBacklogSecondsSoon, scaling.MetricAsleep, scaling.MetricIdle, scaling.MetricWanted, scaling.MetricSurplus},
 		},
 		{"ledger, with a backlog", busy, func(s *scaling.Sample) { s.Ledger = nil }, scaling.More, 10, []string{scaling.MetricSecondsPerMessage}},
 		{"ledger, with none", idle, func(s *scaling.Sample) { s.Ledger = nil }, scaling.Unsettled, 5, []string{scaling.MetricSecondsPerMessage}},
@@ -136,7 +138,8 @@ func TestWhatIsNotKnown(t *testing.T) {
 	every := []string{
 		scaling.MetricUnread, scaling.MetricInFlight, scaling.MetricDelayed, scaling.MetricOutstanding, scaling.MetricOldestAge,
 		scaling.MetricRunning, scaling.MetricPending, scaling.MetricDesired, scaling.MetricSecondsPerMessage,
-		scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricAsleep, scaling.MetricWanted,
+		scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricBacklogSecondsSoon, scaling.MetricAsleep, scaling.MetricIdle,
+		scaling.MetricWanted, scaling.MetricSurplus,
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -180,7 +183,7 @@ func TestMetrics(t *testing.T) {
 		scaling.MetricUnread: 640, scaling.MetricInFlight: 64, scaling.MetricDelayed: 16, scaling.MetricOutstanding: 720,
 		scaling.MetricOldestAge: 90, scaling.MetricRunning: 2, scaling.MetricPending: 1, scaling.MetricDesired: 3,
 		scaling.MetricSecondsPerMessage: 0.1, scaling.MetricBacklogPerTask: 320, scaling.MetricBacklogSeconds: 1.125,
-		scaling.MetricAsleep: 0, scaling.MetricWanted: 1,
+		scaling.MetricBacklogSecondsSoon: 0.75, scaling.MetricAsleep: 0, scaling.MetricIdle: 0, scaling.MetricWanted: 1, scaling.MetricSurplus: 0,
 	} {
 		assert.InDelta(t, want, get(s, name), 1e-9, name)
 	}
@@ -192,7 +195,7 @@ func TestMetrics(t *testing.T) {
 	assert.InDelta(t, 0, get(see(0, scaling.Queue{Unread: 640}, 0, 1, 1), scaling.MetricAsleep), 1e-9)
 	// Zeros are published.
 	s = see(0, scaling.Queue{}, 0, 0, 0)
-	for _, name := range []string{scaling.MetricUnread, scaling.MetricOutstanding, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricAsleep, scaling.MetricWanted} {
+	for _, name := range []string{scaling.MetricUnread, scaling.MetricOutstanding, scaling.MetricBacklogPerTask, scaling.MetricBacklogSeconds, scaling.MetricBacklogSecondsSoon, scaling.MetricAsleep, scaling.MetricIdle, scaling.MetricWanted, scaling.MetricSurplus} {
 		assert.Zero(t, get(s, name), name)
 	}
 }

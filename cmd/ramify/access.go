@@ -8,6 +8,7 @@ import (
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 )
 
 // endpointParam is the endpoint that a crawl was begun against, "" being AWS. It
@@ -39,7 +40,7 @@ func (w *work) checkAccess(ctx context.Context, bucket, prefix string, versions 
 func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
 	var args struct{ Bucket, Prefix string }
 	_ = json.Unmarshal(r.Root.Args, &args) // what is wrong with them, the crawl says best
-	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3copy.Kind || args.Bucket == "" {
+	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3objects.Kind && r.Root.Kind != s3copy.Kind || args.Bucket == "" {
 		return nil
 	}
 	if r.Root.Kind == s3copy.Kind {

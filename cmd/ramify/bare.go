@@ -28,6 +28,7 @@ func (c *seedCmd) checkBare() error {
 		{"max-rps", fmt.Sprint(c.MaxRPS), c.MaxRPS != 0},
 		{"budget", c.Budget, c.Budget != ""},
 		{"versions", fmt.Sprint(c.Versions), c.Versions},
+		{"checksums", fmt.Sprint(c.Checksums), c.Checksums},
 		{"inline", fmt.Sprint(c.Inline), c.Inline != defaultInline},
 		{"retries", fmt.Sprint(c.Retries), c.Retries != defaultRetries},
 		{"concurrency", fmt.Sprint(c.Concurrency), c.Concurrency != 0},
@@ -42,7 +43,7 @@ func (c *seedCmd) checkBare() error {
 		}
 	}
 	c.Out, c.Inline, c.Retries = "", defaultInline, defaultRetries // of the environment
-	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Budget, c.Versions, c.Concurrency = "", "", nil, 0, "", false, 0
+	c.Format, c.Columns, c.Filter, c.MaxRPS, c.Budget, c.Versions, c.Checksums, c.Concurrency = "", "", nil, 0, "", false, false, 0
 	return nil
 }
 

@@ -131,22 +131,10 @@ func (c *duCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer st.close()
-	switch {
-	case !findsObjects(r.Root.Kind):
+	if !findsObjects(r.Root.Kind) {
 		return usagef("run %s has no totals per prefix: its nodes are of kind %s, which find no objects of S3", c.Name, r.Root.Kind)
-	case !r.State.Over():
-		return usagef("run %s is %s: totals per prefix are made when it is over, see `%s`", c.Name, r.State, g.command("watch", c.Name))
-	case r.State == ledger.Cancelled:
-		return usagef("run %s was cancelled: it has no totals per prefix", c.Name)
 	}
-	kept, found, err := st.loadBook(ctx)
-	if err != nil {
-		return err
-	}
-	if !found || kept.epoch != int64(r.Epoch) {
-		return usagef("run %s has no totals per prefix yet: `%s` makes them", c.Name, g.command("resume", c.Name))
-	}
-	b, err := st.openBook(ctx)
+	b, err := finishedBook(ctx, g, st, r)
 	if err != nil {
 		return err
 	}

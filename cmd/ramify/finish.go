@@ -43,11 +43,11 @@ func (f *fleet) finish(ctx context.Context, r ledger.Run) error {
 	end := ending{Summary: snap.Summary()}
 	end.State, end.Out = console.State(r.State), made.Location
 	if findsObjects(r.Root.Kind) {
-		n, top, err := sumPrefixes(out.Read(ctx, sink.Prefixes))
+		n, base, top, err := sumPrefixes(out.Read(ctx, sink.Prefixes))
 		if err != nil {
 			return err
 		}
-		end.Totals.Prefixes = &n
+		end.Totals.Prefixes, end.Totals.Digests = &n, console.DigestsOf(base)
 		for _, l := range top {
 			end.Biggest = append(end.Biggest, bigPrefix{l.Prefix, l.Objects, l.Bytes})
 		}
@@ -60,9 +60,9 @@ func (f *fleet) finish(ctx context.Context, r ledger.Run) error {
 	return out.Keep(ctx, path.Base(key), body)
 }
 
-// sumPrefixes counts the distinct prefixes of all depths, and finds the biggest
-// of the first depth that tells something.
-func sumPrefixes(blocks iter.Seq2[[]byte, error]) (n int64, biggestOnes []totals.Line, err error) {
+// sumPrefixes counts the distinct prefixes of all depths, and finds the line of all
+// and the biggest of the first depth that tells something.
+func sumPrefixes(blocks iter.Seq2[[]byte, error]) (n int64, base totals.Line, biggestOnes []totals.Line, err error) {
 	type level struct {
 		top   *totals.Top
 		bytes int64
@@ -72,8 +72,11 @@ func sumPrefixes(blocks iter.Seq2[[]byte, error]) (n int64, biggestOnes []totals
 	for l, err := range m.Lines() {
 		switch {
 		case err != nil:
-			return 0, nil, err
-		case l.Depth == 0 || l.Depth > listing.DefaultDepth:
+			return 0, base, nil, err
+		case l.Depth == 0:
+			base = l
+			continue
+		case l.Depth > listing.DefaultDepth:
 			continue
 		}
 		at := levels[l.Depth]
@@ -87,10 +90,10 @@ func sumPrefixes(blocks iter.Seq2[[]byte, error]) (n int64, biggestOnes []totals
 	for depth := 1; levels[depth] != nil; depth++ {
 		lines := levels[depth].top.Lines()
 		if levels[depth+1] == nil || tells(lines, levels[depth].bytes) {
-			return m.Prefixes(), lines, nil
+			return m.Prefixes(), base, lines, nil
 		}
 	}
-	return m.Prefixes(), nil, nil
+	return m.Prefixes(), base, nil, nil
 }
 
 // ending is what is kept of the end of a run: the object with which `run --json`

@@ -39,6 +39,7 @@ type fleet struct {
 	dead    *sqs.Queue
 	cluster string          // of the service
 	service string          // whose tasks work
+	slots   string          // of a task, as the stack says
 	secret  string          // where the stack has its signing key
 	keys    *schema.Keyring // nil: messages are not signed
 	watch   *keyring.Watch

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,9 +55,13 @@ func (c *metricCmd) settings(f *fleet) (metricfn.Settings, error) {
 	if name == "" {
 		name = c.Stack
 	}
+	slots := c.Concurrency
+	if slots == "" || fromEnvironment("concurrency", slots) {
+		slots = cmp.Or(f.slots, slots) // the stack knows better
+	}
 	flags := map[string]string{
 		"fleet": name, "queue": f.Queue, "ledger": f.Ledger, "cluster": f.cluster, "service": f.service, "scaling": scalingIs,
-		"min": c.Min, "max": c.Max, "concurrency": c.Concurrency, "target": c.Target, "launch": c.Launch, "latency": c.Latency,
+		"min": c.Min, "max": c.Max, "concurrency": slots, "target": c.Target, "launch": c.Launch, "latency": c.Latency,
 		"rule": c.Rule,
 	}
 	maps.Copy(flags, c.values())

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,7 +76,7 @@ func stacked(t *testing.T) (cfg aws.Config, stack string) {
 	_, err = e.CreateService(ctx, &ecs.CreateServiceInput{Cluster: &stack, ServiceName: &stack, TaskDefinition: &stack, DesiredCount: aws.Int32(0)})
 	require.NoError(t, err)
 	outputs := map[string]any{}
-	for k, v := range map[string]string{"RamifyQueue": q.URL, "RamifyLedger": "dynamodb:" + stack, "RamifyCluster": stack, "RamifyService": stack} {
+	for k, v := range map[string]string{"RamifyQueue": q.URL, "RamifyLedger": "dynamodb:" + stack, "RamifyCluster": stack, "RamifyService": stack, "RamifyConcurrency": "8"} {
 		outputs[k] = map[string]string{"Value": v}
 	}
 	template, err := json.Marshal(map[string]any{
@@ -101,6 +103,7 @@ func TestMetricOnce(t *testing.T) {
 	assert.Equal(t, stack, line.Fleet)
 	assert.InDelta(t, 1, line.Metrics["BacklogPerTask"], 0)
 	assert.InDelta(t, 1, line.Metrics["Asleep"], 0)
+	assert.InDelta(t, 0.1/8, line.Metrics["BacklogSeconds"], 1e-9, "a message of 0.1 s, and the stack's tasks do 8 at a time")
 	assert.InDelta(t, 0, line.Metrics["Running"], 0)
 	assert.Contains(t, line.Metrics, "SettledPerSecond", "zeros are published")
 	assert.Equal(t, 1, line.Desired)
@@ -110,7 +113,7 @@ func TestMetricOnce(t *testing.T) {
 		Namespace: aws.String(metricfn.Namespace), Dimensions: []types.DimensionFilter{{Name: aws.String(metricfn.DimensionFleet), Value: &stack}},
 	})
 	require.NoError(t, err)
-	assert.Len(t, listed.Metrics, len(line.Metrics)+1, "and LookErrors")
+	assert.Len(t, listed.Metrics, len(line.Metrics)+2, "and LookErrors and Failures")
 
 	code, out, said = says(t, "metric", "--once", "--stack", stack, "--governor", "--min", "0", "--max", "5")
 	require.Equal(t, exitDone, code, said)
@@ -125,6 +128,26 @@ func TestMetricOfAPartThatFails(t *testing.T) {
 	assert.Contains(t, out, "Unread")
 	assert.NotContains(t, out, "BacklogPerTask", "nobody knows it")
 	assert.Contains(t, said, "ramify: look at service: ecs:DescribeServices of service nobody in cluster "+stack+": it is not there")
+}
+
+// Without a stack, what a task does at a time is what one does that is told nothing.
+func TestMetricTakesATaskAsItIs(t *testing.T) {
+	field, there := reflect.TypeFor[taskCmd]().FieldByName("Concurrency")
+	require.True(t, there)
+	c := metricCmd{Fleet: "f"}
+	f := &fleet{fleetFlags: fleetFlags{Queue: "q", Ledger: "none"}, cluster: "c", service: "s"}
+	s, err := c.settings(f)
+	require.NoError(t, err)
+	assert.Equal(t, field.Tag.Get("default"), strconv.Itoa(s.Knobs.Concurrency))
+
+	f.slots = "8"
+	s, err = c.settings(f)
+	require.NoError(t, err)
+	assert.Equal(t, 8, s.Knobs.Concurrency, "the stack knows better")
+	c.Concurrency = "9"
+	s, err = c.settings(f)
+	require.NoError(t, err)
+	assert.Equal(t, 9, s.Knobs.Concurrency, "and who says so, best")
 }
 
 func TestMetricUsage(t *testing.T) {

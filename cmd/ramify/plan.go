@@ -24,13 +24,17 @@ type planCmd struct {
 	Max         int           `help:"Tasks at most." default:"200"`
 	Concurrency int           `help:"Slots of a task." default:"32"`
 	Scaling     string        `help:"governor, target-tracking or fixed." default:"governor"`
-	Metric      string        `help:"Of target-tracking: BacklogSeconds or BacklogPerTask." default:"BacklogSeconds"`
+	Metric      string        `help:"Of target-tracking: BacklogPerTask or BacklogSeconds." default:"BacklogPerTask" aliases:"track"`
+	Message     time.Duration `help:"Of BacklogPerTask: the time that a message is guessed to take." default:"100ms"`
 	Target      time.Duration `help:"The governor works a backlog off in; shorter is faster and dearer." default:"15s"`
-	Acceptable  time.Duration `help:"Acceptable latency." default:"2m"`
-	Spot        float64       `help:"Part of the tasks on Fargate Spot." default:"0"`
-	CPU         float64       `name:"cpu" help:"vCPU of a task." default:"1"`
-	Memory      float64       `help:"GB of a task." default:"2"`
+	Acceptable  time.Duration `help:"Acceptable latency." default:"2m" aliases:"latency"`
+	Spot        float64       `help:"Percent of the tasks on Fargate Spot; one task is not, below 100." default:"80" env:"-"`
+	CPU         float64       `name:"cpu" help:"vCPU of a task." default:"1" env:"-"`
+	Memory      float64       `help:"GB of a task." default:"2" env:"-"`
+	Disk        float64       `help:"GB of a task's disk; more than 20 cost." default:"20"`
 	X86         bool          `name:"x86" help:"x86 instead of ARM64."`
+	PublicIP    bool          `name:"public-ip" help:"Tasks have a public address, which costs." default:"true" negatable:""`
+	Budget      string        `help:"US dollars that the run may cost: says how far it gets before it is paused." placeholder:"USD" env:"-"`
 	Seeds       int           `help:"Runs of the model: more make intervals surer." default:"20"`
 	Probes      int           `help:"LIST requests to spend on probing a bucket, at most." default:"200"`
 	Keys        float64       `help:"Keys under the prefix, if known; then the bucket is asked for its latency only." placeholder:"N"`
@@ -80,7 +84,11 @@ func (c *planCmd) Run(ctx context.Context, std streams) error {
 func (c *planCmd) ask() (*plan.Ask, error) {
 	a := &plan.Ask{
 		Fleet: plan.DefaultFleet(), Prices: plan.DefaultPrices(), Seeds: c.Seeds,
-		Size: plan.Size{VCPU: c.CPU, GB: c.Memory, ARM: !c.X86, Spot: c.Spot},
+		Size: plan.Size{VCPU: c.CPU, GB: c.Memory, Disk: c.Disk, ARM: !c.X86, Spot: c.Spot / 100, PublicIP: c.PublicIP},
+	}
+	var err error
+	if a.Budget, err = readBudget(c.Budget); err != nil {
+		return nil, err
 	}
 	k := &a.Fleet.Knobs
 	k.Min, k.Max, k.Concurrency, k.Target, k.Acceptable = c.Min, c.Max, c.Concurrency, c.Target, c.Acceptable
@@ -92,6 +100,10 @@ func (c *planCmd) ask() (*plan.Ask, error) {
 		return nil, usagef("--probes is %d, want 1 to 10000", c.Probes)
 	case c.Keys < 0 || c.Keys > 1e15 || math.IsNaN(c.Keys):
 		return nil, usagef("--keys is %v, want 0 to 1e15", c.Keys)
+	case !(c.Spot >= 0 && c.Spot <= 100):
+		return nil, usagef("--spot is %v, want percent of the tasks, 0 to 100", c.Spot)
+	case c.Message < time.Millisecond || c.Message > time.Hour:
+		return nil, usagef("--message is %v, want 1ms to 1h", c.Message)
 	case c.Metric != scaling.MetricBacklogSeconds && c.Metric != scaling.MetricBacklogPerTask:
 		return nil, usagef("--metric is %q, want %s or %s", c.Metric, scaling.MetricBacklogSeconds, scaling.MetricBacklogPerTask)
 	}
@@ -100,6 +112,7 @@ func (c *planCmd) ask() (*plan.Ask, error) {
 			return nil, flagError(err)
 		}
 	}
+	a.Fleet.Tracks = scaling.Tracks(*k, c.Metric, c.Message)
 	return a, nil
 }
 
@@ -121,7 +134,6 @@ func (c *planCmd) model(ctx context.Context, a *plan.Ask) (remark string, err er
 		return "", usageError{err}
 	}
 	a.Model = func(uint64) *plan.Model { return m }
-	a.Track(c.Metric, m.Tree.Time)
 	return "", nil
 }
 
@@ -154,7 +166,6 @@ func (c *planCmd) probe(ctx context.Context, a *plan.Ask) (remark string, err er
 		keys = func(uint64) float64 { return c.Keys }
 	}
 	a.Model = func(seed uint64) *plan.Model { return plan.Crawl(keys(seed), f.Mean(seed)) }
-	a.Track(c.Metric, f.Mean(0))
 	low, mid, high := f.Range()
 	remark = fmt.Sprintf("keys: %.3g (%.3g to %.3g), by %d LIST requests of %v; a node is a page of 1,000",
 		mid, low, high, len(f.Latency), f.Mean(0).Round(time.Millisecond))

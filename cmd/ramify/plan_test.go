@@ -2,16 +2,20 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/s3serve"
 	"github.com/ramify/ramify/s3serve/sample"
+	"github.com/ramify/ramify/scaling"
 )
 
 // command runs the command and returns what it wrote.
@@ -58,6 +62,40 @@ func TestPlanOfATree(t *testing.T) {
 	assert.NotEmpty(t, plan.Curve)
 }
 
+// A plan without flags is of a fleet that was deployed without knobs. The table of these
+// is compared with what the template reads.
+func TestPlanIsOfTheDefaultFleet(t *testing.T) {
+	text, err := os.ReadFile("../../docs/deploy.md")
+	require.NoError(t, err)
+	knobs := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| `([^`]*)` \\|").FindAllStringSubmatch(string(text), -1) {
+		knobs[row[1]] = row[2]
+	}
+	var c planCmd
+	parser, err := kong.New(&c)
+	require.NoError(t, err)
+	_, err = parser.Parse([]string{"tree:nodes=1"})
+	require.NoError(t, err)
+	for knob, value := range map[string]any{
+		"min": c.Min, "max": c.Max, "concurrency": c.Concurrency, "scaling": c.Scaling, "track": c.Metric, "target": c.Target,
+		"cpu": c.CPU * 1024, "memory": c.Memory * 1024, "disk": c.Disk, "spot": c.Spot, "public-ip": c.PublicIP, "message": c.Message,
+	} {
+		assert.Equal(t, knobs[knob], fmt.Sprint(value), knob)
+	}
+	assert.Equal(t, knobs["latency"]+"0s", c.Acceptable.String())
+	assert.Equal(t, knobs["arch"] != "arm64", c.X86)
+	assert.InDelta(t, scaling.Spot, c.Spot, 0)
+}
+
+func TestPlanWithABudget(t *testing.T) {
+	code, out, errs := command(t, "plan", "tree:nodes=1e7", "--seeds", "5", "--budget", "0.10")
+	require.Equal(t, exitDone, code, errs)
+	assert.Contains(t, out, "a budget of $0.1000 pauses 5 of 5 runs of the model, with ")
+	code, out, errs = command(t, "plan", "tree:nodes=1e7", "--seeds", "5")
+	require.Equal(t, exitDone, code, errs)
+	assert.Contains(t, out, "what --budget on a run is held against")
+}
+
 func TestPlanOfABucket(t *testing.T) {
 	keys, err := sample.Keys()
 	require.NoError(t, err)
@@ -98,7 +136,10 @@ func TestPlanRefuses(t *testing.T) {
 		"--concurrency is 0, want":        {"tree:nodes=9", "--concurrency", "0"},
 		"--cpu is 3, want":                {"tree:nodes=9", "--cpu", "3"},
 		"--memory is 1, want":             {"tree:nodes=9", "--memory", "1"},
-		"--spot is 2, want":               {"tree:nodes=9", "--spot", "2"},
+		"--spot is 200, want":             {"tree:nodes=9", "--spot", "200"},
+		"--disk is 19, want":              {"tree:nodes=9", "--disk", "19"},
+		"--message is 0s, want":           {"tree:nodes=9", "--message", "0s"},
+		`--budget is "none", want`:        {"tree:nodes=9", "--budget", "none"},
 		"--seeds is 0, want":              {"tree:nodes=9", "--seeds", "0"},
 		"--probes is 0, want":             {"s3://b/", "--probes", "0"},
 		"--keys is -1, want":              {"s3://b/", "--keys=-1"},

@@ -6,12 +6,13 @@ import (
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor/s3copy"
+	"github.com/ramify/ramify/processor/s3objects"
 )
 
 // checkResults refuses flags that say how to write results and cannot be met,
 // and makes explicit what was left to us.
 func (c *walkFlags) checkResults(kind string) (err error) {
-	crawl := findsObjects(kind)
+	crawl := findsObjects(kind) && kind != s3objects.Kind // whose objects' nodes write
 	switch {
 	case c.Out == "" && c.Format != "":
 		return usagef("--format is %q, but without --out there are no results to write", c.Format)

@@ -24,18 +24,21 @@ import (
 
 // walkFlags belong to a run, wherever it is worked on.
 type walkFlags struct {
-	Run      string   `help:"Name of the run; made if not given." placeholder:"NAME"`
-	Out      string   `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
-	Format   string   `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
-	Columns  string   `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
-	Filter   []string `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
-	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
-	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
-	Versions bool     `help:"List all versions of objects, and delete markers."`
-	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
-	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
-	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
-	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	Run       string    `help:"Name of the run; made if not given." placeholder:"NAME"`
+	Out       string    `help:"Where the results go: s3://bucket/prefix, the URL of a queue and, on this machine, a folder, or - for standard output." placeholder:"PLACE"`
+	Format    string    `help:"keys, csv, ndjson or parquet (default: csv; keys where streamed)."`
+	Columns   string    `help:"Columns of the rows, with commas between them: bucket, key, versionid, islatest, isdeletemarker, size, lastmodifieddate, etag, storageclass, ismultipartuploaded." placeholder:"NAME,…"`
+	Filter    []string  `help:"Only objects that match (repeatable): GLOB, !GLOB, size>=10MiB, modified<2026-01-31, modified>-7d, class=GLACIER." sep:"none" placeholder:"EXPR"`
+	MaxRPS    int       `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
+	Node      string    `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
+	Versions  bool      `help:"List all versions of objects, and delete markers."`
+	Checksums bool      `help:"Make digests of the objects of every prefix, by which ramify diff compares."`
+	Objects   eachFlags `embed:""`
+	Budget    string    `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
+	Inline    int       `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
+	Retries   int       `help:"Failures of a node before it is given up." default:"${retries}"`
+	Programs  jobsFlags `embed:""`
+	JSON      bool      `name:"json" help:"End with one JSON object on standard output."`
 }
 
 // What a run has where nobody says otherwise.
@@ -48,12 +51,13 @@ const (
 type runFlags struct {
 	walkFlags
 	Concurrency int    `help:"Things done at a time." default:"64"`
+	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
 	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	view
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, or a node as JSON."`
 	runFlags
 	copyFlags
 }
@@ -112,6 +116,10 @@ func (c *walkFlags) check(kind string) error {
 		return usagef("--versions is set, but copies are of what objects are now")
 	case c.Versions && !findsObjects(kind):
 		return usagef("--versions is set, but nodes of kind %s have none; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && !findsObjects(kind):
+		return usagef("--checksums is set, but nodes of kind %s find no objects; it goes with s3://bucket/prefix", kind)
+	case c.Checksums && c.Versions:
+		return usagef("--checksums is set, and so is --versions: trees are compared by the current versions of their objects; want one of them")
 	case c.Node != string(s3crawl.Range) && kind == s3inventory.Kind:
 		return usagef("--node is %q, but a node of an inventory is always one of its files", c.Node)
 	}
@@ -149,6 +157,10 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
+	tgt, err := c.eachOf(tgt)
+	if err != nil {
+		return err
+	}
 	if err := c.check(tgt.root.Kind); err != nil {
 		return err
 	}
@@ -167,13 +179,23 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.checkRoot(tgt); err != nil {
 		return err
 	}
+	if w.jobs, err = c.Programs.read(); err != nil {
+		return err
+	}
+	w.kinds = c.Kinds
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
+		return err
+	}
+	if err := w.checkEach(tgt); err != nil {
 		return err
 	}
 	if tgt.ready != nil {
 		if err := tgt.ready(ctx, &tgt, w, &c.walkFlags, only); err != nil {
 			return err
 		}
+	}
+	if err := w.checkKind(tgt.root.Kind); err != nil {
+		return err
 	}
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
@@ -188,6 +210,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
+	maps.Copy(params, c.Programs.params())
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
@@ -255,6 +278,9 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	}
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
+	}
+	if c.Checksums { // of all prefixes: a comparison goes down by them
+		p[listing.ParamChecksums], p[listing.ParamDepth] = "true", "all"
 	}
 	return p
 }

@@ -19,7 +19,7 @@ import (
 )
 
 type seedCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, or a node as JSON."`
 	walkFlags
 	copyFlags
 	fleetFlags
@@ -119,7 +119,10 @@ func (c *seedCmd) target() (target, error) {
 	if err == nil {
 		err = c.apply(&t, c.Node)
 	}
-	return t, err
+	if err != nil {
+		return t, err
+	}
+	return c.eachOf(t)
 }
 
 // ready refuses flags that make no sense, or that this fleet would not heed.
@@ -174,8 +177,14 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 }
 
 // complete makes the target whole, which may take a look at it.
-func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) error {
+func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) (err error) {
+	if w.jobs, err = c.Programs.read(); err != nil {
+		return err
+	}
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
+		return err
+	}
+	if err := w.checkEach(*tgt); err != nil {
 		return err
 	}
 	if tgt.ready == nil || !c.Check && tgt.root.Kind != s3inventory.Kind {

@@ -13,12 +13,13 @@ import (
 
 // The outputs of a stack that say where its fleet is.
 const (
-	outputQueue   = "RamifyQueue"      // name or URL
-	outputLedger  = "RamifyLedger"     // dynamodb:TABLE
-	outputOut     = "RamifyOut"        // s3://…, where runs write that say nothing else
-	outputKey     = "RamifySigningKey" // where the secret is, as RAMIFY_SIGNING_KEY says it
-	outputCluster = "RamifyCluster"    // name or ARN
-	outputService = "RamifyService"    // name or ARN
+	outputQueue   = "RamifyQueue"       // name or URL
+	outputLedger  = "RamifyLedger"      // dynamodb:TABLE
+	outputOut     = "RamifyOut"         // s3://…, where runs write that say nothing else
+	outputKey     = "RamifySigningKey"  // where the secret is, as RAMIFY_SIGNING_KEY says it
+	outputCluster = "RamifyCluster"     // name or ARN
+	outputService = "RamifyService"     // name or ARN
+	outputSlots   = "RamifyConcurrency" // what a task does at a time
 )
 
 // readStack takes from the outputs of the stack what was not said otherwise on
@@ -51,6 +52,7 @@ func (f *fleet) readStack(ctx context.Context) error {
 		{"signing-key", outputKey, &f.secret, false},
 		{"cluster", outputCluster, &f.cluster, false},
 		{"service", outputService, &f.service, false},
+		{"concurrency", outputSlots, &f.slots, false},
 	} {
 		if o.needed && outputs[o.output] == "" {
 			return usagef("stack %s has no output %s: it is not the stack of a fleet, or an older one: deploy it again, or name the fleet by --queue and --ledger", f.Stack, o.output)

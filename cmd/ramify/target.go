@@ -12,7 +12,7 @@ import (
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
-	"github.com/ramify/ramify/processor/synthetic"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -21,6 +21,7 @@ type target struct {
 	name   string // as shown to people
 	root   ledger.Kid
 	bucket string // whose objects are listed, where that is known
+	each   string // kind of the nodes that are made of objects; "": none are
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
@@ -44,10 +45,12 @@ func parseTarget(s, node string) (target, error) {
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
 		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+	case strings.HasPrefix(s, jobScheme):
+		return jobTarget(s)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -75,8 +78,10 @@ func jsonTarget(s string) (target, error) {
 	var args struct{ Bucket, Prefix, Manifest string }
 	_ = json.Unmarshal(n.Args, &args) // what is wrong with them, the processor says best
 	switch {
-	case n.Kind == s3crawl.Kind && args.Bucket != "":
+	case (n.Kind == s3crawl.Kind || n.Kind == s3objects.Kind) && args.Bucket != "":
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
+	case isCommand(n.Kind):
+		t.ready = canRun(n.Kind, n.Args)
 	case n.Kind == s3copy.Kind && args.Bucket != "":
 		t.bucket = args.Bucket
 		list := canList(args.Bucket, args.Prefix)
@@ -118,7 +123,7 @@ func inventoryTarget(name, place string) target {
 		if err != nil {
 			return err
 		}
-		if err := v.CanTell(c.Versions, only); err != nil {
+		if err := v.CanTell(c.Versions, c.Checksums, only); err != nil {
 			return usageError{err}
 		}
 		root := v.Root()
@@ -131,13 +136,10 @@ func inventoryTarget(name, place string) target {
 // findsObjects reports whether nodes of a kind find objects of S3: the rows of an
 // inventory, which can be filtered and have prefixes.
 func findsObjects(kind string) bool {
-	return kind == s3crawl.Kind || kind == s3copy.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
+	return kind == s3crawl.Kind || kind == s3copy.Kind || kind == s3objects.Kind || kind == s3inventory.Kind || kind == nodelist.PrefixKind
 }
 
 // mayList reports whether there may be LIST requests in a run of a root kind.
 func mayList(kind string) bool {
 	return findsObjects(kind) && kind != s3inventory.Kind || kind == nodelist.Kind
 }
-
-// kinds are those that a target or a list may be made of.
-const kinds = s3crawl.Kind + ", " + s3copy.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind

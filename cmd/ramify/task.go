@@ -7,24 +7,27 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
 )
 
 // taskCmd has its settings as text: what is wrong is said by the variable's name.
 type taskCmd struct {
 	fleetFlags
-	Out         string `help:"Where results of runs go where there is no ledger: the URL of a queue." placeholder:"URL"`
-	Concurrency string `help:"Things done at a time; runs may say another number." default:"64"`
-	Visibility  string `help:"For how long a message is hidden that a task has received, and extended while it holds it." default:"60s"`
-	Retries     string `help:"Failures of a node before it is given up, where there is no ledger." default:"${retries}"`
-	Inline      string `help:"Nodes that one message may process itself, where there is no ledger." default:"${inline}"`
-	Grace       string `help:"For what is under way when the task is told to stop." default:"25s"`
-	Kinds       string `help:"Kinds of nodes that are processed; others go to the dead-letter queue (default: all)." placeholder:"KIND,…"`
-	PollRate    string `help:"Receives a minute at most while the queue is empty." default:"30"`
-	Health      string `help:"Where to answer whether the task is well (default: nowhere)." placeholder:"HOST:PORT"`
-	Metrics     string `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
-	Sweep       string `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
-	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
+	Out         string    `help:"Where results of runs go where there is no ledger: the URL of a queue." placeholder:"URL"`
+	Concurrency string    `help:"Things done at a time; runs may say another number." default:"64"`
+	Visibility  string    `help:"For how long a message is hidden that a task has received, and extended while it holds it." default:"60s"`
+	Retries     string    `help:"Failures of a node before it is given up, where there is no ledger." default:"${retries}"`
+	Inline      string    `help:"Nodes that one message may process itself, where there is no ledger." default:"${inline}"`
+	Grace       string    `help:"For what is under way when the task is told to stop." default:"25s"`
+	Kinds       string    `help:"Kinds of nodes that are processed; others go to the dead-letter queue (default: all)." placeholder:"KIND,…"`
+	PollRate    string    `help:"Receives a minute at most while the queue is empty." default:"30"`
+	Health      string    `help:"Where to answer whether the task is well (default: nowhere)." placeholder:"HOST:PORT"`
+	Metrics     string    `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
+	Fleet       string    `help:"Name of the fleet in the metrics: a dimension of Nodes (default: none)." placeholder:"NAME"`
+	Sweep       string    `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
+	NoProgress  string    `help:"Time without progress after which a run is swept." default:"10m"`
+	Programs    jobsFlags `embed:""`
 	priceFlags
 	UntilEmpty bool `help:"End when the queue is empty and all is done."`
 }
@@ -67,13 +70,23 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	client := s3client.FromConfig(cfg, 64)
-	crawl, copying := &crawls{client: client}, &copies{cfg: cfg}
-	addObjects(all, client, crawl, copying)
+	slots, copying := 0, &copies{cfg: cfg}
+	addObjects(all, client, copying, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		return &crawls{client: client, slots: &slots, make: make}
+	})
+	file, err := c.Programs.read()
+	if err != nil {
+		return err
+	}
+	addCommands(all, file)
+	if err := addOwn(all); err != nil {
+		return err
+	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err
 	}
-	crawl.slots, copying.slots = s.concurrency, s.concurrency
+	slots, copying.slots = s.concurrency, s.concurrency
 	f, err := c.find(ctx)
 	if err != nil {
 		return err

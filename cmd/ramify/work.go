@@ -11,12 +11,14 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/jobs"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/stream"
@@ -38,6 +40,8 @@ type work struct {
 	client      *s3crawl.Client
 	copies      *copies
 	params      map[string]string // kept with a run that is made
+	jobs        *jobs.File        // nil: none
+	kinds       string            // that are processed; "" is all
 	set         processor.Set
 	st          *state // of the run that is worked on
 }
@@ -60,7 +64,8 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	if kind == s3copy.Kind {
 		tuneMemory() // a request an object makes as much garbage as a task does
 	}
-	if findsObjects(kind) || kind == nodelist.Kind {
+	addCommands(w.set, w.jobs)
+	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
 		cfg, err := s3client.LoadConfig(ctx)
 		if err != nil {
 			return err
@@ -71,10 +76,36 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.copies = &copies{cfg: cfg, slots: concurrency}
-		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}), w.copies)
+		addObjects(w.set, w.s3, w.copies, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+			return make(w.client, concurrency)
+		})
+	}
+	if err := addOwn(w.set); err != nil {
+		return err
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s", kind, kinds)
+		return usagef("kind %q is not known; want %s", kind, names(w.set))
+	}
+	return w.selectKinds(kind)
+}
+
+// selectKinds leaves the kinds that are asked for, and the list that a run may begin with.
+func (w *work) selectKinds(root string) error {
+	all := w.set
+	if err := readSettings([]setting{{"kinds", w.kinds, someKinds(&w.set, all)}}); err != nil {
+		return err
+	}
+	if root == nodelist.Kind || root == nodelist.PrefixKind {
+		w.set[root] = all[root]
+	}
+	return nil
+}
+
+// checkKind refuses a root that would be given up at once. A job says only when its
+// file is read of which kind its nodes are.
+func (w *work) checkKind(root string) error {
+	if _, ok := w.set[root]; !ok {
+		return usagef("%s is %q, but the run begins with a node of kind %s", named("kinds", w.kinds), w.kinds, root)
 	}
 	return nil
 }
@@ -306,8 +337,12 @@ func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *
 	}
 	sum.Totals.Prefixes = &n
 	b, err := st.openBook(ctx)
-	if err != nil || b == nil || b.Deepest() == 0 {
+	if err != nil || b == nil {
 		return err
+	}
+	sum.Totals.Digests = console.DigestsOf(b.Base())
+	if b.Deepest() == 0 {
+		return nil
 	}
 	top, err := telling(ctx, b)
 	if err != nil {

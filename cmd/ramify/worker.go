@@ -32,6 +32,8 @@ type worker struct {
 	metrics *emf.Metrics // nil: none
 	health  *health.Server
 	plight  *plight
+
+	replaced func(context.Context) (bool, error) // nil: no service of ECS has started it
 }
 
 // identify names this process among all that ever work: by its ECS task, where
@@ -46,6 +48,7 @@ func (w *worker) identify(ctx context.Context, log *slog.Logger) {
 	} else {
 		w.fixed = map[string]string{"Cluster": m.Cluster, "Family": m.Family, "Revision": m.Revision, "Zone": m.AvailabilityZone}
 	}
+	w.replaced = replacedBy(w.f.cfg, m)
 	w.log = log.With("worker", w.id)
 }
 
@@ -115,7 +118,7 @@ func (w *worker) stop(signal context.Context) {
 // make makes the task and what surrounds it.
 func (w *worker) make() (err error) {
 	w.plight = newPlight()
-	w.protect = ecs.NewProtection(ecs.Options{Agent: os.Getenv(ecs.AgentVar), Log: w.log})
+	w.protect = ecs.NewProtection(ecs.Options{Agent: os.Getenv(ecs.AgentVar), Log: w.log, Replaced: w.replaced})
 	if w.health, err = health.New(w.s.health, w.plight.alive, w.log); err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (w *worker) make() (err error) {
 		Log: w.log,
 	}
 	if w.s.metrics == "emf" {
-		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Log: w.log})
+		w.metrics = emf.New(w.std.out, emf.Options{Fixed: w.fixed, Fleet: w.c.Fleet, Log: w.log})
 	}
 	if f.records != nil {
 		cfg.Ledger, cfg.Board, cfg.Shared = f.records, f.records, true

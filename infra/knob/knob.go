@@ -8,9 +8,13 @@ package knob
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ramify/ramify/scaling"
 )
 
 // Knobs are all decisions, read and checked.
@@ -32,6 +36,7 @@ type Knobs struct {
 	Visibility  time.Duration
 	MaxReceives int
 	Read, Write []string // buckets; "*" is all
+	KMSKeys     []string // ARNs of the keys that these are encrypted with
 	PartsDays   int
 	LogDays     int
 	Retain      []string // Bucket, Table
@@ -65,12 +70,6 @@ const (
 
 // functions are where `make metricfn` puts them, seen from the folder infra.
 var functions = map[string]string{"arm64": "../dist/metricfn-arm64", "x86_64": "../dist/metricfn-amd64"}
-
-// maxInFlight is the most messages that tasks may hold together. SQS refuses
-// receives at 120,000 in flight, and tasks hold some that they have not begun.
-//
-// Source: Amazon SQS Developer Guide, "Amazon SQS standard queue quotas".
-const maxInFlight = 100_000
 
 // Knob is a row of the table.
 type Knob struct {
@@ -121,15 +120,25 @@ func names() string {
 
 // check refuses what is right in itself but not together.
 func (k *Knobs) check() error {
-	switch most := maxInFlight / k.Concurrency; {
+	switch most := scaling.MaxSlots / k.Concurrency; {
 	case k.Min > k.Max:
 		return fmt.Errorf("min is %d, want at most max, which is %d", k.Min, k.Max)
 	case k.Max > most:
 		return fmt.Errorf("max is %d, want at most %d with concurrency %d: SQS lets 120,000 messages be in flight", k.Max, most, k.Concurrency)
 	case !fits(k.CPU, k.Memory):
 		return fmt.Errorf("memory is %d, want with cpu %d %s", k.Memory, k.CPU, sizes[k.CPU])
+	case len(k.KMSKeys) > 0 && len(k.Read)+len(k.Write) == 0:
+		return errors.New("kms-keys are those of the buckets of read and write, and there are none")
 	case (k.VPC == "") != (len(k.Subnets) == 0):
 		return errors.New("vpc and subnets go together: name both, or neither for a new network")
+	}
+	return nil
+}
+
+// Built asks for the function, which the CDK would miss in other words.
+func (k *Knobs) Built() error {
+	if f, err := os.Stat(filepath.Join(k.Function, "bootstrap")); err != nil || f.IsDir() {
+		return fmt.Errorf("read context: function is %q, want a folder with a bootstrap: make metricfn builds %s", k.Function, functions[k.Arch])
 	}
 	return nil
 }

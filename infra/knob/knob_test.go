@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,11 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 const anImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-func read(given map[string]string) (knob.Knobs, error) {
+type set = map[string]string
+
+func read(given set) (knob.Knobs, error) {
 	all := map[string]string{"image": anImage}
 	maps.Copy(all, given)
 	return knob.Read(func(name string) (string, bool) {
@@ -80,6 +84,8 @@ func TestRefused(t *testing.T) {
 		{"read=Bucket", `read is "Bucket", want names of buckets`},
 		{"read=a-bucket,*", `read is "a-bucket,*"`},
 		{"write=s3://b", `write is "s3://b"`},
+		{"kms-keys=alias/mine", `kms-keys is "alias/mine", want arn:aws:kms:REGION:ACCOUNT:key/ID`},
+		{"kms-keys=arn:aws:kms:eu-central-1:123456789012:key/1", "kms-keys are those of the buckets of read and write"},
 		{"parts-days=1", `parts-days is "1"`},
 		{"log-days=2", `log-days is "2", want one of 1, 3, 5`},
 		{"retain=queue", `retain is "queue", want bucket, table`},
@@ -92,7 +98,7 @@ func TestRefused(t *testing.T) {
 		{"subnets=subnet-01234567", `vpc and subnets go together`},
 		{"public-ip=", `public-ip is "", want true or false`},
 		{"min=20 max=10", "min is 20, want at most max, which is 10"},
-		{"max=1000 concurrency=101", "max is 1000, want at most 990 with concurrency 101"},
+		{"max=1000 concurrency=101", "max is 1000, want at most 495 with concurrency 101"},
 		{"memory=1024", "memory is 1024, want with cpu 1024 2048 to 8192, in steps of 1024"},
 		{"cpu=256 memory=1536", "memory is 1536, want with cpu 256 512 to 2048"},
 		{"cpu=8192 memory=17408", "in steps of 4096"},
@@ -117,6 +123,34 @@ func TestRefused(t *testing.T) {
 	seen["function"] = true // any folder may be one
 	for _, k := range knob.All() {
 		assert.True(t, seen[k.Name], "no bad value of %s is tried", k.Name)
+	}
+}
+
+func TestFunctionIsBuilt(t *testing.T) {
+	dir := t.TempDir()
+	k, err := read(set{"function": dir, "arch": "x86_64"})
+	require.NoError(t, err)
+	require.EqualError(t, k.Built(), `read context: function is "`+dir+`", want a folder with a bootstrap: make metricfn builds ../dist/metricfn-amd64`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bootstrap"), nil, 0o600))
+	require.NoError(t, k.Built())
+}
+
+// TestInFlight: whatever max and concurrency are, SQS lets be in flight what all tasks
+// hold, during a deployment, too.
+func TestInFlight(t *testing.T) {
+	const limit, ahead = 120_000, 512 // of SQS; of a task, beyond its slots
+	for _, concurrency := range []int{1, 10, 32, 64, 512, 1000, 10_000} {
+		given := set{"concurrency": fmt.Sprint(concurrency)}
+		most := 1
+		for n := 5000; n > 0; n-- {
+			given["max"] = fmt.Sprint(n)
+			if _, err := read(given); err == nil {
+				most = n
+				break
+			}
+		}
+		tasks := most + most*scaling.Surplus/100
+		assert.LessOrEqual(t, tasks*(concurrency+min(concurrency, ahead)), limit, "%d tasks of concurrency %d", most, concurrency)
 	}
 }
 

@@ -27,7 +27,7 @@ var table = []Knob{
 	},
 
 	{"min", "0", "tasks that there are always", number(func(k *Knobs) *int { return &k.Min }, 0, 5000)},
-	{"max", "200", "tasks that there are at most; times `concurrency` at most 100,000", number(func(k *Knobs) *int { return &k.Max }, 1, 5000)},
+	{"max", "200", "tasks that there are at most; times `concurrency` at most 50,000", number(func(k *Knobs) *int { return &k.Max }, 1, 5000)},
 	{"concurrency", "32", "things that a task does at a time", number(func(k *Knobs) *int { return &k.Concurrency }, 1, 10_000)},
 	{
 		"scaling", Governor, "`governor`: the function decides, with target tracking as its net; `target-tracking`: Application Auto Scaling alone",
@@ -44,12 +44,17 @@ var table = []Knob{
 	{"cpu", "1024", "of a task, in 1/1024 vCPU", cpu},
 	{"memory", "2048", "of a task, in MiB", number(func(k *Knobs) *int { return &k.Memory }, 512, 122880)},
 	{"disk", "20", "of a task, in GiB; results are sorted there; more than 20 costs", number(func(k *Knobs) *int { return &k.Disk }, 20, 200)},
-	{"spot", "80", "percent of tasks on Fargate Spot", number(func(k *Knobs) *int { return &k.Spot }, 0, 100)},
+	{"spot", "80", "percent of tasks on Fargate Spot; unless it is 100, the first is not. With 100 all may be taken back at a time", number(func(k *Knobs) *int { return &k.Spot }, 0, 100)},
 
 	{"visibility", "60s", "for how long a message is hidden that a task has received; extended while it is held", period(func(k *Knobs) *time.Duration { return &k.Visibility }, 10*time.Second, 12*time.Hour)},
 	{"max-receives", "100", "receives after which the queue itself gives a message up; how often a node is retried each run says (`ramify seed --retries`)", number(func(k *Knobs) *int { return &k.MaxReceives }, 10, 1000)},
 	{"read", "", "buckets that tasks may list and read, with commas between; `*` is every bucket that its owner allows", buckets(func(k *Knobs) *[]string { return &k.Read })},
 	{"write", "", "buckets that tasks may write results to, besides the stack's own", buckets(func(k *Knobs) *[]string { return &k.Write })},
+
+	{
+		"kms-keys", "", "ARNs of the keys that buckets of `read` and `write` are encrypted with, with commas between",
+		listOf(func(k *Knobs) *[]string { return &k.KMSKeys }, `^arn:[\w-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$`, "arn:aws:kms:REGION:ACCOUNT:key/ID with commas between: an alias is none"),
+	},
 
 	{"parts-days", "90", "days after which what results were made of is deleted; redrives of older runs cannot complete them", number(func(k *Knobs) *int { return &k.PartsDays }, 15, 3650)},
 	{"log-days", "30", "days that logs are kept", days},

@@ -3,6 +3,8 @@ package stack
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/ramify/ramify/scaling"
 )
 
 // watch is an alarm on a metric of the fleet, or on an expression of several.
@@ -12,8 +14,8 @@ type watch struct {
 	of        map[string]string // dimensions; default the fleet
 	statistic string
 
-	expression string            // instead of a metric
-	metrics    map[string]string // of the expression, by their names in it
+	expression string          // instead of a metric
+	metrics    map[string]stat // of the expression, by their names in it
 
 	op              operator
 	threshold       float64
@@ -22,6 +24,9 @@ type watch struct {
 	does            []any
 	says            string
 }
+
+// stat is a metric of the fleet, and what counts of its values in a period.
+type stat struct{ metric, statistic string }
 
 type operator string
 
@@ -35,8 +40,8 @@ const (
 type missing string
 
 const (
-	quiet  missing = "notBreaching"
-	alarms missing = "breaching"
+	quiet   missing = "notBreaching"
+	unknown missing = "missing" // the state is INSUFFICIENT_DATA, and does what an alarm does
 )
 
 // Source: Amazon CloudWatch User Guide, "Using Amazon CloudWatch alarms".
@@ -49,6 +54,9 @@ func (f *fleet) alarm(id string, w watch) {
 	}
 	if w.does != nil {
 		props.AlarmActions = &w.does
+		if w.missing == unknown {
+			props.InsufficientDataActions = &w.does
+		}
 	}
 	switch {
 	case w.expression != "":
@@ -71,9 +79,9 @@ func (f *fleet) queries(w watch) []any {
 		all = append(all, &awscloudwatch.CfnAlarm_MetricDataQueryProperty{
 			Id: str(name), ReturnData: yes(false),
 			MetricStat: &awscloudwatch.CfnAlarm_MetricStatProperty{
-				Stat: str(w.statistic), Period: num(float64(w.period)),
+				Stat: str(w.metrics[name].statistic), Period: num(float64(w.period)),
 				Metric: &awscloudwatch.CfnAlarm_MetricProperty{
-					Namespace: str(Namespace), MetricName: str(w.metrics[name]), Dimensions: dimensions(map[string]string{"Fleet": f.knobs.Stack}),
+					Namespace: str(Namespace), MetricName: str(w.metrics[name].metric), Dimensions: dimensions(map[string]string{"Fleet": f.knobs.Stack}),
 				},
 			},
 		})
@@ -108,21 +116,39 @@ func (f *fleet) makeAlarms() {
 			says: "Messages that cannot be executed: each says why in its attribute ramify-reason.",
 		},
 		"OldestAge": {
-			metric: "OldestAge", statistic: "Maximum", op: over, threshold: f.knobs.AlarmAge.Seconds(), periods: 5, missing: quiet,
+			metric: scaling.MetricOldestAge, statistic: "Maximum", op: over, threshold: f.knobs.AlarmAge.Seconds(), periods: 5, missing: quiet,
 			says: "A message waits for long: more tasks (max), or a run that is paused.",
 		},
+		// BacklogSeconds, and not what is outstanding: it is 0 where all runs are paused.
 		"NoProgress": {
-			expression: "IF(outstanding > 0 AND settled <= 0, 1, 0)", metrics: map[string]string{"outstanding": "Outstanding", "settled": "SettledPerSecond"},
-			statistic: "Maximum", op: atLeast, threshold: 1, periods: 10, missing: quiet,
-			says: "There is a backlog, and nothing has settled for ten minutes: look at the tasks' logs.",
+			expression: "IF(backlog > 0 AND settled <= 0, 1, 0)",
+			metrics:    map[string]stat{"backlog": {scaling.MetricBacklogSeconds, "Minimum"}, "settled": {scaling.MetricSettledPerSecond, "Maximum"}},
+			op:         atLeast, threshold: 1, periods: 10, missing: quiet,
+			says: "There is a backlog that nobody has paused, and nothing has settled for ten minutes: look at the tasks' logs.",
+		},
+		// In each minute fewer ran than were desired at any time of it: a fleet that grows
+		// has what it wanted a while ago.
+		"Short": {
+			expression: "IF(desired - running > 0, 1, 0)",
+			metrics:    map[string]stat{"desired": {scaling.MetricDesired, "Minimum"}, "running": {scaling.MetricRunning, "Maximum"}},
+			op:         atLeast, threshold: 1, periods: 15, missing: quiet,
+			says: "For 15 minutes fewer tasks run than are desired: the service's events say whether the image does not start, Fargate has no capacity on Spot, or the account's quota of vCPUs is used up.",
 		},
 		"InFlight": {
-			metric: "InFlight", statistic: "Maximum", op: atLeast, threshold: maxInFlight, periods: 1, missing: quiet,
+			metric: scaling.MetricInFlight, statistic: "Maximum", op: atLeast, threshold: maxInFlight, periods: 1, missing: quiet,
 			says: "SQS lets 120,000 messages be in flight, and then nothing more be received: fewer tasks or less concurrency.",
 		},
+		// Not breaching where data is missing: it would be an alarm before the first look.
+		// An alarm begins with insufficient data, and does something only when it comes
+		// back to it.
 		"Measure": {
-			metric: "Outstanding", statistic: "SampleCount", op: under, threshold: 1, periods: 5, missing: alarms,
-			says: "The fleet is not measured: nothing scales it. Look at the function's logs.",
+			metric: scaling.MetricOutstanding, statistic: "SampleCount", op: under, threshold: 1, periods: 5, missing: unknown,
+			says: "With insufficient data the fleet is not measured, and nothing scales it: see that the schedule is on, and the function's logs.",
+		},
+		"Function": {
+			namespace: "AWS/Lambda", of: map[string]string{"FunctionName": *f.metric.function.FunctionName()},
+			metric: "Errors", statistic: "Maximum", op: atLeast, threshold: 1, periods: 5, missing: quiet,
+			says: "The function that measures the fleet fails, and nothing scales it: look at its logs.",
 		},
 		"LookErrors": {
 			metric: "LookErrors", statistic: "Minimum", op: atLeast, threshold: 1, periods: 5, missing: quiet,

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 
-	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 const wide, high = 8, 6 // a third of the page
@@ -79,31 +79,26 @@ func axis(unit string) *awscloudwatch.YAxisProps {
 	return y
 }
 
-// perTask is the backlog of a task against its target.
+// perTask is the backlog of a task against what it works off in the acceptable latency,
+// which is what target tracking holds it to.
 func (f *fleet) perTask() awscloudwatch.IWidget {
 	line := func(value float64) *[]*awscloudwatch.HorizontalAnnotation {
 		return &[]*awscloudwatch.HorizontalAnnotation{{Value: num(value), Label: str("target")}}
 	}
-	props := &awscloudwatch.GraphWidgetProps{
+	return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
 		Title: str("Backlog per task"), Width: num(wide), Height: num(high), LiveData: yes(true),
-		Left: &[]awscloudwatch.IMetric{f.figure(knob.BacklogPerTask)}, LeftYAxis: axis("messages"),
-		Right: &[]awscloudwatch.IMetric{f.figure(knob.BacklogSeconds)}, RightYAxis: axis("seconds"),
-		RightAnnotations: line(f.knobs.Latency.Seconds()),
-	}
-	if f.knobs.Scaling == knob.TargetTracking && f.knobs.Track == knob.BacklogPerTask {
-		props.LeftAnnotations = line(f.knobs.BacklogTarget())
-	}
-	return awscloudwatch.NewGraphWidget(props)
+		Left: &[]awscloudwatch.IMetric{f.figure(scaling.MetricBacklogPerTask)}, LeftYAxis: axis("messages"),
+		Right: &[]awscloudwatch.IMetric{f.figure(scaling.MetricBacklogSeconds)}, RightYAxis: axis("seconds"),
+		LeftAnnotations: line(f.knobs.BacklogTarget()), RightAnnotations: line(f.knobs.Latency.Seconds()),
+	})
 }
 
-// nodes come from the lines that tasks log: metrics of them are by run and kind,
-// and know of no fleet.
+// nodes come from the lines that tasks log, each of which has a minute's.
 func (f *fleet) nodes() awscloudwatch.IWidget {
-	return awscloudwatch.NewLogQueryWidget(&awscloudwatch.LogQueryWidgetProps{
-		Title: str("Nodes a second"), Width: num(wide), Height: num(high), View: awscloudwatch.LogQueryVisualizationType_LINE,
-		LogGroupNames: &[]*string{f.service.logs.LogGroupName()},
-		QueryLines:    strs("filter ispresent(Nodes)", "stats sum(Nodes) / 60 as nodes_per_second by bin(1m)"),
-	})
+	sum := f.byRun("Nodes", "Sum")
+	return f.graph("Nodes a second, by run", "", awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: str("nodes / 60"), Label: str(""), UsingMetrics: &map[string]awscloudwatch.IMetric{"nodes": sum}, Period: minute(),
+	}))
 }
 
 // sorted has the names of a map: jsii's order would change the template each time.

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
 
 	"github.com/ramify/ramify/infra/knob"
 )
@@ -87,6 +88,35 @@ func (f *fleet) makeBucket() {
 		// CloudFormation deletes no bucket that has objects.
 		AutoDeleteObjects: yes(!f.retained(knob.Bucket)),
 	})
+	if f.retained(knob.Bucket) {
+		f.data.bucket.Policy().ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN) // TLS only, from then on, too
+		return
+	}
+	f.logEmptier()
+}
+
+// emptier is what the CDK adds to empty the bucket when the stack goes.
+func (f *fleet) emptier() constructs.IConstruct {
+	return f.stack.Node().FindChild(str("Custom::S3AutoDeleteObjectsCustomResourceProvider"))
+}
+
+// logEmptier has the emptier log into a group that goes with the stack. By itself it
+// makes one, which nobody deletes; so it may make none.
+//
+// Source: AWS CloudFormation Template Reference, "AWS::Lambda::Function LoggingConfig".
+func (f *fleet) logEmptier() {
+	group := f.makeLogs("EmptierLogs")
+	parts := f.emptier().Node()
+	function := parts.FindChild(str("Handler")).(awscdk.CfnResource)
+	function.AddPropertyOverride(str("LoggingConfig"), map[string]any{"LogGroup": group.LogGroupName()})
+	role := parts.FindChild(str("Role")).(awscdk.CfnResource)
+	role.AddPropertyDeletionOverride(str("ManagedPolicyArns"))
+	role.AddPropertyOverride(str("Policies"), []any{map[string]any{
+		"PolicyName": "Logs",
+		"PolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{
+			"Effect": "Allow", "Action": []any{"logs:CreateLogStream", "logs:PutLogEvents"}, "Resource": group.LogGroupArn(),
+		}}},
+	}})
 }
 
 // makeKey makes a signing key in the form that keyring reads. Letters and digits

@@ -19,7 +19,7 @@ func (f *fleet) excuse() {
 		logging = "Encrypted by a key that AWS owns. Logs have no content of objects and no secrets."
 	)
 	f.nag(f.service.starts, "AwsSolutions-IAM5", forced)
-	f.nag(f.service.tasks, "AwsSolutions-IAM5", objects+" A task may protect only itself, whose id is not known before.")
+	f.nag(f.service.tasks, "AwsSolutions-IAM5", objects+" A task may protect only itself, whose id is not known before; the service is made after its role.")
 	f.nag(f.metric.role, "AwsSolutions-IAM5", forced+" The condition holds it to the namespace "+Namespace+".")
 	f.nag(f.data.bucket, "AwsSolutions-S1", "Access logs would be more than the results. Who wants them has CloudTrail's data events.")
 	f.nag(f.service.cluster, "AwsSolutions-ECS4", measure)
@@ -38,8 +38,8 @@ func (f *fleet) excuse() {
 	f.checkov(f.data.key, "CKV_AWS_149", owned)
 	f.checkov(f.data.bucket, "CKV_AWS_18", "Access logs would be more than the results. Who wants them has CloudTrail's data events.")
 	f.checkov(f.service.cluster, "CKV_AWS_65", measure)
-	for _, id := range []string{"TaskLogs", "MetricLogs"} {
-		f.checkov(f.stack.Node().FindChild(str(id)), "CKV_AWS_158", logging)
+	for _, group := range f.logs {
+		f.checkov(group, "CKV_AWS_158", logging)
 	}
 	f.checkov(f.metric.function, "CKV_AWS_115", "Small accounts have no concurrency to reserve. Looks that overlap do no harm.")
 	f.checkov(f.metric.function, "CKV_AWS_116", "A look that failed is not worth keeping: the next minute looks again, and an alarm tells of five.")
@@ -61,8 +61,7 @@ func (f *fleet) excuseEmptier() {
 		return
 	}
 	const why = "The CDK's own, to empty the bucket when the stack is deleted: it runs then and never else."
-	provider := f.stack.Node().FindChild(str("Custom::S3AutoDeleteObjectsCustomResourceProvider"))
-	f.nag(provider, "AwsSolutions-IAM4", why)
+	provider := f.emptier()
 	f.nag(provider, "AwsSolutions-L1", why)
 	handler := provider.Node().FindChild(str("Handler"))
 	for _, rule := range []string{"CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117"} {

@@ -28,7 +28,7 @@ func (f *fleet) makeMetric() {
 	m := &f.metric
 	m.role = f.makeRole("MetricRole", "lambda.amazonaws.com", "Of the function that measures the fleet.")
 	allow(m.role, "Logs", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
-	allow(m.role, "Queue", f.queueARNs(), "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	allow(m.role, "Queue", []string{*f.data.queue.QueueArn()}, "sqs:GetQueueAttributes")
 	allow(m.role, "Ledger", f.ledgerARNs(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	f.allowLease()
 	service := []string{*f.service.service.ServiceArn()}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
@@ -51,9 +52,14 @@ func (f *fleet) makeTaskRoles() {
 	allow(s.tasks, "Ledger", f.ledgerARNs(),
 		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	allow(s.tasks, "SigningKey", []string{*f.data.key.SecretArn()}, "secretsmanager:GetSecretValue")
-	allow(s.tasks, "ScaleInProtection", []string{*f.stack.FormatArn(&awscdk.ArnComponents{
-		Service: str("ecs"), Resource: str("task"), ResourceName: str(*s.cluster.ClusterName() + "/*"),
-	})}, "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+	inCluster := func(what string) []string {
+		return []string{*f.stack.FormatArn(&awscdk.ArnComponents{
+			Service: str("ecs"), Resource: str(what), ResourceName: str(*s.cluster.ClusterName() + "/*"),
+		})}
+	}
+	allow(s.tasks, "ScaleInProtection", inCluster("task"), "ecs:GetTaskProtection", "ecs:UpdateTaskProtection")
+	// The one service there is in the cluster: it names the role, which cannot name it.
+	allow(s.tasks, "Replaced", inCluster("service"), "ecs:DescribeServices")
 
 	bucket := *f.data.bucket.BucketArn()
 	allow(s.tasks, "Results", []string{bucket}, "s3:ListBucket")
@@ -65,6 +71,30 @@ func (f *fleet) makeTaskRoles() {
 	if len(f.knobs.Write) > 0 {
 		allow(s.tasks, "Write", f.bucketARNs(f.knobs.Write, ""), "s3:ListBucket")
 		allow(s.tasks, "WriteObjects", f.bucketARNs(f.knobs.Write, "/*"), "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
+	}
+	f.allowKeys()
+}
+
+// allowKeys lets tasks use the keys of encrypted buckets, for what S3 does only: with a
+// key they decrypt nothing themselves. To complete an upload S3 decrypts its parts.
+//
+// Source: AWS KMS Developer Guide, "AWS KMS condition keys" (kms:ViaService), and Amazon
+// S3 User Guide, "Using server-side encryption with AWS KMS keys".
+func (f *fleet) allowKeys() {
+	actions := []string{"kms:Decrypt"}
+	if len(f.knobs.Write) > 0 {
+		actions = append(actions, "kms:GenerateDataKey")
+	}
+	regions := map[string][]string{}
+	for _, key := range f.knobs.KMSKeys {
+		region := strings.Split(key, ":")[3]
+		regions[region] = append(regions[region], key)
+	}
+	for _, region := range sorted(regions) {
+		f.service.tasks.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: str("Keys" + strings.ReplaceAll(region, "-", "")), Actions: strs(actions...), Resources: strs(regions[region]...),
+			Conditions: &map[string]any{"StringEquals": map[string]any{"kms:ViaService": "s3." + region + "." + *f.stack.UrlSuffix()}},
+		}))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapplicationautoscaling"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 // makeScaling has Application Auto Scaling scale the service. In governor mode it
@@ -17,56 +18,55 @@ func (f *fleet) makeScaling() {
 		ResourceId:  "service/" + *f.service.cluster.ClusterName() + "/" + *f.service.service.ServiceName(),
 		MinCapacity: num(float64(f.knobs.Min)), MaxCapacity: num(float64(f.knobs.Max)),
 	})
-	latency := f.knobs.Latency.Seconds()
-	switch {
-	case f.knobs.Scaling == knob.Governor:
-		// The governor takes tasks away; two that do would fight.
-		f.track(target, "Net", knob.BacklogSeconds, latency, false)
-	case f.knobs.Track == knob.BacklogPerTask:
-		f.track(target, "Track", knob.BacklogPerTask, f.knobs.BacklogTarget(), true)
-		// Of several policies the one that wants most wins. This one counts what is in
-		// flight, too: the last task stays while it is busy and nothing is unread.
-		f.track(target, "TrackBusy", knob.BacklogSeconds, latency, true)
-	default:
-		f.track(target, "Track", knob.BacklogSeconds, latency, true)
+	// What is followed, and what alarms look at, package scaling says: `ramify plan`
+	// plays the same.
+	k := scaling.Knobs{Min: f.knobs.Min, Concurrency: f.knobs.Concurrency, Acceptable: f.knobs.Latency}
+	tracks := []scaling.Track{scaling.Net(k)}
+	if f.knobs.Scaling == knob.TargetTracking {
+		tracks = scaling.Tracks(k, f.knobs.Track, f.knobs.Message)
 	}
-
-	// Target tracking starts nothing for a backlog that is less than its target. One
-	// more task, not exactly one: the alarm acts once a minute while it lasts.
-	wake := f.step(target, "WakeUp", "ChangeInCapacity", 1)
-	f.alarm("Wake", watch{
-		metric: "Asleep", statistic: "Maximum", op: atLeast, threshold: 1, period: 10, periods: 1, missing: quiet,
-		does: []any{wake}, says: "Something is outstanding and no task is desired.",
-	})
-	// Five minutes, in which it was never otherwise: SQS's counts may be late.
-	sleep := f.step(target, "GoToSleep", "ExactCapacity", float64(f.knobs.Min))
-	f.alarm("Sleep", watch{
-		metric: "Idle", statistic: "Minimum", op: atLeast, threshold: 1, period: 60, periods: 5, missing: quiet,
-		does: []any{sleep}, says: "Nothing has been outstanding for five minutes. No reason to worry.",
-	})
+	for _, t := range tracks {
+		f.track(target, t)
+	}
+	f.step(target, scaling.Wake(), "Something is to be done and no task is desired.")
+	f.step(target, scaling.Sleep(k), "Nothing has been to do for five minutes. No reason to worry.")
 }
 
 // track follows a metric of the fleet.
-func (f *fleet) track(target awsapplicationautoscaling.CfnScalableTarget, id, metric string, value float64, in bool) {
-	awsapplicationautoscaling.NewCfnScalingPolicy(f.stack, str(id), &awsapplicationautoscaling.CfnScalingPolicyProps{
-		PolicyName: str(f.knobs.Stack + "-" + id), PolicyType: str("TargetTrackingScaling"), ScalingTargetId: target.Ref(),
+func (f *fleet) track(target awsapplicationautoscaling.CfnScalableTarget, t scaling.Track) {
+	awsapplicationautoscaling.NewCfnScalingPolicy(f.stack, str(t.ID), &awsapplicationautoscaling.CfnScalingPolicyProps{
+		PolicyName: str(f.knobs.Stack + "-" + t.ID), PolicyType: str("TargetTrackingScaling"), ScalingTargetId: target.Ref(),
 		TargetTrackingScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_TargetTrackingScalingPolicyConfigurationProperty{
 			CustomizedMetricSpecification: &awsapplicationautoscaling.CfnScalingPolicy_CustomizedMetricSpecificationProperty{
-				Namespace: str(Namespace), MetricName: str(metric), Statistic: str("Average"),
+				Namespace: str(Namespace), MetricName: str(t.Metric), Statistic: str("Average"),
 				Dimensions: []any{&awsapplicationautoscaling.CfnScalingPolicy_MetricDimensionProperty{Name: str("Fleet"), Value: str(f.knobs.Stack)}},
 			},
-			TargetValue: num(value), ScaleOutCooldown: num(0), ScaleInCooldown: num(60), DisableScaleIn: yes(!in),
+			TargetValue: num(t.Target), DisableScaleIn: yes(!t.In),
+			ScaleOutCooldown: num(t.OutCooldown.Seconds()), ScaleInCooldown: num(t.InCooldown.Seconds()),
 		},
 	})
 }
 
-// step is a policy for an alarm; its ARN is what the alarm does.
-func (f *fleet) step(target awsapplicationautoscaling.CfnScalableTarget, id, adjustment string, by float64) *string {
-	return awsapplicationautoscaling.NewCfnScalingPolicy(f.stack, str(id), &awsapplicationautoscaling.CfnScalingPolicyProps{
-		PolicyName: str(f.knobs.Stack + "-" + id), PolicyType: str("StepScaling"), ScalingTargetId: target.Ref(),
+// step is a policy and its alarm.
+func (f *fleet) step(target awsapplicationautoscaling.CfnScalableTarget, s scaling.Step, says string) {
+	adjustment, statistic := "ChangeInCapacity", "Maximum"
+	if s.Exact {
+		adjustment = "ExactCapacity"
+	}
+	if s.Least {
+		statistic = "Minimum"
+	}
+	policy := awsapplicationautoscaling.NewCfnScalingPolicy(f.stack, str(s.ID), &awsapplicationautoscaling.CfnScalingPolicyProps{
+		PolicyName: str(f.knobs.Stack + "-" + s.ID), PolicyType: str("StepScaling"), ScalingTargetId: target.Ref(),
 		StepScalingPolicyConfiguration: &awsapplicationautoscaling.CfnScalingPolicy_StepScalingPolicyConfigurationProperty{
-			AdjustmentType: str(adjustment), Cooldown: num(60), MetricAggregationType: str("Maximum"),
-			StepAdjustments: []any{&awsapplicationautoscaling.CfnScalingPolicy_StepAdjustmentProperty{ScalingAdjustment: num(by), MetricIntervalLowerBound: num(0)}},
+			AdjustmentType: str(adjustment), Cooldown: num(s.Cooldown.Seconds()), MetricAggregationType: str("Maximum"),
+			StepAdjustments: []any{&awsapplicationautoscaling.CfnScalingPolicy_StepAdjustmentProperty{
+				ScalingAdjustment: num(float64(s.By)), MetricIntervalLowerBound: num(0),
+			}},
 		},
-	}).Ref()
+	})
+	f.alarm(s.Alarm, watch{
+		metric: s.Metric, statistic: statistic, op: atLeast, threshold: 1, period: int(s.Period.Seconds()), periods: s.Periods, missing: quiet,
+		does: []any{policy.Ref()}, says: says,
+	})
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsecs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+
+	"github.com/ramify/ramify/scaling"
 )
 
 // stopTimeout is between SIGTERM and SIGKILL: the most that Fargate offers, and
@@ -55,7 +57,10 @@ func (f *fleet) makeService() {
 		// No desired count: a deployment would reset it.
 		CapacityProviderStrategies: f.mix(),
 		CircuitBreaker:             &awsecs.DeploymentCircuitBreaker{Enable: yes(true), Rollback: yes(true)},
-		MinHealthyPercent:          num(100), MaxHealthyPercent: num(200),
+		// Nobody waits for a task to answer: messages wait for a new one, also in a
+		// service of one task, and tasks at work are protected. All tasks together, old
+		// and new, are held to what SQS lets be in flight.
+		MinHealthyPercent: num(0), MaxHealthyPercent: num(100 + scaling.Surplus),
 		// It would stop tasks at work to even out zones, which no task cares about.
 		AvailabilityZoneRebalancing: awsecs.AvailabilityZoneRebalancing_DISABLED,
 		AssignPublicIp:              yes(f.knobs.PublicIP),
@@ -65,12 +70,15 @@ func (f *fleet) makeService() {
 		EnableECSManagedTags:        yes(true),
 		PropagateTags:               awsecs.PropagatedTagSource_SERVICE,
 	})
-	// Tasks need their permissions before they start, and a cluster's providers go
-	// after the service that uses them.
-	s.service.Node().AddDependency(providers, s.tasks, s.starts, f.data.queue, f.data.table)
+	// Tasks need their permissions before they start, a cluster's providers go after
+	// the service that uses them, and the bucket is emptied when no task writes any more.
+	s.service.Node().AddDependency(providers, s.tasks, s.starts, f.data.queue, f.data.table, f.data.bucket)
 }
 
-// mix is where tasks run. Weights are relative: theirs are as small as can be.
+// mix is where tasks run. Weights are relative: theirs are as small as can be. In a
+// mix the first task is on demand: one survives when Spot takes all of its own back.
+//
+// Source: Amazon ECS API Reference, "CapacityProviderStrategyItem" (base).
 func (f *fleet) mix() *[]*awsecs.CapacityProviderStrategy {
 	spot := f.knobs.Spot
 	share := gcd(spot, 100-spot)
@@ -79,9 +87,14 @@ func (f *fleet) mix() *[]*awsecs.CapacityProviderStrategy {
 		name   string
 		weight int
 	}{{"FARGATE_SPOT", spot / share}, {"FARGATE", (100 - spot) / share}} {
-		if p.weight > 0 {
-			all = append(all, &awsecs.CapacityProviderStrategy{CapacityProvider: str(p.name), Weight: num(float64(p.weight))})
+		if p.weight == 0 {
+			continue
 		}
+		s := &awsecs.CapacityProviderStrategy{CapacityProvider: str(p.name), Weight: num(float64(p.weight))}
+		if p.name == "FARGATE" && spot > 0 {
+			s.Base = num(1)
+		}
+		all = append(all, s)
 	}
 	return &all
 }
@@ -136,6 +149,7 @@ func (f *fleet) taskEnvironment() *map[string]*string {
 		"RAMIFY_GRACE":       grace.String(),
 		"RAMIFY_HEALTH":      health,
 		"RAMIFY_METRICS":     "emf",
+		"RAMIFY_FLEET":       f.knobs.Stack,
 		"TMPDIR":             scratch,
 		"GOMEMLIMIT":         fmt.Sprintf("%dMiB", f.knobs.Memory*9/10),
 	}
@@ -179,5 +193,6 @@ func (f *fleet) taskArch() awsecs.CpuArchitecture {
 func (f *fleet) makeLogs(id string) awslogs.LogGroup {
 	group := awslogs.NewLogGroup(f.stack, str(id), &awslogs.LogGroupProps{RemovalPolicy: awscdk.RemovalPolicy_DESTROY})
 	group.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(num(float64(f.knobs.LogDays)))
+	f.logs = append(f.logs, group)
 	return group
 }

@@ -3,7 +3,10 @@
 package stack
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
@@ -25,6 +28,7 @@ type fleet struct {
 	network network
 	service service
 	metric  metric
+	logs    []awslogs.LogGroup
 
 	excused map[string][]any // for checkov, by path
 }
@@ -57,6 +61,7 @@ func (f *fleet) makeOutputs() {
 		{"RamifySigningKey", f.signingKey(), "Where the key is that messages are signed with."},
 		{"RamifyCluster", *f.service.cluster.ClusterName(), "Cluster of the service."},
 		{"RamifyService", *f.service.service.ServiceName(), "Service of the tasks."},
+		{"RamifyConcurrency", strconv.Itoa(f.knobs.Concurrency), "How much a task does at a time."},
 		{"RamifyRegion", *f.stack.Region(), "Region of all of it."},
 	} {
 		awscdk.NewCfnOutput(f.stack, str(o[0]), &awscdk.CfnOutputProps{Value: str(o[1]), Description: str(o[2])})

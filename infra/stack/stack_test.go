@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/infra/knob"
+	"github.com/ramify/ramify/scaling"
 )
 
 var absent = assertions.Match_Absent()
@@ -109,9 +110,11 @@ func TestService(t *testing.T) {
 	tm := synth(t, nil)
 	tm.has("AWS::ECS::Service", tree{
 		"DesiredCount": absent, "LaunchType": absent,
-		"CapacityProviderStrategy":    []any{tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 4}, tree{"CapacityProvider": "FARGATE", "Weight": 1}},
+		"CapacityProviderStrategy":    []any{tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 4}, tree{"CapacityProvider": "FARGATE", "Weight": 1, "Base": 1}},
 		"AvailabilityZoneRebalancing": "DISABLED",
-		"DeploymentConfiguration":     tree{"DeploymentCircuitBreaker": tree{"Enable": true, "Rollback": true}},
+		"DeploymentConfiguration": tree{
+			"DeploymentCircuitBreaker": tree{"Enable": true, "Rollback": true}, "MinimumHealthyPercent": 0, "MaximumPercent": 110,
+		},
 	})
 	tm.has("AWS::ECS::TaskDefinition", tree{
 		"Cpu": "1024", "Memory": "2048", "NetworkMode": "awsvpc", "Volumes": []any{tree{"Name": "tmp", "Host": absent}},
@@ -123,9 +126,9 @@ func TestService(t *testing.T) {
 		}},
 	})
 	for spot, want := range map[string][]any{
-		"0":   {tree{"CapacityProvider": "FARGATE", "Weight": 1}},
-		"100": {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}},
-		"33":  {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 33}, tree{"CapacityProvider": "FARGATE", "Weight": 67}},
+		"0":   {tree{"CapacityProvider": "FARGATE", "Weight": 1, "Base": absent}},
+		"100": {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 1, "Base": absent}},
+		"33":  {tree{"CapacityProvider": "FARGATE_SPOT", "Weight": 33}, tree{"CapacityProvider": "FARGATE", "Weight": 67, "Base": 1}},
 	} {
 		synth(t, set{"spot": spot}).has("AWS::ECS::Service", tree{"CapacityProviderStrategy": want})
 	}
@@ -163,6 +166,7 @@ func TestFunction(t *testing.T) {
 			"RAMIFY_TARGET": "15s", "RAMIFY_LATENCY": "2m0s", "RAMIFY_SPOT": "0.8", "RAMIFY_ARCH": "arm64",
 		}},
 	})
+	require.Equal(t, time.Minute, scaling.Idle, "an idle fleet is looked at as often as the schedule says")
 	tm.has("AWS::Events::Rule", tree{"ScheduleExpression": "rate(1 minute)", "State": absent})
 	tm.has("AWS::Lambda::Permission", tree{"Principal": "events.amazonaws.com", "SourceArn": tree{"Fn::GetAtt": []any{"Schedule", "Arn"}}})
 	tm.has("AWS::Lambda::EventInvokeConfig", tree{"MaximumRetryAttempts": 0})
@@ -182,7 +186,7 @@ func TestScaling(t *testing.T) {
 		knobs set
 		want  []tree
 	}{
-		{"governor", set{"min": "1", "max": "50"}, []tree{tracking("BacklogSeconds", 120, true)}},
+		{"governor", set{"min": "1", "max": "50"}, []tree{tracking("BacklogSecondsSoon", 120, true)}},
 		// 120 s ÷ 0.1 s × 32
 		{"on the backlog of a task", set{"min": "1", "max": "50", "scaling": knob.TargetTracking}, []tree{tracking("BacklogPerTask", 38400, false), tracking("BacklogSeconds", 120, false)}},
 		{"on seconds", set{"min": "1", "max": "50", "scaling": knob.TargetTracking, "track": knob.BacklogSeconds, "latency": "30s"}, []tree{tracking("BacklogSeconds", 30, false)}},
@@ -220,35 +224,81 @@ func TestScaling(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 	tm := synth(t, set{"alarm-topic": topic})
-	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "InFlight", "Measure", "LookErrors"}
+	want := []string{"Failures", "DeadLetters", "OldestAge", "NoProgress", "Short", "InFlight", "Measure", "Function", "LookErrors"}
 	for _, name := range want {
 		tm.has("AWS::CloudWatch::Alarm", tree{"AlarmName": "ramify-" + name + "Alarm", "AlarmActions": []any{topic}})
 	}
 	tm.count("AWS::CloudWatch::Alarm", len(want)+2)
 	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "InFlight", "Threshold": 110_000})
-	tm.has("AWS::CloudWatch::Alarm", tree{"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "breaching"})
+	tm.has("AWS::CloudWatch::Alarm", tree{"Namespace": "AWS/Lambda", "MetricName": "Errors", "EvaluationPeriods": 5})
+	// Before the first look there is no data. That must be no alarm, nor what an alarm
+	// of this kind does: it begins as it is without data, and comes back to it later.
+	tm.has("AWS::CloudWatch::Alarm", tree{
+		"MetricName": "Outstanding", "Statistic": "SampleCount", "TreatMissingData": "missing", "InsufficientDataActions": []any{topic},
+	})
+	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
+		assert.NotEqual(t, "breaching", a["TreatMissingData"], name)
+	}
+	// What waits for people who have paused it is no lack of progress.
+	queries(t, tm, "NoProgress", 10, map[string]string{"BacklogSeconds": "Minimum", "SettledPerSecond": "Maximum"})
+	// A fleet that grows is not short: its least desired count ran at some time of the minute.
+	queries(t, tm, "Short", 15, map[string]string{"Desired": "Minimum", "Running": "Maximum"})
 	tm = synth(t, nil)
 	for name, a := range tm.resources("AWS::CloudWatch::Alarm") {
 		if a["MetricName"] != "Asleep" && a["MetricName"] != "Idle" {
 			assert.NotContains(t, a, "AlarmActions", name)
+			assert.NotContains(t, a, "InsufficientDataActions", name)
 		}
 	}
 }
 
+// queries requires that an alarm looks at these metrics of the fleet, by statistic.
+func queries(t *testing.T, tm template, alarm string, minutes float64, want map[string]string) {
+	t.Helper()
+	a := tm.resources("AWS::CloudWatch::Alarm")[alarm+"Alarm"]
+	assert.InDelta(t, minutes, a["EvaluationPeriods"], 0)
+	assert.Equal(t, "notBreaching", a["TreatMissingData"])
+	got := map[string]string{}
+	for _, q := range a["Metrics"].([]any) {
+		stat, is := q.(tree)["MetricStat"].(tree)
+		if !is {
+			continue
+		}
+		assert.InDelta(t, 60, stat["Period"], 0)
+		assert.Equal(t, []any{tree{"Name": "Fleet", "Value": "ramify"}}, at(stat, "Metric", "Dimensions"))
+		got[at(stat, "Metric", "MetricName").(string)] = stat["Stat"].(string)
+	}
+	assert.Equal(t, want, got)
+}
+
+// TestAlarmsAreDocumented: whoever is woken up finds what to do.
+func TestAlarmsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/deploy.md")
+	require.NoError(t, err)
+	for _, a := range synth(t, nil).resources("AWS::CloudWatch::Alarm") {
+		assert.Contains(t, string(doc), "`"+strings.TrimPrefix(a["AlarmName"].(string), "ramify-")+"`")
+	}
+}
+
 func TestDashboard(t *testing.T) {
-	body := fmt.Sprint(synth(t, set{"scaling": knob.TargetTracking}).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
+	body := fmt.Sprint(synth(t, nil).only("AWS::CloudWatch::Dashboard")["DashboardBody"])
 	for _, shown := range []string{
-		"FractionDone", "Nodes", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
+		"FractionDone", `MetricName=\"Nodes\" Fleet=\"ramify\"', 'Sum', 60)`, "nodes / 60", "Unread", "InFlight", "Delayed", "Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds",
 		"Failures", "OldestAge", "ApproximateNumberOfMessagesVisible", "Cost", `"value":38400`, `"value":120`,
 	} {
 		assert.Contains(t, body, shown)
 	}
+	assert.NotContains(t, body, "SOURCE", "logs are charged by what is read")
+	c := at(synth(t, nil).only("AWS::ECS::TaskDefinition"), "ContainerDefinitions", 0)
+	assert.Equal(t, "ramify", variable(t, c, "RAMIFY_FLEET"), "what tasks log is found by the fleet")
 }
 
 // TestLeastPrivilege: a permission names its resource, but for those that AWS gives
 // none to.
 func TestLeastPrivilege(t *testing.T) {
 	nameless := []string{"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", "cloudwatch:GetMetricStatistics"}
+	// Statements that name a bucket or the cluster, and of what is in it all.
+	within := []any{"ResultObjects", "ReadObjects", "WriteObjects", "ScaleInProtection", "Replaced"}
 	eachVariant(t, func(t *testing.T, knobs set) {
 		tm := synth(t, knobs)
 		policies := tm.resources("AWS::IAM::Policy")
@@ -259,6 +309,9 @@ func TestLeastPrivilege(t *testing.T) {
 				for _, a := range actions {
 					assert.NotContains(t, a, "*", "%s: %v", name, s)
 				}
+				if all := fmt.Sprint(at(s, "Resource")); strings.Contains(strings.ReplaceAll(all, ":s3:::*", ""), "*") && !slices.Contains(list(at(s, "Resource")), any("*")) {
+					assert.Contains(t, within, at(s, "Sid"), all)
+				}
 				if slices.Contains(list(at(s, "Resource")), any("*")) {
 					for _, a := range actions {
 						assert.Contains(t, nameless, a, name)
@@ -267,10 +320,40 @@ func TestLeastPrivilege(t *testing.T) {
 			}
 		}
 	})
+	// The function counts messages of the one queue, and reads none.
+	for _, s := range at(synth(t, nil).policy("MetricRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "Queue" {
+			assert.Equal(t, "sqs:GetQueueAttributes", at(s, "Action"))
+			assert.Equal(t, tree{"Fn::GetAtt": []any{"Queue4A7E3555", "Arn"}}, at(s, "Resource"))
+		}
+	}
 	// Of the tasks' permissions, those on buckets are all that a knob widens.
 	read := fmt.Sprint(synth(t, set{"read": "a-bucket"}).resources("AWS::IAM::Policy"))
 	assert.Contains(t, read, ":s3:::a-bucket/*")
 	assert.NotContains(t, fmt.Sprint(synth(t, nil).resources("AWS::IAM::Policy")), ":s3:::")
+}
+
+// TestKeys: keys are used for S3 in their region only, and to write only where a bucket
+// may be written to.
+func TestKeys(t *testing.T) {
+	const other = "arn:aws:kms:us-east-1:210987654321:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+	keys := func(knobs set) (found []tree) {
+		for _, s := range at(synth(t, knobs).policy("TaskRole"), "PolicyDocument", "Statement").([]any) {
+			if s := s.(tree); strings.Contains(fmt.Sprint(s["Action"]), "kms:") {
+				found = append(found, s)
+			}
+		}
+		return found
+	}
+	assert.Empty(t, keys(set{"read": "a-bucket"}))
+	through := func(region string) tree {
+		return tree{"StringEquals": tree{"kms:ViaService": tree{"Fn::Join": []any{"", []any{"s3." + region + ".", tree{"Ref": "AWS::URLSuffix"}}}}}}
+	}
+	assert.Equal(t, []tree{
+		{"Sid": "Keyseucentral1", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": aKey, "Condition": through("eu-central-1")},
+		{"Sid": "Keysuseast1", "Effect": "Allow", "Action": "kms:Decrypt", "Resource": other, "Condition": through("us-east-1")},
+	}, keys(set{"read": "a-bucket", "kms-keys": other + "," + aKey}))
+	assert.Equal(t, []any{"kms:Decrypt", "kms:GenerateDataKey"}, keys(set{"write": "a-bucket", "kms-keys": aKey})[0]["Action"])
 }
 
 func list(v any) []any {
@@ -288,13 +371,13 @@ func TestOutputs(t *testing.T) {
 		names = append(names, name)
 	}
 	assert.ElementsMatch(t, []string{
-		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyRegion",
+		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyConcurrency", "RamifyRegion",
 	}, names)
 }
 
 // TestDestroy: nothing stays that was not asked to.
 func TestDestroy(t *testing.T) {
-	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket"}} {
+	for retain, want := range map[string][]string{"": nil, "bucket": {"AWS::S3::Bucket", "AWS::S3::BucketPolicy"}, "bucket,table": {"AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"}} {
 		var stay []string
 		tm := synth(t, set{"retain": retain})
 		for _, r := range at(tm.json(), "Resources").(tree) {
@@ -309,6 +392,40 @@ func TestDestroy(t *testing.T) {
 		}
 		tm.count("Custom::S3AutoDeleteObjects", emptied)
 	}
+	eachVariant(t, func(t *testing.T, knobs set) {
+		tm := synth(t, knobs)
+		all := at(tm.json(), "Resources").(tree)
+		for name, r := range all {
+			switch r := r.(tree); r["Type"] {
+			case "AWS::Lambda::Function":
+				// Lambda makes a group for a function that has none, and nobody deletes it.
+				group, is := at(r, "Properties", "LoggingConfig", "LogGroup", "Ref").(string)
+				require.True(t, is, name)
+				assert.Equal(t, "AWS::Logs::LogGroup", at(all, group, "Type"), name)
+			case "AWS::Logs::LogGroup":
+				assert.Equal(t, "Delete", r["DeletionPolicy"], name)
+				assert.InDelta(t, 30, at(r, "Properties", "RetentionInDays"), 0, name)
+			case "AWS::IAM::Role", "AWS::IAM::Policy":
+				assert.NotContains(t, fmt.Sprint(r), "logs:CreateLogGroup", name)
+				assert.NotContains(t, at(r, "Properties"), "ManagedPolicyArns", name)
+			}
+		}
+		// No task writes any more when the bucket is emptied: the service goes first.
+		for name, r := range all {
+			if r.(tree)["Type"] == "Custom::S3AutoDeleteObjects" {
+				assert.Contains(t, serviceDependsOn(all), name)
+			}
+		}
+	})
+}
+
+func serviceDependsOn(all tree) []any {
+	for _, r := range all {
+		if r := r.(tree); r["Type"] == "AWS::ECS::Service" {
+			return r["DependsOn"].([]any)
+		}
+	}
+	return nil
 }
 
 // TestKnobs: a knob that changes nothing is none.
@@ -325,14 +442,15 @@ func TestKnobs(t *testing.T) {
 		"public-ip": "false",
 	}
 	together := map[string]set{ // that have a meaning beside others only
-		"cpu":     {"cpu": "2048", "memory": "4096"},
-		"track":   {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
-		"message": {"scaling": knob.TargetTracking, "message": "1s"},
-		"vpc":     {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
-		"subnets": {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
+		"cpu":      {"cpu": "2048", "memory": "4096"},
+		"kms-keys": {"read": "a-bucket", "kms-keys": aKey},
+		"track":    {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds},
+		"message":  {"scaling": knob.TargetTracking, "message": "1s"},
+		"vpc":      {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0"},
+		"subnets":  {"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef1"},
 	}
 	without := map[string]set{
-		"cpu": {"memory": "4096"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
+		"cpu": {"memory": "4096"}, "kms-keys": {"read": "a-bucket"}, "track": {"scaling": knob.TargetTracking}, "message": {"scaling": knob.TargetTracking},
 		"subnets": together["vpc"],
 	}
 	one, two := synth(t, nil).json(), synth(t, nil).json()

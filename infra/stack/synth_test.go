@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,6 +27,8 @@ func TestMain(m *testing.M) {
 
 const anImage = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/ramify:1"
 
+const aKey = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
 // set is knobs that are not at their defaults.
 type set map[string]string
 
@@ -37,7 +40,7 @@ var variants = map[string]set{
 	"in a network": {
 		"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "public-ip": "false",
 		"retain": "bucket,table", "recovery": "true", "alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms",
-		"read": "*", "write": "a-bucket",
+		"read": "*", "write": "a-bucket", "kms-keys": aKey,
 	},
 }
 
@@ -133,6 +136,18 @@ func (tm template) resources(kind string) map[string]tree {
 		}
 	}
 	return found
+}
+
+// policy is that of a role, by how their names begin.
+func (tm template) policy(role string) tree {
+	tm.t.Helper()
+	for name, p := range tm.resources("AWS::IAM::Policy") {
+		if strings.HasPrefix(name, role) {
+			return p
+		}
+	}
+	tm.t.Fatalf("%s has no policy", role)
+	return nil
 }
 
 // only is the one resource of a type.

@@ -135,7 +135,7 @@ func TestMetadata(t *testing.T) {
 			return
 		}
 		// As in the guide's example of a task on Fargate, shortened.
-		_, _ = io.WriteString(w, `{"Cluster":"default","TaskARN":"`+taskARN+`","Family":"curltest","Revision":"26",
+		_, _ = io.WriteString(w, `{"Cluster":"default","ServiceName":"MyService","TaskARN":"`+taskARN+`","Family":"curltest","Revision":"26",
 			"DesiredStatus":"RUNNING","KnownStatus":"RUNNING","Limits":{"CPU":0.25,"Memory":512},"LaunchType":"FARGATE",
 			"AvailabilityZone":"us-west-2a","Containers":[{"DockerId":"a"}]}`)
 	}))
@@ -143,7 +143,7 @@ func TestMetadata(t *testing.T) {
 	m, err := ecs.ReadMetadata(t.Context(), s.URL+"/v4/c")
 	require.NoError(t, err)
 	assert.Equal(t, ecs.Metadata{
-		TaskARN: taskARN, Cluster: "default", Family: "curltest", Revision: "26", AvailabilityZone: "us-west-2a", LaunchType: "FARGATE",
+		TaskARN: taskARN, Cluster: "default", ServiceName: "MyService", Family: "curltest", Revision: "26", AvailabilityZone: "us-west-2a", LaunchType: "FARGATE",
 	}, m)
 	assert.Equal(t, "158d1c8083dd49d6b527399fd6414f5c", m.TaskID())
 

@@ -27,6 +27,7 @@ const (
 type Metadata struct {
 	TaskARN          string
 	Cluster          string // short name or ARN
+	ServiceName      string // "" where no service started the task
 	Family           string // of the task definition
 	Revision         string // of the task definition
 	AvailabilityZone string // as us-east-1a

@@ -22,6 +22,12 @@ type Options struct {
 	Expires time.Duration // what ECS is asked for, in whole minutes, 1 to 2,880; renewed at half; default 60 min
 	Idle    time.Duration // without work before protection is taken off; default 15 s
 	Log     *slog.Logger  // default: discard
+
+	// Replaced says whether the service has gone on to another version of the task. It
+	// is asked before protection is renewed, which it then is not: what is under way
+	// has the half of Expires that is left, and a deployment ends on a fleet that is
+	// never idle. While it cannot say, protection is renewed. Default: never.
+	Replaced func(context.Context) (bool, error)
 }
 
 const (
@@ -33,6 +39,8 @@ const (
 	longPause      = time.Minute
 	uselessPause   = 10 * time.Minute
 	lastTries      = 2 // at the end
+
+	replacedTimeout = 10 * time.Second // AWS's SDK tries again meanwhile
 )
 
 // Protection keeps the task it runs in from being stopped by scale-in and
@@ -162,8 +170,14 @@ func (p *Protection) step(ctx context.Context) (wait time.Duration, done bool) {
 	off := since.Add(p.o.Idle)
 	done = true
 	switch {
-	case busy && (!p.held || p.failing || !now.Before(p.renew)):
+	case busy && (!p.held || p.failing):
 		done = p.tell(ctx, true)
+	case busy && !now.Before(p.renew):
+		if p.replaced(ctx) { // until a rollback takes that back
+			p.renew = now.Add(p.o.Expires / 2)
+		} else {
+			done = p.tell(ctx, true)
+		}
 	case !busy && p.held && !now.Before(off):
 		done = p.tell(ctx, false)
 	}
@@ -174,6 +188,23 @@ func (p *Protection) step(ctx context.Context) (wait time.Duration, done bool) {
 		return time.Until(off), done
 	}
 	return time.Hour, done // until something changes
+}
+
+// replaced asks whether this version of the task is over.
+func (p *Protection) replaced(ctx context.Context) bool {
+	if p.o.Replaced == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, replacedTimeout)
+	defer cancel()
+	is, err := p.o.Replaced(ctx)
+	switch {
+	case err != nil:
+		p.o.Log.Warn("it is not known whether a deployment has replaced this task: its scale-in protection is renewed", "error", err)
+	case is:
+		p.o.Log.Info("a deployment has replaced this task: its scale-in protection is not renewed")
+	}
+	return is && err == nil
 }
 
 // tell asks the agent to switch protection on or off, and reports whether it has.

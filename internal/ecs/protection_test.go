@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +35,14 @@ func hangs(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); 
 
 // protect runs a test with a started Protection in made-up time.
 func protect(t *testing.T, test func(t *testing.T, p *ecs.Protection, a *agent, l *logs)) {
+	protectBy(t, ecs.Options{}, test)
+}
+
+func protectBy(t *testing.T, o ecs.Options, test func(t *testing.T, p *ecs.Protection, a *agent, l *logs)) {
 	synctest.Test(t, func(t *testing.T) {
 		a, l := &agent{}, &logs{}
-		p := ecs.NewProtection(ecs.Options{Agent: "http://169.254.170.2/api/", Log: l.logger()})
+		o.Agent, o.Log = "http://169.254.170.2/api/", l.logger()
+		p := ecs.NewProtection(o)
 		ecs.Through(p, a)
 		p.Start(t.Context())
 		test(t, p, a, l)
@@ -87,6 +93,50 @@ func TestRenewedWhileBusy(t *testing.T) {
 		p.Stop(t.Context())
 		assert.False(t, a.protected())
 	})
+}
+
+// A deployment on a fleet that is never idle ends: what it has replaced is protected
+// for an hour at most. Where it is rolled back, protection is renewed again.
+func TestNotRenewedOnceReplaced(t *testing.T) {
+	var replaced atomic.Bool
+	ask := func(context.Context) (bool, error) { return replaced.Load(), nil }
+	protectBy(t, ecs.Options{Replaced: ask}, func(t *testing.T, p *ecs.Protection, a *agent, l *logs) {
+		p.Busy(true)
+		time.Sleep(170 * time.Minute)
+		replaced.Store(true)
+		time.Sleep(39 * time.Minute)
+		assert.True(t, a.protected(), "since it was asked, after 10 minutes, what is under way has half an hour")
+		time.Sleep(2 * time.Minute)
+		assert.False(t, a.protected())
+		assert.NotEmpty(t, l.lines())
+		a.calls()
+		time.Sleep(5 * time.Hour)
+		assert.Empty(t, a.calls())
+		assert.InDelta(t, 10, len(l.lines()), 1, "asked every half hour")
+
+		replaced.Store(false)
+		time.Sleep(31 * time.Minute)
+		assert.True(t, a.protected())
+	})
+}
+
+// While it is not known, and where nobody answers, protection goes on.
+func TestRenewedWhileItIsNotKnownWhetherReplaced(t *testing.T) {
+	for name, ask := range map[string]func(context.Context) (bool, error){
+		"refused": func(context.Context) (bool, error) { return true, errLost },
+		"silent":  func(ctx context.Context) (bool, error) { <-ctx.Done(); return true, ctx.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			protectBy(t, ecs.Options{Replaced: ask}, func(t *testing.T, p *ecs.Protection, a *agent, l *logs) {
+				p.Busy(true)
+				for range 3 * 60 {
+					time.Sleep(time.Minute)
+					require.True(t, a.protected())
+				}
+				assert.NotEmpty(t, l.lines())
+			})
+		})
+	}
 }
 
 // Failures are logged when they begin and when they are over, repeated with growing

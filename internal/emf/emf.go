@@ -42,6 +42,7 @@ type Options struct {
 	Namespace string            // default Ramify
 	Every     time.Duration     // between lines; default 60 s, the resolution of CloudWatch's standard metrics
 	Fixed     map[string]string // stands in every line, as which task it is; no dimension
+	Fleet     string            // a second dimension of Nodes beside Run; "": there is no such metric
 	Sets      int               // of dimensions that are told apart in a period; default 500
 	Log       *slog.Logger      // default: discard
 }
@@ -106,6 +107,9 @@ func New(w io.Writer, o Options) *Metrics {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Fleet != "" {
+		o.Fleet = value(o.Fleet)
 	}
 	return &Metrics{w: w, o: o, sets: map[string]*set{}}
 }

@@ -160,6 +160,32 @@ func TestWorkByRunAndKind(t *testing.T) {
 	})
 }
 
+// A dashboard finds what a fleet does by the fleet's name, whatever the kinds are.
+func TestNodesOfAFleet(t *testing.T) {
+	var out output
+	m := emf.New(&out, emf.Options{Fleet: "prod"})
+	m.Work(emf.Work{Run: "nightly", Kind: "a", Nodes: 2, Failures: 1})
+	m.Work(emf.Work{Run: "nightly", Kind: "b", Nodes: 3})
+	m.Add(emf.Dims{{Name: "Kind", Value: "a"}}, "Nodes", emf.Count, 1) // of no run
+	m.Write()
+	sum, lines := 0.0, 0
+	for _, l := range out.read(t) {
+		for _, d := range directives(l) {
+			if len(d.Dimensions) == 1 && slices.Contains(d.Dimensions[0], "Fleet") {
+				assert.Equal(t, [][]string{{"Fleet", "Run"}}, d.Dimensions)
+				require.Len(t, d.Metrics, 1, "metricfn has the others: Failures of a fleet are its")
+				assert.Equal(t, "Nodes", d.Metrics[0].Name)
+				assert.Equal(t, "prod", l["Fleet"])
+				assert.Equal(t, "nightly", l["Run"])
+				sum += l["Nodes"].(float64)
+				lines++
+			}
+		}
+	}
+	assert.Equal(t, 2, lines)
+	assert.InDelta(t, 5, sum, 0)
+}
+
 // Many runs, figures and values are bounded; sums stay whole.
 func TestBounds(t *testing.T) {
 	var out output

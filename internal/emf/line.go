@@ -97,6 +97,13 @@ func (m *Metrics) document(now time.Time, s *set, names []string) document {
 	if len(of.Metrics) > 0 {
 		about.CloudWatchMetrics = append(about.CloudWatchMetrics, of)
 	}
+	if m.o.Fleet != "" && slices.Contains(names, figureNodes) && slices.Contains(of.Dimensions[0], dimRun) {
+		// Of Nodes alone: each metric costs, and metricfn has the fleet's other figures.
+		d[dimFleet] = m.o.Fleet
+		about.CloudWatchMetrics = append(about.CloudWatchMetrics, directive{
+			Namespace: m.o.Namespace, Dimensions: [][]string{{dimFleet, dimRun}}, Metrics: []definition{{figureNodes, Count}},
+		})
+	}
 	d["_aws"] = about
 	return d
 }

@@ -18,20 +18,28 @@ type Work struct {
 	Requests map[string]int64 // by the name of the operation
 }
 
+const (
+	dimFleet    = "Fleet"
+	dimRun      = "Run"
+	figureNodes = "Nodes"
+)
+
 // Work adds a unit of work to the figures of its run and kind: Nodes, Children,
 // Failures, Retries, Rejected and Requests as counts, Busy in seconds, and Latency,
 // which is how long messages wait for a task, as samples in seconds. Requests by
-// operation stand in the line as Requests.NAME and are no metrics.
+// operation stand in the line as Requests.NAME and are no metrics. With Options.Fleet,
+// Nodes is a metric by fleet and run, too: its Sum is what the fleet has processed of
+// the run.
 func (m *Metrics) Work(w Work) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.set(Dims{{"Run", w.Run}, {"Kind", w.Kind}})
+	s := m.set(Dims{{dimRun, w.Run}, {"Kind", w.Kind}})
 	for _, f := range [...]struct {
 		name string
 		unit Unit
 		v    float64
 	}{
-		{"Nodes", Count, float64(w.Nodes)},
+		{figureNodes, Count, float64(w.Nodes)},
 		{"Children", Count, float64(w.Children)},
 		{"Failures", Count, float64(w.Failures)},
 		{"Retries", Count, float64(w.Retries)},

@@ -116,7 +116,9 @@ var (
 	adapters = below(seams)
 	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
 	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
-	within   = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
+	// What works on the objects of a crawl.
+	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
 
 	importRules = []importRule{
 		{
@@ -128,6 +130,11 @@ var (
 			name: "keyring", in: []string{"./keyring/..."},
 			deny: []string{"./..."}, allow: []string{"./keyring/...", "./schema"},
 			fix: "keyring brings the keys of schema from where they are, and knows no other room",
+		},
+		{
+			name: "jobs", in: []string{"./jobs/..."}, tests: true,
+			deny: []string{"./..."}, allow: []string{"./jobs/...", "./schema"},
+			fix: "jobs says what commands there are, and runs none: it knows no other room",
 		},
 		{
 			name: "rooms within", in: within,
@@ -160,6 +167,11 @@ var (
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
 		},
 		{
+			name: "diff", in: []string{"./diff/..."}, outside: []string{"./diff/s3/..."},
+			deny: []string{"./..."}, allow: []string{"./diff", "./inventory", "./totals"},
+			fix: "diff compares totals and lists of objects, and asks nobody: what it asks S3 is diff/s3",
+		},
+		{
 			name: "scaling", in: []string{"./scaling/..."},
 			deny: []string{"./...", "github.com/aws/..."}, allow: []string{"./scaling/...", "./schema"},
 			fix: "scaling is arithmetic that metricfn and plan share: pass it what it needs",
@@ -180,14 +192,19 @@ var (
 			fix: "the engine knows seams: take the adapter as a parameter; cmd wires it",
 		},
 		{
-			name: "adapters", in: adapters, outside: seams,
+			name: "adapters", in: adapters, outside: slices.Concat(seams, crawlFamily),
 			deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "an adapter knows a seam, schema and one outside library: not the engine, not another adapter",
 		},
 		{
+			name: "crawl family", in: crawlFamily,
+			deny: slices.Concat(engine, adapters, outer), allow: slices.Concat(seams, []string{"./processor/s3crawl"}),
+			fix: "what works on the objects of a crawl stands on the crawl, and is an adapter otherwise",
+		},
+		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
-				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
+				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
 				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
@@ -328,7 +345,7 @@ func unexplainedDependencies(tree fs.FS) ([]string, error) {
 		explained[m[1]] = true
 	}
 	for _, m := range requirement.FindAllStringSubmatch(string(mod), -1) {
-		if strings.Contains(m[2], "// indirect") || required[m[1]] {
+		if strings.Contains(m[2], "// indirect") || required[m[1]] || m[1] == module {
 			continue
 		}
 		required[m[1]] = true
@@ -452,6 +469,8 @@ func TestRulesFire(t *testing.T) {
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
 		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
+		{"jobs", wrongImports, "jobs/a.go", code(module+"/schema", "os"), ""},
+		{"jobs and processor", wrongImports, "jobs/a.go", code(module + "/processor/command"), `"jobs"`},
 		{"keyring", wrongImports, "keyring/a.go", code(module+"/schema", "os"), ""},
 		{"keyring and seam", wrongImports, "keyring/a.go", code(module + "/queue"), `"keyring"`},
 		{"keyring and AWS", wrongImports, "keyring/a.go", code(sdk), `"aws"`},

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -124,8 +129,9 @@ func TestTheFunctionWakesAFleet(t *testing.T) {
 	assert.EqualValues(t, 1, d.desired(t))
 	v, _ := d.greatest(t, "BacklogPerTask")
 	assert.InDelta(t, 1, v, 0)
-	v, _ = d.greatest(t, "Asleep")
-	assert.InDelta(t, 1, v, 0)
+	v, there := d.greatest(t, "Asleep")
+	assert.True(t, there)
+	assert.InDelta(t, 0, v, 0, "the alarm need not wake it, too")
 	var line map[string]any
 	require.NotEmpty(t, l.logged())
 	require.NoError(t, json.Unmarshal([]byte(l.logged()[0]), &line), "logs are JSON")
@@ -136,6 +142,8 @@ func TestTheFunctionWakesAFleet(t *testing.T) {
 	require.NoError(t, err)
 	a = start(t, d.env).invoke(t, 12*time.Second).answered(t)
 	assert.Zero(t, a.Changes, "others decide")
+	v, _ = d.greatest(t, "Asleep")
+	assert.InDelta(t, 1, v, 0, "the alarm is to wake it")
 	assert.Zero(t, d.desired(t))
 }
 
@@ -161,6 +169,76 @@ func TestWhereNothingCanBePublishedTheInvocationFails(t *testing.T) {
 	assert.True(t, o.failed)
 	assert.Contains(t, string(o.body), "cloudwatch:PutMetricData of fleet")
 	assert.EqualValues(t, 1, d.desired(t), "what is known is decided on")
+}
+
+// ECS asks for fewer requests, or the ledger is away: what is known is published, and
+// how many parts failed.
+func TestPartsThatAreAway(t *testing.T) {
+	throttled := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"ThrottlingException","message":"Rate exceeded"}`)
+	}))
+	defer throttled.Close()
+	for _, c := range []struct {
+		service, url   string
+		part, says     string
+		known, unknown []string
+		desired        int32
+	}{
+		{
+			"ECS", throttled.URL, "service", "ecs:DescribeServices of service {service} in cluster {service}: AWS asks for fewer requests (ThrottlingException)",
+			[]string{"Unread", "SettledPerSecond"}, []string{"Running", "Desired", "BacklogPerTask", "BacklogSeconds", "Asleep", "Idle"}, 0,
+		},
+		{
+			"DYNAMODB", "http://127.0.0.1:1", "ledger", "connection refused",
+			[]string{"Unread", "Running", "BacklogPerTask", "BacklogSeconds"}, []string{"SettledPerSecond", "SecondsPerMessage", "Failures"}, 1,
+		},
+	} {
+		t.Run(c.service, func(t *testing.T) {
+			d := deploy(t, map[string]string{"AWS_MAX_ATTEMPTS": "1"})
+			d.env["AWS_ENDPOINT_URL_"+c.service] = c.url
+			d.send(t)
+			l := start(t, d.env)
+			a := l.invoke(t, 12*time.Second).answered(t)
+			assert.Equal(t, 1, a.Failures)
+			for _, name := range c.known {
+				_, there := d.greatest(t, name)
+				assert.True(t, there, name)
+			}
+			for _, name := range c.unknown {
+				_, there := d.greatest(t, name)
+				assert.False(t, there, name)
+			}
+			v, there := d.greatest(t, "LookErrors")
+			assert.True(t, there)
+			assert.InDelta(t, 1, v, 0)
+			assert.Equal(t, c.desired, d.desired(t))
+			said := strings.Join(l.logged(), "\n")
+			assert.Contains(t, said, `"part":"`+c.part+`"`)
+			assert.Contains(t, said, strings.ReplaceAll(c.says, "{service}", d.env["RAMIFY_SERVICE"]))
+		})
+	}
+}
+
+// What is deployed runs on a machine without anything else on it, of either kind.
+func TestBothArchitectures(t *testing.T) {
+	for arch, want := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
+		t.Run(arch, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "bootstrap")
+			require.NoError(t, build(out, "GOOS=linux", "GOARCH="+arch))
+			f, err := elf.Open(out)
+			require.NoError(t, err)
+			defer f.Close()
+			assert.Equal(t, want, f.Machine)
+			for _, p := range f.Progs {
+				assert.NotEqual(t, elf.PT_INTERP, p.Type, "it is static")
+			}
+			about, err := os.Stat(out)
+			require.NoError(t, err)
+			assert.Less(t, about.Size(), int64(20<<20), "bytes to fetch at a cold start")
+		})
+	}
 }
 
 func TestConfigurationIsCheckedAtTheStart(t *testing.T) {

@@ -26,13 +26,18 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(dir, "bootstrap")
-	build := exec.Command("go", "build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build: %w\n%s", err, said)
-	}
-	return out, nil
+	return out, build(out)
 })
+
+// build builds the function as the Makefile does.
+func build(out string, env ...string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", "lambda.norpc", "-ldflags", "-s -w -buildid=", "-o", out, ".")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, said)
+	}
+	return nil
+}
 
 // outcome is how an invocation ended.
 type outcome struct {

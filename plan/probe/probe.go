@@ -1,7 +1,8 @@
 // Package probe estimates what a crawl of a bucket will find, by a bounded number
 // of LIST requests: each is made behind a cut at random, where most keys are still
 // unknown, and tells how dense the keys are there. Between two pages the density
-// is taken to be between theirs.
+// is taken to be between theirs. Where keys turn out to lie in heaps, as files do, it
+// goes on folder by folder.
 package probe
 
 import (
@@ -53,12 +54,15 @@ func (f *Finding) Keys(seed uint64) float64 {
 	return f.Seen + min(sum*math.Exp(f.spread*all), mostKeys)
 }
 
-// Rough reports whether the estimate may be off by more than two or three times:
-// requests that were to refine it contradicted it. Trees of files are so, whose
-// keys lie in heaps within heaps.
+// Rough reports whether the estimate may be off by two or three times: keys lie in
+// heaps within heaps, as those of files do.
 func (f *Finding) Rough() bool { return f.rough }
 
 const (
+	learns   = 24  // requests, after which it is asked again whether keys lie in heaps
+	small    = 25  // pages of a bucket that is listed to its end
+	unseen   = 1.0 // times what was found folder by folder
+	heaped   = 0.7 // and by what sigma it is off
 	mostKeys = 1e12
 	even     = 0.6 // the power from which on keys lie evenly enough
 )
@@ -108,8 +112,8 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 	p := &prober{Options: o, alpha: 1, rng: rand.New(rand.NewPCG(o.Seed, 0x70726f6265))}
 	// A small bucket is listed: it is then known exactly.
 	last, more, err := p.list(ctx, "")
-	used := 1
-	for ; err == nil && more && used < o.Requests/4; used++ {
+	first := p.entries
+	for err == nil && more && p.asked < min(o.Requests/4, small) {
 		var next page
 		if next, more, err = p.list(ctx, last.last); next.n > 0 {
 			last = next
@@ -121,14 +125,21 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 	if more {
 		p.gaps = []gap{{lo: last.last, left: last}}
 	}
-	for ; used < o.Requests && len(p.gaps) > 0; used++ {
+	began := p.asked
+	for p.asked < o.Requests && len(p.gaps) > 0 {
 		if err := p.cut(ctx); err != nil {
 			return nil, err
+		}
+		if (p.asked-began)%learns != 0 {
+			continue
+		}
+		if p.learn(); p.heapy() && p.deep.uneven() {
+			return p.files(ctx, first)
 		}
 	}
 	p.learn()
 	f := &Finding{Seen: p.seen, Latency: p.latency, Complete: len(p.gaps) == 0, spread: p.spread / 2}
-	if f.rough = !f.Complete && (p.alpha < even || p.spread > 1); f.rough {
+	if f.rough = !f.Complete && p.heapy(); f.rough {
 		f.spread += 2 // as was found on a Linux distribution's files
 	}
 	for _, g := range p.gaps {
@@ -137,16 +148,47 @@ func Look(ctx context.Context, o Options) (*Finding, error) {
 	return f, nil
 }
 
+// heapy reports whether keys lie in heaps.
+func (p *prober) heapy() bool { return p.alpha < even || p.spread > 1 }
+
+// depths are how many folders deep keys lie.
+type depths struct{ n, sum, squares float64 }
+
+func (d *depths) learn(key string) {
+	x := float64(strings.Count(key, "/"))
+	d.n, d.sum, d.squares = d.n+1, d.sum+x, d.squares+x*x
+}
+
+// uneven reports whether keys lie at several depths, as files do, and not where a
+// program puts them.
+func (d *depths) uneven() bool {
+	mean := d.sum / d.n
+	return d.squares/d.n-mean*mean > 0.25
+}
+
+// files goes on folder by folder.
+func (p *prober) files(ctx context.Context, first []string) (*Finding, error) {
+	keys, err := p.heaps(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	return &Finding{Seen: p.seen, Latency: p.latency, rest: []part{{max(keys-p.seen, 0), heaped}}, rough: true}, nil
+}
+
 type prober struct {
 	Options
-	rng     *rand.Rand
-	gaps    []gap
-	seen    float64
-	latency []time.Duration
-	letters letters
-	splits  []split
-	alpha   float64 // what is expected of a gap grows with its width to this power
-	spread  float64 // by how much it has misled
+	delimiter string   // names of folders are listed, not all keys
+	entries   []string // of the last page
+	asked     int
+	deep      depths
+	rng       *rand.Rand
+	gaps      []gap
+	seen      float64
+	latency   []time.Duration
+	letters   letters
+	splits    []split
+	alpha     float64 // what is expected of a gap grows with its width to this power
+	spread    float64 // by how much it has misled
 }
 
 // split is a gap that was cut: by how many new keys that were found, and what was
@@ -160,24 +202,36 @@ type split struct {
 // list gets a page and learns its bytes.
 func (p *prober) list(ctx context.Context, after string) (page, bool, error) {
 	began := p.Now()
-	pg, err := p.Lister.List(ctx, s3crawl.Query{Bucket: p.Bucket, Prefix: p.Prefix, After: after})
+	pg, err := p.Lister.List(ctx, s3crawl.Query{Bucket: p.Bucket, Prefix: p.Prefix, Delimiter: p.delimiter, After: after})
+	p.asked++
 	if err != nil {
 		return page{}, false, err
 	}
 	defer pg.Release()
 	p.latency = append(p.latency, p.Now().Sub(began))
-	if len(pg.Objects) == 0 {
+	p.entries = nil
+	for i := range pg.Objects {
+		p.entries = append(p.entries, strings.Clone(pg.Objects[i].Key))
+	}
+	for _, folder := range pg.Prefixes {
+		p.entries = append(p.entries, strings.Clone(folder))
+	}
+	if len(pg.Prefixes) > 0 {
+		slices.Sort(p.entries)
+	}
+	n := len(p.entries)
+	if n == 0 {
 		if pg.More {
 			return page{}, false, errors.New("probe: a page without keys says that there is more")
 		}
 		return page{}, false, nil
 	}
-	for i := range pg.Objects {
-		p.letters.learn(pg.Objects[i].Key)
+	for _, e := range p.entries {
+		p.letters.learn(e)
+		p.deep.learn(e)
 	}
-	p.seen += float64(len(pg.Objects))
-	first, last := pg.Objects[0].Key, pg.Objects[len(pg.Objects)-1].Key
-	return page{strings.Clone(first), strings.Clone(last), float64(len(pg.Objects))}, pg.More, nil
+	p.seen += float64(n)
+	return page{p.entries[0], p.entries[n-1], float64(n)}, pg.More, nil
 }
 
 // cut makes one request within a gap, chosen by how many keys it may have.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/plan/probe"
 	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/s3serve/sample"
 )
 
 // bucket lists its keys as S3 does, and counts requests.
@@ -41,6 +43,9 @@ func (b *bucket) List(_ context.Context, q s3crawl.Query) (s3crawl.Page, error) 
 		i++
 	}
 	var pg s3crawl.Page
+	if q.Delimiter != "" {
+		return b.folders(q, i), nil
+	}
 	for ; i < len(b.keys) && strings.HasPrefix(b.keys[i], q.Prefix); i++ {
 		if len(pg.Objects) == 1000 {
 			pg.More = true
@@ -49,6 +54,26 @@ func (b *bucket) List(_ context.Context, q s3crawl.Query) (s3crawl.Page, error) 
 		pg.Objects = append(pg.Objects, inventory.Object{Key: b.keys[i]})
 	}
 	return pg, nil
+}
+
+// folders is a page with a delimiter.
+func (b *bucket) folders(q s3crawl.Query, i int) (pg s3crawl.Page) {
+	for i < len(b.keys) && strings.HasPrefix(b.keys[i], q.Prefix) {
+		if len(pg.Objects)+len(pg.Prefixes) == 1000 {
+			pg.More = true
+			break
+		}
+		end := strings.Index(b.keys[i][len(q.Prefix):], q.Delimiter)
+		if end < 0 {
+			pg.Objects = append(pg.Objects, inventory.Object{Key: b.keys[i]})
+			i++
+			continue
+		}
+		folder := b.keys[i][:len(q.Prefix)+end+len(q.Delimiter)]
+		pg.Prefixes = append(pg.Prefixes, folder)
+		i += sort.Search(len(b.keys)-i, func(j int) bool { return !strings.HasPrefix(b.keys[i+j], folder) })
+	}
+	return pg
 }
 
 func hash(i int) string { return fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, i)))[:20] }
@@ -100,29 +125,51 @@ func TestHowManyKeys(t *testing.T) {
 	}
 }
 
-// A tree of files lies in heaps within heaps: nothing tells where, and the probe
-// says so.
-func TestFilesAreAGuess(t *testing.T) {
-	b := &bucket{takes: time.Millisecond}
-	for i := range 60_000 {
-		deep := "usr"
-		for j, x := 0, i*i%9_973; x > 0; j, x = j+1, x/7 {
-			deep += "/" + hash(x)[:1+x%7] + strings.Repeat("x", j)
+// files are real ones of a Linux distribution, each several times, in folders of their
+// own where apart is set.
+func files(t *testing.T, apart bool) (keys []string) {
+	t.Helper()
+	all, err := sample.Keys()
+	require.NoError(t, err)
+	for i := range 15 {
+		for _, k := range all {
+			switch {
+			case apart:
+				k = fmt.Sprintf("srv/host-%s/%s", hash(i)[:6], k)
+			default:
+				k = fmt.Sprintf("%s.%x", k, i)
+			}
+			keys = append(keys, k)
 		}
-		b.keys = append(b.keys, deep+"/"+hash(i)[:3])
 	}
-	slices.Sort(b.keys)
-	b.keys = slices.Compact(b.keys)
-	rough := 0
-	for seed := range uint64(4) {
-		f, err := probe.Look(context.Background(), probe.Options{Lister: b, Bucket: "b", Requests: 30, Seed: seed, Now: b.now})
-		require.NoError(t, err)
-		if f.Rough() {
-			rough++
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// Of files nothing tells where they lie: folders are looked into, the estimate is within
+// a few times of the truth, and said to be rough.
+func TestFiles(t *testing.T) {
+	within, off := 0, 0.0
+	const trees, seeds = 2, 6
+	for _, apart := range []bool{false, true} {
+		b := &bucket{takes: time.Millisecond, keys: files(t, apart)}
+		for seed := range uint64(seeds) {
+			b.asked = 0
+			f, err := probe.Look(context.Background(), probe.Options{Lister: b, Bucket: "b", Requests: 200, Seed: seed, Now: b.now})
+			require.NoError(t, err)
+			assert.LessOrEqual(t, b.asked, 200)
+			assert.True(t, f.Rough())
+			low, mid, high := f.Range()
+			truth := float64(len(b.keys))
+			t.Logf("%.2f (%.2f to %.2f) of %.0f", mid/truth, low/truth, high/truth, truth)
+			if low <= truth && truth <= high {
+				within++
+			}
+			off += math.Abs(math.Log(mid/truth)) / (trees * seeds)
 		}
-		t.Log(len(b.keys), f.Keys(1), f.Keys(2), f.Rough())
 	}
-	assert.GreaterOrEqual(t, rough, 3)
+	assert.GreaterOrEqual(t, within, trees*seeds-1, "intervals that hold the truth")
+	assert.Less(t, off, math.Log(1.7), "how far medians are off, in the mean")
 }
 
 func TestSmallBucketIsCounted(t *testing.T) {

@@ -121,7 +121,7 @@ func (c *Crawl) model(run string, a args) policy {
 // page asks for one page of the node's keys. Its owner releases it.
 func (j *job) page(ctx context.Context, q Query) (Page, error) {
 	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
-	q.ETags = j.crawl.pages != nil || j.wish.Layout.Columns().Has("etag") || j.wish.Layout.Columns().Has("ismultipartuploaded")
+	q.ETags = j.crawl.pages != nil || j.wish.ETags()
 	pg, err := j.crawl.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
@@ -175,6 +175,9 @@ func (j *job) onePrefix(ctx context.Context) error {
 		}
 		for i := range matching {
 			sums.Add(&matching[i])
+			if j.wish.Checksums {
+				sums.AddDigest(&matching[i], *j.Base)
+			}
 		}
 		for _, p := range pg.Prefixes {
 			if p <= below {

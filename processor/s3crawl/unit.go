@@ -61,7 +61,9 @@ func newUnit(j job, s policy) *unit {
 	return u
 }
 
-func (u *unit) newTally() *totals.Tally { return totals.NewTally(*u.Base, u.depth) }
+func (u *unit) newTally() *totals.Tally {
+	return totals.NewTally(*u.Base, u.depth).WithDigests(u.wish.Checksums)
+}
 
 // run lists on the unit's own slot and on borrowed ones, until all is listed or
 // the unit must end.
