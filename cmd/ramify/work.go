@@ -19,6 +19,7 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3objects"
 	"github.com/ramify/ramify/s3client"
@@ -73,6 +74,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		Fetch:  fetchFrom(w.store),
 	})
 	w.set[graph.Kind] = w.graphs
+	if kind == s3copy.Kind {
+		tuneMemory() // a request an object makes as much garbage as a task does
+	}
 	addCommands(w.set, w.jobs)
 	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
 		cfg, err := s3client.LoadConfig(ctx)
