@@ -20,7 +20,7 @@ import (
 // between attempts; the first attempt committed decides.
 //
 // nil means done. An error fails the attempt: it is retried with backoff and
-// jitter up to the run's retries, unless it is wrapped by Permanent. When ctx
+// jitter up to the run's retries, unless it is wrapped by Permanent or Trouble. When ctx
 // ends the lease is lost or the task stops; return soon, with any error: the
 // attempt counts neither as done nor as failed.
 //
@@ -143,6 +143,27 @@ func IsPermanent(err error) bool {
 	var p *permanent
 	return errors.As(err, &p)
 }
+
+// Trouble marks an error of something that all nodes need, such as a ledger, and that
+// says nothing of this one: the attempt counts neither as done nor as failed, and the
+// node is tried again after a while.
+func Trouble(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &trouble{err}
+}
+
+// IsTrouble reports whether the error was marked by Trouble.
+func IsTrouble(err error) bool {
+	var t *trouble
+	return errors.As(err, &t)
+}
+
+type trouble struct{ err error }
+
+func (t *trouble) Error() string { return t.err.Error() }
+func (t *trouble) Unwrap() error { return t.err }
 
 type permanent struct{ err error }
 

@@ -4,22 +4,54 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/reverse"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/schema"
 )
+
+// own are the processors of whoever built the binary; set before anything is run.
+var own processor.Set
 
 // anywhere is the processors that need nothing of this machine, nor of S3.
 func anywhere() processor.Set {
 	return processor.Set{
+		reverse.Kind:         reverse.Processor{},
 		synthetic.Kind:       &synthetic.Processor{},
 		synthetic.ReduceKind: &synthetic.Reducer{},
 	}
+}
+
+// addOwn adds those of one's own, last: none may pass for one of ours.
+func addOwn(set processor.Set) error {
+	for kind, p := range own {
+		if err := schema.CheckKind(kind); err != nil {
+			return fmt.Errorf("register processor: %w", err)
+		}
+		if p == nil || set[kind] != nil {
+			return fmt.Errorf("register processor: kind %q has none, or is a kind of ramify's: choose another name", kind)
+		}
+		set[kind] = p
+	}
+	return nil
+}
+
+// names are the kinds of a set that a target or a list may be made of.
+func names(set processor.Set) string {
+	all := slices.Sorted(maps.Keys(set))
+	return "one of " + strings.Join(slices.DeleteFunc(all, func(kind string) bool {
+		return kind == nodelist.Kind || kind == nodelist.PrefixKind
+	}), ", ")
 }
 
 // addObjects adds those that find objects of S3.

@@ -155,7 +155,7 @@ func keepNodes(l *list) error {
 			return err
 		}
 		if _, known := l.w.set[n.Kind]; !known || n.Kind == nodelist.Kind || n.Kind == nodelist.PrefixKind {
-			return usagef("kind %q cannot be in a list; want %s", n.Kind, kinds)
+			return usagef("kind %q cannot be in a list; want %s", n.Kind, names(l.w.set))
 		}
 		count++
 		_, err = tx.Exec("INSERT INTO list_node VALUES (?, ?)", count, line)

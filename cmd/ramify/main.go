@@ -65,6 +65,7 @@ type cli struct {
 	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
+	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 
@@ -79,8 +80,9 @@ func main() {
 func realMain(args []string, std streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A closed pipe is an error of the write, not the end of the process.
-	signal.Ignore(syscall.SIGPIPE)
+	// A closed pipe is an error of the write, not the end of the process. It is not
+	// ignored: programs that we start would ignore it, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// A second signal ends the process at once, as without us.
 	context.AfterFunc(ctx, stop)
 

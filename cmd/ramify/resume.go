@@ -16,7 +16,9 @@ type onFlags struct {
 	Name        string `arg:"" name:"run" help:"Name of the run."`
 	Concurrency int    `help:"Things done at a time (default: as before)."`
 	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
+	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
 	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
 	fleetFlags
 	webhookFlags
 	sqlFlags
@@ -101,6 +103,10 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	if c.Concurrency != 0 {
 		r.Options.Concurrency = c.Concurrency
 	}
+	if w.jobs, err = c.jobsOf(r).readJobs(); err != nil {
+		return nil, err
+	}
+	w.kinds = c.Kinds
 	stop, err = w.serveDemo(r.Options.Params, r.Options.Concurrency)
 	if err != nil {
 		return nil, err
@@ -109,6 +115,9 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	if err == nil {
 		w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
+	}
+	if err == nil {
+		err = w.checkKind(r.Root.Kind)
 	}
 	if err == nil && !c.Moved {
 		err = w.checkEndpoint(r)

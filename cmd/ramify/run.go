@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
@@ -31,10 +32,12 @@ type walkFlags struct {
 	MaxRPS   int      `name:"max-rps" help:"LIST requests a second at most, of one process; 0: no cap." placeholder:"N"`
 	Node     string   `help:"What a node of an S3 crawl is: range (fast) or prefix." default:"range"`
 	Versions bool     `help:"List all versions of objects, and delete markers."`
+	MaxDepth *int     `name:"max-depth" help:"Steps from the first vertex of a graph at most." placeholder:"N"`
 	Budget   string   `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
 	Inline   int      `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
 	Retries  int      `help:"Failures of a node before it is given up." default:"${retries}"`
 	JSON     bool     `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
 	webhookFlags
 	sqlFlags
 }
@@ -49,12 +52,13 @@ const (
 type runFlags struct {
 	walkFlags
 	Concurrency int    `help:"Things done at a time." default:"64"`
+	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
 	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	view
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, sql:NAME?table=…, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:FILE?from=VERTEX, or a node as JSON."`
 	runFlags
 }
 
@@ -97,6 +101,10 @@ func (c *walkFlags) check(kind string) error {
 	switch {
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
+	case c.MaxDepth != nil && *c.MaxDepth < 0:
+		return usagef("--max-depth is %d, want 0 or more", *c.MaxDepth)
+	case c.MaxDepth != nil && kind != graph.Kind:
+		return usagef("--max-depth is %d, but nodes of kind %s are no vertices of a graph; it goes with graph:FILE?from=VERTEX", *c.MaxDepth, kind)
 	case c.Retries < 0:
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
@@ -163,6 +171,10 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.checkRoot(tgt); err != nil {
 		return err
 	}
+	if w.jobs, err = c.readJobs(); err != nil {
+		return err
+	}
+	w.kinds = c.Kinds
 	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
 		return err
 	}
@@ -170,6 +182,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		if err := tgt.ready(ctx, &tgt, w, &c.walkFlags, only); err != nil {
 			return err
 		}
+	}
+	if err := w.checkKind(tgt.root.Kind); err != nil {
+		return err
 	}
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
@@ -184,6 +199,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
+	maps.Copy(params, c.jobsParams())
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,

@@ -14,12 +14,13 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/ledger/none"
 	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/seed"
 )
 
 type seedCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, sql:NAME?table=…, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:s3://bucket/key?from=VERTEX, or a node as JSON."`
 	walkFlags
 	fleetFlags
 	Concurrency int  `env:"-" help:"Things that each task does at a time (default: as the task is set)." placeholder:"N"`
@@ -114,7 +115,11 @@ func (c *seedCmd) target() (target, error) {
 	if place, is := strings.CutPrefix(c.Target, inventoryScheme); is && place != "" && !strings.HasPrefix(place, "s3://") {
 		return target{}, usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
 	}
-	return parseTarget(c.Target, c.Node)
+	t, err := parseTarget(c.Target, c.Node)
+	if err == nil && t.root.Kind == graph.Kind {
+		err = checkSharedWalk(c.Target, t)
+	}
+	return t, err
 }
 
 // ready refuses flags that make no sense, or that this fleet would not heed.
@@ -141,6 +146,9 @@ func (c *seedCmd) ready(f *fleet, tgt target, now time.Time) (*filter.Filter, er
 		return nil, err
 	}
 	kind := tgt.root.Kind
+	if kind == graph.Kind && f.Ledger == ledgerNone {
+		return nil, usagef("%s is none, but the vertices of a graph need a ledger that keeps who has visited them: want dynamodb:TABLE", named("ledger", f.Ledger))
+	}
 	if err := c.check(kind); err != nil {
 		return nil, err
 	}
@@ -169,13 +177,19 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 }
 
 // complete makes the target whole, which may take a look at it.
-func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) error {
+func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) (err error) {
+	if w.jobs, err = c.readJobs(); err != nil {
+		return err
+	}
 	w.hooks, w.sql, w.seeds = &c.webhookFlags, &c.sqlFlags, true
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}
 	if tgt.ready == nil || !c.Check && tgt.root.Kind == s3crawl.Kind {
 		return nil
+	}
+	if !c.Check && tgt.root.Kind == graph.Kind {
+		return unread(tgt, c.MaxDepth)
 	}
 	return tgt.ready(ctx, tgt, w, &c.walkFlags, only)
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
-	"github.com/ramify/ramify/processor/synthetic"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -46,10 +46,14 @@ func parseTarget(s, node string) (target, error) {
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
 		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+	case strings.HasPrefix(s, graphScheme):
+		return graphTarget(s)
+	case strings.HasPrefix(s, jobScheme):
+		return jobTarget(s)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, sql:NAME?table=… or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=…, graph:FILE?from=VERTEX or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -79,8 +83,16 @@ func jsonTarget(s string) (target, error) {
 	switch {
 	case n.Kind == s3crawl.Kind && args.Bucket != "":
 		t.bucket, t.ready = args.Bucket, canList(args.Bucket, args.Prefix)
+	case isCommand(n.Kind):
+		t.ready = canRun(n.Kind, n.Args)
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
+	case n.Kind == graph.Kind:
+		walk, err := graph.Of(n.Args)
+		if err != nil {
+			return target{}, usagef("target: %w", err)
+		}
+		return walkTarget(t.name, walk, n.ID), nil
 	}
 	return t, nil
 }
@@ -131,6 +143,3 @@ func findsObjects(kind string) bool {
 func mayList(kind string) bool {
 	return findsObjects(kind) && kind != s3inventory.Kind || kind == nodelist.Kind
 }
-
-// kinds are those that a target or a list may be made of.
-const kinds = s3crawl.Kind + ", " + s3inventory.Kind + " or " + synthetic.Kind

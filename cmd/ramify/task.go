@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/s3client"
 )
 
@@ -27,6 +29,7 @@ type taskCmd struct {
 	Sweep       string `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
 	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
 	priceFlags
+	jobsFlags
 	webhookFlags
 	sqlFlags
 	compatFlags
@@ -85,6 +88,19 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	crawl := &crawls{client: client}
 	addObjects(all, client, crawl)
+	var visits ledger.Visits // known when the fleet is
+	all[graph.Kind] = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return visits },
+		Fetch:  fetchFrom(func(context.Context) (*s3client.Client, error) { return client, nil }),
+	})
+	file, err := c.readJobs()
+	if err != nil {
+		return err
+	}
+	addCommands(all, file)
+	if err := addOwn(all); err != nil {
+		return err
+	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err
@@ -106,5 +122,8 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	s.hooks.open(f.keys, f.main.Name())
+	if f.records != nil {
+		visits = f.records
+	}
 	return w.run(ctx)
 }

@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/jobs"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
@@ -37,11 +40,15 @@ type work struct {
 	s3          *s3client.Client
 	client      *s3crawl.Client
 	params      map[string]string // kept with a run that is made
+	jobs        *jobs.File        // nil: none
+	kinds       string            // that are processed; "" is all
 	set         processor.Set
 	hooks       *webhookFlags // nil: no application
 	sql         *sqlFlags     // nil: as they are by default
 	seeds       bool          // nothing is processed here
 	st          *state        // of the run that is worked on
+	graphs      *graph.Processor
+	storing     sync.Mutex
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -59,7 +66,13 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
-	if findsObjects(kind) || kind == nodelist.Kind {
+	w.graphs = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return w.st.ledger },
+		Fetch:  fetchFrom(w.store),
+	})
+	w.set[graph.Kind] = w.graphs
+	addCommands(w.set, w.jobs)
+	if findsObjects(kind) || kind == nodelist.Kind || isCommand(kind) {
 		if w.s3 == nil {
 			client, err := s3client.Connect(ctx, concurrency)
 			if err != nil {
@@ -71,6 +84,9 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client.Limit(maxRPS)
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
 	}
+	if err := addOwn(w.set); err != nil {
+		return err
+	}
 	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
 		return err
 	}
@@ -78,9 +94,44 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		return err
 	}
 	if _, ok := w.set[kind]; !ok {
-		return usagef("kind %q is not known; want %s", kind, kinds)
+		return usagef("kind %q is not known; want %s", kind, names(w.set))
+	}
+	return w.selectKinds(kind)
+}
+
+// selectKinds leaves the kinds that are asked for, and the list that a run may begin with.
+func (w *work) selectKinds(root string) error {
+	all := w.set
+	if err := readSettings([]setting{{"kinds", w.kinds, someKinds(&w.set, all)}}); err != nil {
+		return err
+	}
+	if root == nodelist.Kind || root == nodelist.PrefixKind {
+		w.set[root] = all[root]
 	}
 	return nil
+}
+
+// checkKind refuses a root that would be given up at once. A job says only when its
+// file is read of which kind its nodes are.
+func (w *work) checkKind(root string) error {
+	if _, ok := w.set[root]; !ok {
+		return usagef("%s is %q, but the run begins with a node of kind %s", named("kinds", w.kinds), w.kinds, root)
+	}
+	return nil
+}
+
+// store is S3, for what is fetched from there beside the nodes' own work.
+func (w *work) store(ctx context.Context) (*s3client.Client, error) {
+	w.storing.Lock()
+	defer w.storing.Unlock()
+	if w.s3 == nil {
+		client, err := s3client.Connect(ctx, 4)
+		if err != nil {
+			return nil, err
+		}
+		w.s3 = client
+	}
+	return w.s3, nil
 }
 
 // work runs the engine until the run is over or ctx ends, makes the results and
@@ -93,6 +144,9 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 		return err
 	}
 	state := console.State(r.State)
+	if r.Root.Kind == graph.Kind {
+		st.main.OldestFirst() // depth first, most ways that are found would be long ones
+	}
 	if !r.State.Over() {
 		if state, err = w.engine(ctx, st, r, out); err != nil {
 			return err
@@ -247,7 +301,7 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	sum := snap.Summary()
 	sum.State, sum.Options = state, w.g.options()
 	if r.State == ledger.Finished || r.State == ledger.Failed {
-		made, err := out.Finish(ctx, committed(ctx, st.ledger, r))
+		made, err := w.finish(ctx, st, r, out)
 		if err != nil {
 			return fmt.Errorf("make results of run %s: %w; `%s` tries again", st.run, err, w.g.command("resume", st.run))
 		}
@@ -283,15 +337,17 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	}
 }
 
-// committed names the units that count, as the sink wants them.
-func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sink.Committed, error] {
-	return func(yield func(sink.Committed, error) bool) {
-		for u, err := range ledger.Units(ctx, l, r) {
-			if !yield(sink.Committed{PID: u.PID, Attempt: u.Attempt, Leaf: u.Leaf}, err) {
-				return
-			}
-		}
+// finish makes the results, unless they are withheld.
+func (w *work) finish(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (sink.Summary, error) {
+	held, err := withheld(ctx, st.ledger, r)
+	if err != nil {
+		return sink.Summary{}, err
 	}
+	if held {
+		w.log.Warn("some vertices have failed, so shorter ways may be missing: results are made when a redrive has mended them", "redrive", w.g.command("redrive", st.run))
+		return sink.Summary{}, nil
+	}
+	return out.Finish(ctx, committed(ctx, st.ledger, r))
 }
 
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:

@@ -130,6 +130,11 @@ var (
 			fix: "keyring brings the keys of schema from where they are, and knows no other room",
 		},
 		{
+			name: "jobs", in: []string{"./jobs/..."}, tests: true,
+			deny: []string{"./..."}, allow: []string{"./jobs/...", "./schema"},
+			fix: "jobs says what commands there are, and runs none: it knows no other room",
+		},
+		{
 			name: "rooms within", in: within,
 			deny: []string{"./..."}, allow: within,
 			fix: "it serves any room and knows none: pass it what it needs",
@@ -467,6 +472,8 @@ func TestRulesFire(t *testing.T) {
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
 		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
+		{"jobs", wrongImports, "jobs/a.go", code(module+"/schema", "os"), ""},
+		{"jobs and processor", wrongImports, "jobs/a.go", code(module + "/processor/command"), `"jobs"`},
 		{"keyring", wrongImports, "keyring/a.go", code(module+"/schema", "os"), ""},
 		{"keyring and seam", wrongImports, "keyring/a.go", code(module + "/queue"), `"keyring"`},
 		{"keyring and AWS", wrongImports, "keyring/a.go", code(sdk), `"aws"`},
