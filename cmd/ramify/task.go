@@ -56,6 +56,9 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 	if err := s.hooks.addTo(all); err != nil {
 		return s, err
 	}
+	if err := addOwn(all); err != nil {
+		return s, err
+	}
 	err = readSettings([]setting{
 		{"concurrency", c.Concurrency, number(&s.concurrency, 1, 10_000)},
 		{"visibility", c.Visibility, duration(&s.visibility, 2*time.Second, 12*time.Hour)},
@@ -98,9 +101,6 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	addCommands(all, file)
-	if err := addOwn(all); err != nil {
-		return err
-	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err

@@ -84,13 +84,13 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client.Limit(maxRPS)
 		addObjects(w.set, w.s3, s3crawl.New(s3crawl.Options{Lister: w.client, Slots: concurrency}))
 	}
-	if err := addOwn(w.set); err != nil {
-		return err
-	}
 	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
 		return err
 	}
 	if err := w.addWebhook(ctx, kind); err != nil {
+		return err
+	}
+	if err := addOwn(w.set); err != nil {
 		return err
 	}
 	if _, ok := w.set[kind]; !ok {
