@@ -60,6 +60,7 @@ var units = map[string]float64{
 	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50,
 }
 
+// ParseSize reads a size in bytes: a number, or one with a unit as `size>=` takes it.
 func ParseSize(s string) (int64, bool) {
 	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	unit, known := units[strings.ToLower(s[len(digits):])]

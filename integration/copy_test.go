@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -97,12 +98,7 @@ func reportRows(t *testing.T, dir string) map[string][][]string {
 	}
 	rows := map[string][][]string{}
 	for _, file := range m.Files {
-		f, err := os.Open(filepath.Join(dir, file.Key))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		z, err := gzip.NewReader(f)
+		z, err := gzip.NewReader(strings.NewReader(string(readFile(t, filepath.Join(dir, file.Key)))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,5 +326,44 @@ func TestFleetCopies(t *testing.T) {
 	}
 	if sum := parseSummary(t, f.run(t, "status", "r", "--json").stdout); sum.Totals.Objects != int64(len(got.Contents)) || sum.Failed != 0 {
 		t.Errorf("summary %+v, %d objects", sum, len(got.Contents))
+	}
+}
+
+// What the page about copies shows can be typed.
+func TestCopyPage(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t, 20, 0)
+	if _, err := w.backend.PutObject("from", "x/a.csv", nil, strings.NewReader("1,2"), 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	page := string(readFile(t, filepath.Join("..", "docs", "processors", "s3copy.md")))
+	blocks, ran := strings.Split(page, "```\n"), 0
+	said := map[string]string{}
+	for i := 1; i < len(blocks); i += 2 {
+		words, is := strings.CutPrefix(blocks[i], "ramify ")
+		if !is {
+			continue
+		}
+		u := newUser(t, w.url)
+		sh := exec.CommandContext(t.Context(), "sh", "-c", binary+" "+words)
+		sh.Dir, sh.Env = u.dir, u.env
+		var stderr strings.Builder
+		sh.Stderr = &stderr
+		out, err := sh.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", blocks[i], err, stderr.String())
+		}
+		said[words] = string(out)
+		if ran++; ran == 1 && w.has(t, 20) != 20 {
+			t.Errorf("%s: %d objects are there", blocks[i], w.has(t, 20))
+		}
+	}
+	if ran != 3 {
+		t.Errorf("ran %d commands", ran)
+	}
+	for words, out := range said {
+		if strings.Contains(words, "--dry-run") && out != `"from","x/a.csv","","succeeded","","200","equal: not copied"`+"\n" {
+			t.Errorf("%s said %s", words, out)
+		}
 	}
 }

@@ -92,7 +92,7 @@ func (c *copier) atOnce(ctx context.Context, o *inventory.Object) (string, error
 		in.CopySourceIfMatch = aws.String(`"` + o.ETag + `"`)
 	}
 	res, err := ask(ctx, c.to, "copy", c.order.bucket, c.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.CopyObjectOutput, error) {
-		return c.to.s3.API().CopyObject(ctx, in, opts...)
+		return c.to.s3.API().CopyObject(ctx, in, append(opts, quickly)...)
 	})
 	if err != nil {
 		return "", err
@@ -199,6 +199,10 @@ func (c *copier) verify(ctx context.Context, o *inventory.Object, made copied, h
 	if made.etag != "" && made.etag == o.ETag {
 		return "copied: ETag equal", nil
 	}
+	const none = "copied: there is no checksum to compare"
+	if h == nil && made.sums == nil && (!plain(o.ETag) || !plain(made.etag) || !isDigest(made.sse)) {
+		return none, nil // whatever the source has
+	}
 	if h == nil {
 		if h, err = c.headSource(ctx, o); err != nil {
 			return "", err
@@ -213,7 +217,7 @@ func (c *copier) verify(ctx context.Context, o *inventory.Object, made copied, h
 	if plain(o.ETag) && plain(made.etag) && digest(h) && isDigest(made.sse) {
 		return "", c.unequal(o, "ETag")
 	}
-	return "copied: there is no checksum to compare", nil
+	return none, nil
 }
 
 func (c *copier) unequal(o *inventory.Object, what string) error {

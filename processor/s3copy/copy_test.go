@@ -31,7 +31,7 @@ func TestCopy(t *testing.T) {
 	c := trial{url: f.url, bucket: "a", prefix: "x/", order: Order{To: "s3://b/y"}}
 	tree, rows := c.run(t)
 	require.Empty(t, tree.Failed)
-	require.EqualValues(t, schema.Whole, tree.Settled)
+	require.Equal(t, schema.Whole, tree.Settled)
 	require.Len(t, rows, 2300)
 	require.EqualValues(t, 2300, tree.Account.Objects)
 	want["w"] = "there"
@@ -63,7 +63,7 @@ func TestCopy(t *testing.T) {
 // A filter says what is copied; a dry run copies nothing.
 func TestFilterAndDryRun(t *testing.T) {
 	f := newFake(t, "a", "b")
-	for _, key := range []string{"x/1.txt", "x/2.csv", "x/d/3.txt"} {
+	for _, key := range []string{"x/", "x/1.txt", "x/2.csv", "x/d/3.txt"} {
 		f.put(t, "a", key, key)
 	}
 	only, err := filter.Parse([]string{"*.txt"}, time.Now())
@@ -76,6 +76,12 @@ func TestFilterAndDryRun(t *testing.T) {
 	c.order.DryRun = false
 	c.run(t)
 	require.Equal(t, []string{"1.txt", "d/3.txt"}, keysOf(f.all(t, "b")))
+	// All of it, but for the marker of the folder, which has no name there.
+	c.params = nil
+	tree, rows := c.run(t)
+	require.Empty(t, tree.Failed)
+	require.Contains(t, rows["x/"][0].ResultMessage, "the folder itself")
+	require.Equal(t, []string{"1.txt", "2.csv", "d/3.txt"}, keysOf(f.all(t, "b")))
 }
 
 // The destination may hold far more keys than the source has in a range: then it is

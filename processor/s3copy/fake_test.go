@@ -38,6 +38,8 @@ type fake struct {
 	latency time.Duration
 	fault   func(r *http.Request) (code string, status int) // "" lets it through
 
+	answer func(w http.ResponseWriter, r *http.Request) bool // of copies; false leaves it to gofakes3
+
 	mu      sync.Mutex
 	asked   map[string]int // by method, and "copy"
 	flying  int            // copies
@@ -94,6 +96,9 @@ func (f *fake) serve(inner http.Handler, w http.ResponseWriter, r *http.Request)
 			fmt.Fprint(w, "<Error><Code>PreconditionFailed</Code><Message>as told</Message></Error>")
 			return
 		}
+	}
+	if name == "copy" && f.answer != nil && f.answer(w, r) {
+		return
 	}
 	inner.ServeHTTP(w, r)
 }

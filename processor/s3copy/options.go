@@ -142,7 +142,10 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 			o.Above = throughCopy
 		}
 	}
-	return o, o.apart(bucket, prefix)
+	if err := o.apart(bucket, prefix); err != nil {
+		return o, err
+	}
+	return o, nil
 }
 
 // apart refuses a destination that overlaps its source: what is written there

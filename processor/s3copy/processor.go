@@ -114,8 +114,10 @@ func (p *Processor) Page(ctx context.Context, n *processor.Node, l *s3crawl.List
 	}
 	todo := make([]int, 0, len(l.Objects))
 	for i := range l.Objects {
-		switch pg.compare(i) {
-		case equal:
+		switch {
+		case pg.target(l.Objects[i].Key) == "": // the marker of the folder that is copied to a whole bucket
+			pg.results[i].message = "the folder itself, which has no name at the destination: not copied"
+		case pg.compare(i) == equal:
 			pg.results[i].message = "equal: not copied"
 		default:
 			todo = append(todo, i)

@@ -177,10 +177,10 @@ func (u *upload) find(ctx context.Context) (others []string, err error) {
 
 // onlyGrave is an error that also what comes next would meet.
 func onlyGrave(ctx context.Context, err error) error {
-	if f, all := judge("", "", err); ctx.Err() == nil && all == nil && f != nil {
-		return nil
+	if _, all := judge("", "", err); ctx.Err() != nil || all != nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // look reads in an upload whose it is.
@@ -352,7 +352,7 @@ func (u *upload) part(ctx context.Context, i int) (etag *string, err error) {
 // put uploads a part from memory.
 func (u *upload) put(ctx context.Context, number int, content []byte, md5 *string) (etag *string, err error) {
 	in := &s3.UploadPartInput{
-		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(int32(number)), //nolint:gosec // 1 to 10,000
+		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(int32(number)),
 		ContentLength: aws.Int64(int64(len(content))), ContentMD5: md5,
 	}
 	got, err := ask(ctx, u.to, "put-part", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {

@@ -288,3 +288,18 @@ func (nowhere) Keep(float64)                    {}
 func (nowhere) Request(string, int64)           {}
 func (nowhere) Borrow() (processor.Slot, bool)  { return nil, false }
 func (nowhere) Due() processor.Due              { return processor.NotDue }
+
+// A unit that is to end stops a copy in parts between two of them; the next goes
+// on with it.
+func TestHandedOnInParts(t *testing.T) {
+	g := newGateway(t, "aaa", "bbb")
+	g.put(t, "aaa", "k", noise(31*mib), 0)
+	c := trial{url: g.url, bucket: "aaa", order: Order{To: "s3://bbb/", Above: 5 * mib, Part: 5 * mib}, config: gatewayConfig(g.url), slots: 1}
+	c.dues = []processor.Due{processor.NotDue, processor.NotDue, processor.NotDue, processor.Share}
+	tree, rows := c.run(t)
+	require.Empty(t, tree.Failed)
+	require.Greater(t, tree.Account.Nodes, int64(1))
+	require.Regexp(t, `; [1-6] of 7 parts were there from before$`, rows["k"][0].ResultMessage)
+	require.Equal(t, 7+2, g.parts, "each part once")
+	g.same(t, "aaa", "k", "bbb", "k")
+}

@@ -20,7 +20,7 @@ const (
 
 	// workTime is how long a unit with Pages works between two checkpoints. Much of
 	// what is begun again after a crash is seen to be done.
-	workTime = 5 * time.Second
+	workTime = 10 * time.Second
 
 	// stopTime is for objects under way when the task stops: then they are called off.
 	stopTime = 3 * time.Second
