@@ -110,6 +110,7 @@ type Comparison struct {
 	B        Compared `json:"b"`
 
 	Parts int64 `json:"-"` // keys whose ETags differ, and need not mean another content
+	Gone  bool  `json:"-"` // keys were listed, and none differs
 }
 
 // Compared is one of two trees.
@@ -132,10 +133,12 @@ func (c Comparison) WriteText(w io.Writer) error {
 		_, err = fmt.Fprintf(w, "equal by %s: %s objects, %s, digest %s\n", c.Compare, exact(c.A.Objects), size(float64(c.A.Bytes)), brief(c.digest()))
 	case c.Equal:
 		_, err = fmt.Fprintln(w, "equal: there are no objects")
-	case c.Keys == 0 && c.Prefixes == 0:
-		_, err = fmt.Fprintln(w, "different")
 	default:
-		_, err = fmt.Fprintf(w, "different: %s prefixes, %s keys\n", exact(c.Prefixes), exact(c.Keys))
+		now := ""
+		if c.Gone {
+			now = ": keys are listed as they are now, and differ no more"
+		}
+		_, err = fmt.Fprintf(w, "different: %s prefixes, %s keys%s\n", exact(c.Prefixes), exact(c.Keys), now)
 	}
 	if err == nil && c.Parts > 0 {
 		_, err = fmt.Fprintf(w, "the ETags of %s keys tell in which parts they were uploaded, too, and need not mean another content: --compare checksum asks for their checksums\n", exact(c.Parts))

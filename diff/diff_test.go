@@ -327,7 +327,10 @@ func TestCompareEnds(t *testing.T) {
 		same[name] = o
 	}
 	b, _, keys := tree(t, "", totals.All, below("", same))
-	for range Compare(t.Context(), a, b, Options{By: Size}) {
+	for _, err := range Compare(t.Context(), a, b, Options{By: Size}) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -135,7 +135,8 @@ func join[T any](seqA, seqB iter.Seq2[T, error], nameA, nameB func(*T) string, d
 	}
 	b, err := nextB()
 	for err == nil && (a != nil || b != nil) {
-		atA, atB, name := a, b, ""
+		atA, atB := a, b
+		var name string
 		switch {
 		case b == nil:
 			name = nameA(a)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -260,6 +261,19 @@ func TestFleetEachObject(t *testing.T) {
 	if got := hashesOf(t, &all, "sha256"); !maps.Equal(got, sums) {
 		t.Errorf("%d digests, want %d", len(got), len(sums))
 	}
+	// The totals of a fleet's run are compared as those of one machine's.
+	d := c.run(t, "diff", "r", "s3://bucket/data/")
+	d.requireCode(t, 0)
+	requireHas(t, d.stdout, "equal by etag: 1,500 objects")
+	s.put(bucket, "data/07/7 & <0>.txt", "another") // here the run's own key is listed as it is now, too
+	d = c.run(t, "diff", "r", "s3://bucket/data/", "--json")
+	d.requireCode(t, 3)
+	if got := parseDifferences(t, d.stdout); !slices.Equal(got.lines, []string{"prefix both", "prefix both 07/"}) {
+		t.Errorf("%+v", got)
+	}
+	d = c.run(t, "diff", "nobody", "r")
+	d.requireCode(t, 1)
+	requireHas(t, d.stderr, "no run nobody in dynamodb:")
 	for _, p := range []*process{a, b} {
 		p.signal(t, terminate)
 		p.wait(t).requireCode(t, 0)

@@ -13,6 +13,7 @@ type Unit struct {
 	PID     schema.PID
 	Attempt uint64 // of a plan; 0 for a leaf
 	Leaf    bool
+	Kid     Kid // the node, as the plan above it has it; of a reduce, too
 }
 
 // Failure is a node that was given up.
@@ -97,7 +98,7 @@ func (w *walk) all(v visitor) error {
 	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
 	if w.run.State.Over() && !w.run.Via && w.run.State != Cancelled {
 		if w.run.State == Finished {
-			v.unit(Unit{PID: root.pid, Leaf: true})
+			v.unit(Unit{PID: root.pid, Leaf: true, Kid: root.kid})
 			return nil
 		}
 		root.tomb = true
@@ -158,10 +159,10 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 		}
 		return nil, false, fmt.Errorf("walk run %s: the plan of node %s is missing from the ledger", w.run.ID, n.kid.ID)
 	}
-	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt}) {
+	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt, Kid: n.kid}) {
 		return nil, false, nil
 	}
-	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true}) {
+	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true, Kid: n.kid}) {
 		return nil, false, nil
 	}
 	failedBelow := false
@@ -187,7 +188,7 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 			child.tomb = true
 			more = append(more, child)
 		default:
-			if !v.unit(Unit{PID: child.pid, Leaf: true}) {
+			if !v.unit(Unit{PID: child.pid, Leaf: true, Kid: child.kid}) {
 				return nil, false, nil
 			}
 		}

@@ -43,7 +43,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 		}
 		next := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if !u.inlinable(next.kid.Kind) {
+		if !u.inlinable(next.kid) {
 			kept = append(kept, next)
 			continue
 		}
@@ -75,15 +75,13 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	return frontier(c, kept, stack)
 }
 
-// inlinable reports whether nodes of a kind can be done within another unit. One
-// that reduces cannot: its reduce needs a plan of its own to follow.
-func (u *unit) inlinable(kind string) bool {
-	p, ok := u.t.cfg.Processors[kind]
-	if !ok {
-		return false
-	}
+// inlinable reports whether a node can be done within another unit. One that
+// reduces cannot: its reduce needs a plan of its own to follow.
+func (u *unit) inlinable(kid ledger.Kid) bool {
+	p, ok := u.t.cfg.Processors[kid.Kind]
 	_, reduces := p.(processor.Reducer)
-	return !reduces
+	_, apart := p.(processor.Apart)
+	return ok && !reduces && !apart
 }
 
 // push puts the children of a node at a depth on the stack, the first on top.

@@ -282,7 +282,7 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		u.abort()
 		return 0, context.Cause(ctx)
 	case err == nil:
-	case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull):
+	case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull), processor.IsTrouble(err):
 		u.abort()
 		return 0, err
 	case processor.IsPermanent(err) || u.m.Tries >= u.run.Options.Retries:

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3objects"
@@ -35,9 +36,12 @@ func (w *work) checkAccess(ctx context.Context, bucket, prefix string, versions 
 	return w.client.Check(ctx, s3crawl.Query{Bucket: bucket, Prefix: prefix, Versions: versions})
 }
 
-// checkRun looks whether a run can go on where its root is a crawl: without
-// access its nodes would be given up one by one.
+// checkRun looks whether a run can go on where its root is a crawl or a vertex: without
+// access, or another list of edges, its nodes would be given up one by one.
 func (w *work) checkRun(ctx context.Context, r ledger.Run) error {
+	if r.Root.Kind == graph.Kind {
+		return w.checkWalk(ctx, r)
+	}
 	var args struct{ Bucket, Prefix string }
 	_ = json.Unmarshal(r.Root.Args, &args) // what is wrong with them, the crawl says best
 	if r.Root.Kind != s3crawl.Kind && r.Root.Kind != s3objects.Kind && r.Root.Kind != s3copy.Kind || args.Bucket == "" {

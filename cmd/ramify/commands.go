@@ -21,8 +21,8 @@ type jobsFlags struct {
 	Jobs string `help:"File of jobs that nodes of kind command name, see docs/processors/command.md." placeholder:"FILE"`
 }
 
-// read reads the file, if one is named.
-func (f *jobsFlags) read() (*jobs.File, error) {
+// readJobs reads the file, if one is named.
+func (f *jobsFlags) readJobs() (*jobs.File, error) {
 	if f.Jobs == "" {
 		return nil, nil
 	}
@@ -33,8 +33,8 @@ func (f *jobsFlags) read() (*jobs.File, error) {
 	return file, nil
 }
 
-// params are what is kept with a run on this machine, for whoever resumes it.
-func (f *jobsFlags) params() map[string]string {
+// jobsParams are what is kept with a run on this machine, for whoever resumes it.
+func (f *jobsFlags) jobsParams() map[string]string {
 	if f.Jobs == "" {
 		return nil
 	}
@@ -45,9 +45,9 @@ func (f *jobsFlags) params() map[string]string {
 	return map[string]string{paramJobs: full}
 }
 
-// kept are the jobs of a run that goes on: the file that it began with, unless
+// jobsOf are the jobs of a run that goes on: the file that it began with, unless
 // another is named.
-func (f *jobsFlags) kept(r ledger.Run) *jobsFlags {
+func (f *jobsFlags) jobsOf(r ledger.Run) *jobsFlags {
 	if f.Jobs != "" {
 		return f
 	}

@@ -13,11 +13,13 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/diff"
 	diffs3 "github.com/ramify/ramify/diff/s3"
+	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/totals"
 )
 
@@ -31,6 +33,7 @@ type diffCmd struct {
 	Concurrency int      `help:"Things done at a time." default:"64"`
 	MaxRPS      int      `name:"max-rps" help:"LIST requests a second at most; 0: no cap." placeholder:"N"`
 	JSON        bool     `name:"json" help:"Print one JSON object a line."`
+	fleetFlags
 }
 
 // What --compare can be besides what package diff compares by itself.
@@ -49,16 +52,17 @@ func (c *diffCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer os.RemoveAll(temporary) //nolint:errcheck // it is the system's to clean up
-	var sides [2]*side
-	for i, name := range []string{c.A, c.B} {
-		s, err := c.side(ctx, g, std, name, "ab"[i:i+1], temporary)
-		if err != nil {
-			return err
-		}
-		defer s.st.close()
-		sides[i] = s
+	a, err := c.side(ctx, g, std, c.A, "a", temporary)
+	if err != nil {
+		return err
 	}
-	return c.compare(ctx, std, sides[0], sides[1])
+	defer a.st.close()
+	b, err := c.side(ctx, g, std, c.B, "b", temporary)
+	if err != nil {
+		return err
+	}
+	defer b.st.close()
+	return c.compare(ctx, std, a, b)
 }
 
 func (c *diffCmd) check() error {
@@ -95,13 +99,12 @@ type side struct {
 
 // side opens a run, which is made first where a target is named.
 func (c *diffCmd) side(ctx context.Context, g *cli, std streams, name, letter, temporary string) (*side, error) {
-	w := newWork(g, std, false)
+	w, asked := newWork(g, std, false), name
 	if isTarget(name) {
 		made, at := "diff-"+letter, *g
+		at.State = temporary
 		if c.Name != "" {
-			made = c.Name + "-" + letter
-		} else {
-			at.State = temporary
+			made, at.State = c.Name+"-"+letter, g.State
 		}
 		w = newWork(&at, std, false)
 		if err := c.crawl(ctx, w, name, made); err != nil {
@@ -109,16 +112,64 @@ func (c *diffCmd) side(ctx context.Context, g *cli, std streams, name, letter, t
 		}
 		name = made
 	}
-	st, r, err := glance(ctx, w.g, name)
+	s := &side{}
+	var err error
+	if c.given() && !isTarget(asked) {
+		s.st, s.run, err = c.fetch(ctx, g, name, letter, temporary)
+	} else {
+		s.st, s.run, err = glance(ctx, w.g, name)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := &side{st: st, run: r}
 	if err := c.open(ctx, w, s); err != nil {
-		st.close()
+		s.st.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// fetch makes the totals of a run of the fleet, out of its results, in a file that
+// lasts as long as the command.
+func (c *diffCmd) fetch(ctx context.Context, g *cli, name, letter, temporary string) (_ *state, _ ledger.Run, err error) {
+	f, err := c.openRecords(ctx)
+	if err != nil {
+		return nil, ledger.Run{}, err
+	}
+	defer f.close()
+	r, err := f.run(ctx, name)
+	if err != nil {
+		return nil, r, err
+	}
+	wish, err := listing.Read(r.Options.Params)
+	if err != nil {
+		return nil, r, err
+	}
+	if kindOfOut(r.Options.Out) != outBucket {
+		return nil, r, usagef("run %s has no results in a bucket, where its totals would be; want one seeded with --out s3://bucket/prefix", name)
+	}
+	if _, made, err := f.loadSummary(ctx, r); err != nil || !made {
+		if err == nil {
+			err = usagef("run %s is %s, and its results are not made yet, see `ramify watch %s %s`", name, r.State, name, f.way)
+		}
+		return nil, r, err
+	}
+	out, err := openBucket(ctx, f.cfg, r)
+	if err != nil {
+		return nil, r, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	at := *g
+	at.State = temporary
+	st, err := openState(ctx, &at, "fleet-"+letter, store.Options{Create: true, Owner: true})
+	if err != nil {
+		return nil, r, err
+	}
+	if _, err := st.makeBook(ctx, r.Epoch, wish.Depth, out.Read(ctx, sink.Prefixes)); err != nil {
+		st.close()
+		return nil, r, err
+	}
+	return st, r, nil
 }
 
 // crawl makes the run of a target.
@@ -127,7 +178,7 @@ func (c *diffCmd) crawl(ctx context.Context, w *work, name, run string) error {
 	if err != nil {
 		return err
 	}
-	if !comparable(tgt.root.Kind) {
+	if !inOnePlace(tgt.root.Kind) {
 		return usagef("target %q cannot be compared; want s3://bucket/prefix", name)
 	}
 	flags := runFlags{Concurrency: c.Concurrency, walkFlags: walkFlags{
@@ -140,13 +191,13 @@ func (c *diffCmd) crawl(ctx context.Context, w *work, name, run string) error {
 	return err
 }
 
-// comparable reports whether trees of a root kind lie whole below one prefix.
-func comparable(kind string) bool { return findsObjects(kind) && kind != nodelist.PrefixKind }
+// inOnePlace reports whether trees of a root kind lie whole below one prefix.
+func inOnePlace(kind string) bool { return findsObjects(kind) && kind != nodelist.PrefixKind }
 
 // open opens the totals of a run that is over.
 func (c *diffCmd) open(ctx context.Context, w *work, s *side) (err error) {
 	r := s.run
-	if !comparable(r.Root.Kind) {
+	if !inOnePlace(r.Root.Kind) {
 		return usagef("run %s cannot be compared: its nodes are of kind %s; want one of s3://bucket/prefix", r.ID, r.Root.Kind)
 	}
 	wish, err := listing.Read(r.Options.Params)
@@ -231,6 +282,7 @@ func (c *diffCmd) compare(ctx context.Context, std streams, a, b *side) error {
 			return unread(err)
 		}
 	}
+	end.Gone = c.Keys && !equal && !decided && end.Keys == 0
 	end.Equal = equal || decided && end.Keys+end.Prefixes == 0
 	return c.end(std.out, end)
 }

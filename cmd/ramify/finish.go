@@ -32,7 +32,11 @@ func (f *fleet) finish(ctx context.Context, r ledger.Run) error {
 		return err
 	}
 	defer out.Close() //nolint:errcheck // all is written
-	made, err := out.Finish(ctx, committed(ctx, f.records, r))
+	held, err := withheld(ctx, f.records, r)
+	var made sink.Summary
+	if err == nil && !held {
+		made, err = out.Finish(ctx, committed(ctx, f.records, r))
+	}
 	if err != nil {
 		return fmt.Errorf("make results of run %s: %w", r.ID, err)
 	}

@@ -26,6 +26,7 @@ type records interface {
 	ledger.Ledger
 	ledger.Board
 	ledger.Leaser
+	ledger.Visits
 }
 
 // fleet is a fleet that can be asked.

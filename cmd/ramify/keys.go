@@ -8,20 +8,13 @@ import (
 	"strings"
 
 	"github.com/ramify/ramify/keyring"
-	"github.com/ramify/ramify/keyring/secretsmanager"
 )
 
 // openKeys reads the keys that messages are signed with: those that the
 // environment names, else the stack's. They are no flag: everybody on a machine
 // can read the arguments of a command.
 func (f *fleet) openKeys(ctx context.Context, log *slog.Logger) error {
-	value := cmp.Or(os.Getenv(keyring.Var), f.secret)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	keys, err := keyring.Open(ctx, value, keyring.Options{Secrets: secretsmanager.New(f.cfg), Log: log})
-	if err != nil && !inSecrets(value) {
-		return usageError{err}
-	}
+	keys, err := openKeyring(ctx, cmp.Or(os.Getenv(keyring.Var), f.secret), &f.cfg, log)
 	if err != nil {
 		return err
 	}

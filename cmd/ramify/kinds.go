@@ -57,8 +57,8 @@ func names(set processor.Set) string {
 }
 
 // addObjects adds those that find objects of S3, and those that read them. Of what
-// lists, make makes a processor for each cap of requests.
-func addObjects(set processor.Set, client *s3client.Client, copying processor.Processor, of func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor) {
+// lists, newOn makes a processor for each cap of requests.
+func addObjects(set processor.Set, client *s3client.Client, copying processor.Processor, of func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor) {
 	set[s3copy.Kind] = copying
 	set[s3crawl.Kind] = of(func(l s3crawl.Lister, slots int) processor.Processor {
 		return s3crawl.New(s3crawl.Options{Lister: l, Slots: slots})

@@ -13,13 +13,15 @@ import (
 
 // onFlags are what resume and redrive have in common.
 type onFlags struct {
-	Name        string    `arg:"" name:"run" help:"Name of the run."`
-	Concurrency int       `help:"Things done at a time (default: as before)."`
-	Moved       bool      `help:"Go on though the endpoint is another than the run began with."`
-	Kinds       string    `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
-	JSON        bool      `name:"json" help:"End with one JSON object on standard output."`
-	Programs    jobsFlags `embed:""`
+	Name        string `arg:"" name:"run" help:"Name of the run."`
+	Concurrency int    `help:"Things done at a time (default: as before)."`
+	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
+	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
+	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
 	fleetFlags
+	webhookFlags
+	sqlFlags
 }
 
 func (c *onFlags) check() error {
@@ -101,7 +103,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	if c.Concurrency != 0 {
 		r.Options.Concurrency = c.Concurrency
 	}
-	if w.jobs, err = c.Programs.kept(r).read(); err != nil {
+	if w.jobs, err = c.jobsOf(r).readJobs(); err != nil {
 		return nil, err
 	}
 	w.kinds = c.Kinds
@@ -111,6 +113,7 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	}
 	rps, err := strconv.Atoi(cmp.Or(r.Options.Params[paramMaxRPS], "0"))
 	if err == nil {
+		w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 		err = w.connect(ctx, r.Root.Kind, r.Options.Concurrency, rps)
 	}
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/processor/s3inventory"
@@ -34,11 +35,14 @@ type walkFlags struct {
 	Versions  bool      `help:"List all versions of objects, and delete markers."`
 	Checksums bool      `help:"Make digests of the objects of every prefix, by which ramify diff compares."`
 	Objects   eachFlags `embed:""`
+	MaxDepth  *int      `name:"max-depth" help:"Steps from the first vertex of a graph at most." placeholder:"N"`
 	Budget    string    `help:"US dollars that the run may cost, by estimate: then it is paused, and nothing is lost." placeholder:"USD"`
 	Inline    int       `help:"Nodes that one message may process itself; 0: one message a node." default:"${inline}"`
 	Retries   int       `help:"Failures of a node before it is given up." default:"${retries}"`
-	Programs  jobsFlags `embed:""`
-	JSON      bool      `name:"json" help:"End with one JSON object on standard output."`
+	jobsFlags
+	JSON bool `name:"json" help:"End with one JSON object on standard output."`
+	webhookFlags
+	sqlFlags
 }
 
 // What a run has where nobody says otherwise.
@@ -57,7 +61,7 @@ type runFlags struct {
 }
 
 type runCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:FILE?from=VERTEX, or a node as JSON."`
 	runFlags
 	copyFlags
 }
@@ -104,6 +108,10 @@ func (c *walkFlags) check(kind string) error {
 	switch {
 	case c.Inline < 0:
 		return usagef("--inline is %d, want 0 or more", c.Inline)
+	case c.MaxDepth != nil && *c.MaxDepth < 0:
+		return usagef("--max-depth is %d, want 0 or more", *c.MaxDepth)
+	case c.MaxDepth != nil && kind != graph.Kind:
+		return usagef("--max-depth is %d, but nodes of kind %s are no vertices of a graph; it goes with graph:FILE?from=VERTEX", *c.MaxDepth, kind)
 	case c.Retries < 0:
 		return usagef("--retries is %d, want 0 or more", c.Retries)
 	case c.Node != string(s3crawl.Range) && c.Node != string(s3crawl.Prefix):
@@ -157,6 +165,7 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	g, std := w.g, w.std
+	w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
 	tgt, err := c.eachOf(tgt)
 	if err != nil {
 		return err
@@ -179,7 +188,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.checkRoot(tgt); err != nil {
 		return err
 	}
-	if w.jobs, err = c.Programs.read(); err != nil {
+	if w.jobs, err = c.readJobs(); err != nil {
 		return err
 	}
 	w.kinds = c.Kinds
@@ -210,7 +219,7 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	}
 	params := c.params(tgt, only)
 	maps.Copy(params, w.endpoint())
-	maps.Copy(params, c.Programs.params())
+	maps.Copy(params, c.jobsParams())
 	maps.Copy(params, w.params)
 	r := ledger.Run{
 		ID: c.Run, Target: tgt.name, Root: tgt.root, Created: now,
@@ -276,6 +285,7 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 	if budget, err := readBudget(c.Budget); err == nil && budget != 0 { // it was checked
 		p[ledger.ParamBudget] = ledger.Dollars(budget)
 	}
+	maps.Copy(p, tgt.params)
 	if c.Versions {
 		p[listing.ParamVersions] = "true"
 	}

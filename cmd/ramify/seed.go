@@ -14,12 +14,13 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/ledger/none"
 	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/seed"
 )
 
 type seedCmd struct {
-	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, or a node as JSON."`
+	Target string `arg:"" help:"s3://bucket/prefix, inventory:s3://…/manifest.json, job:NAME?PARAM=VALUE, sql:NAME?table=…, graph:s3://bucket/key?from=VERTEX, or a node as JSON."`
 	walkFlags
 	copyFlags
 	fleetFlags
@@ -116,6 +117,9 @@ func (c *seedCmd) target() (target, error) {
 		return target{}, usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
 	}
 	t, err := parseTarget(c.Target, c.Node)
+	if err == nil && t.root.Kind == graph.Kind {
+		err = checkSharedWalk(c.Target, t)
+	}
 	if err == nil {
 		err = c.apply(&t, c.Node)
 	}
@@ -149,6 +153,9 @@ func (c *seedCmd) ready(f *fleet, tgt target, now time.Time) (*filter.Filter, er
 		return nil, err
 	}
 	kind := tgt.root.Kind
+	if kind == graph.Kind && f.Ledger == ledgerNone {
+		return nil, usagef("%s is none, but the vertices of a graph need a ledger that keeps who has visited them: want dynamodb:TABLE", named("ledger", f.Ledger))
+	}
 	if err := c.check(kind); err != nil {
 		return nil, err
 	}
@@ -178,14 +185,18 @@ func (c *seedCmd) checkOut(ctx context.Context, f *fleet, r ledger.Run) error {
 
 // complete makes the target whole, which may take a look at it.
 func (c *seedCmd) complete(ctx context.Context, w *work, tgt *target, only *filter.Filter) (err error) {
-	if w.jobs, err = c.Programs.read(); err != nil {
+	if w.jobs, err = c.readJobs(); err != nil {
 		return err
 	}
+	w.hooks, w.sql, w.seeds = &c.webhookFlags, &c.sqlFlags, true
 	if err := w.connect(ctx, tgt.root.Kind, 1, 0); err != nil {
 		return err
 	}
 	if err := w.checkEach(*tgt); err != nil {
 		return err
+	}
+	if !c.Check && tgt.root.Kind == graph.Kind {
+		return unreadWalk(tgt, c.MaxDepth)
 	}
 	if tgt.ready == nil || !c.Check && tgt.root.Kind != s3inventory.Kind {
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ramify/ramify/filter"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
@@ -20,8 +21,9 @@ import (
 type target struct {
 	name   string // as shown to people
 	root   ledger.Kid
-	bucket string // whose objects are listed, where that is known
-	each   string // kind of the nodes that are made of objects; "": none are
+	bucket string            // whose objects are listed, where that is known
+	params map[string]string // kept with the run, for its processors
+	each   string            // kind of the nodes that are made of objects; "": none are
 
 	// ready is called once the command line makes sense and before there is a run:
 	// it says what would keep the run from working, and completes the target.
@@ -41,16 +43,20 @@ func parseTarget(s, node string) (target, error) {
 		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
 	case strings.HasPrefix(s, inventoryScheme):
 		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
+	case strings.HasPrefix(s, sqlScheme):
+		return sqlTarget(s)
 	case strings.HasPrefix(s, prefixesScheme):
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
 	case strings.HasPrefix(s, nodesScheme):
 		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+	case strings.HasPrefix(s, graphScheme):
+		return graphTarget(s)
 	case strings.HasPrefix(s, jobScheme):
 		return jobTarget(s)
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		return jsonTarget(s)
 	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME or a node as JSON, {\"kind\": …}", s)
+		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=…, graph:FILE?from=VERTEX or a node as JSON, {\"kind\": …}", s)
 	}
 }
 
@@ -93,6 +99,12 @@ func jsonTarget(s string) (target, error) {
 		}
 	case n.Kind == s3inventory.Kind && args.Manifest != "":
 		t.ready = inventoryTarget(s, args.Manifest).ready
+	case n.Kind == graph.Kind:
+		walk, err := graph.Of(n.Args)
+		if err != nil {
+			return target{}, usagef("target: %w", err)
+		}
+		return walkTarget(t.name, walk, n.ID), nil
 	}
 	return t, nil
 }

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
 )
@@ -14,21 +16,24 @@ import (
 // taskCmd has its settings as text: what is wrong is said by the variable's name.
 type taskCmd struct {
 	fleetFlags
-	Out         string    `help:"Where results of runs go where there is no ledger: the URL of a queue." placeholder:"URL"`
-	Concurrency string    `help:"Things done at a time; runs may say another number." default:"64"`
-	Visibility  string    `help:"For how long a message is hidden that a task has received, and extended while it holds it." default:"60s"`
-	Retries     string    `help:"Failures of a node before it is given up, where there is no ledger." default:"${retries}"`
-	Inline      string    `help:"Nodes that one message may process itself, where there is no ledger." default:"${inline}"`
-	Grace       string    `help:"For what is under way when the task is told to stop." default:"25s"`
-	Kinds       string    `help:"Kinds of nodes that are processed; others go to the dead-letter queue (default: all)." placeholder:"KIND,…"`
-	PollRate    string    `help:"Receives a minute at most while the queue is empty." default:"30"`
-	Health      string    `help:"Where to answer whether the task is well (default: nowhere)." placeholder:"HOST:PORT"`
-	Metrics     string    `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
-	Fleet       string    `help:"Name of the fleet in the metrics: a dimension of Nodes (default: none)." placeholder:"NAME"`
-	Sweep       string    `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
-	NoProgress  string    `help:"Time without progress after which a run is swept." default:"10m"`
-	Programs    jobsFlags `embed:""`
+	Out         string `help:"Where results of runs go where there is no ledger: the URL of a queue." placeholder:"URL"`
+	Concurrency string `help:"Things done at a time; runs may say another number." default:"64"`
+	Visibility  string `help:"For how long a message is hidden that a task has received, and extended while it holds it." default:"60s"`
+	Retries     string `help:"Failures of a node before it is given up, where there is no ledger." default:"${retries}"`
+	Inline      string `help:"Nodes that one message may process itself, where there is no ledger." default:"${inline}"`
+	Grace       string `help:"For what is under way when the task is told to stop." default:"25s"`
+	Kinds       string `help:"Kinds of nodes that are processed; others go to the dead-letter queue (default: all)." placeholder:"KIND,…"`
+	PollRate    string `help:"Receives a minute at most while the queue is empty." default:"30"`
+	Health      string `help:"Where to answer whether the task is well (default: nowhere)." placeholder:"HOST:PORT"`
+	Metrics     string `help:"Metrics on standard output: emf, CloudWatch's embedded metric format, or none." default:"emf"`
+	Fleet       string `help:"Name of the fleet in the metrics: a dimension of Nodes (default: none)." placeholder:"NAME"`
+	Sweep       string `help:"Time between two looks for what the queue has lost and for runs that are over; off: other tasks do." default:"10s"`
+	NoProgress  string `help:"Time without progress after which a run is swept." default:"10m"`
+	jobsFlags
 	priceFlags
+	webhookFlags
+	sqlFlags
+	compatFlags
 	UntilEmpty bool `help:"End when the queue is empty and all is done."`
 }
 
@@ -38,10 +43,23 @@ type taskSettings struct {
 	visibility, grace, sweep, noProgress   time.Duration
 	health, metrics                        string
 	kinds                                  processor.Set
+	hooks                                  *application // nil: none
 	prices                                 metricfn.Prices
 }
 
 func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
+	if err := c.addRows(all, false); err != nil {
+		return s, err
+	}
+	if s.hooks, err = c.read(); err != nil {
+		return s, err
+	}
+	if err := s.hooks.addTo(all); err != nil {
+		return s, err
+	}
+	if err := addOwn(all); err != nil {
+		return s, err
+	}
 	err = readSettings([]setting{
 		{"concurrency", c.Concurrency, number(&s.concurrency, 1, 10_000)},
 		{"visibility", c.Visibility, duration(&s.visibility, 2*time.Second, 12*time.Hour)},
@@ -64,6 +82,9 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 // Run implements the command.
 func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	tuneMemory()
+	if c.Compat != "" {
+		return c.runCompat(ctx, g, std)
+	}
 	all := anywhere()
 	cfg, err := s3client.LoadConfig(ctx)
 	if err != nil {
@@ -71,17 +92,19 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	client := s3client.FromConfig(cfg, 64)
 	slots, copying := 0, &copies{cfg: cfg}
-	addObjects(all, client, copying, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
-		return &crawls{client: client, slots: &slots, make: make}
+	addObjects(all, client, copying, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		return &crawls{client: client, slots: &slots, make: newOn}
 	})
-	file, err := c.Programs.read()
+	var visits ledger.Visits // known when the fleet is
+	all[graph.Kind] = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return visits },
+		Fetch:  fetchFrom(func(context.Context) (*s3client.Client, error) { return client, nil }),
+	})
+	file, err := c.readJobs()
 	if err != nil {
 		return err
 	}
 	addCommands(all, file)
-	if err := addOwn(all); err != nil {
-		return err
-	}
 	s, err := c.settings(all)
 	if err != nil {
 		return err
@@ -101,6 +124,10 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	w.identify(ctx, log)
 	if err := f.openAll(ctx, w.log); err != nil {
 		return err
+	}
+	s.hooks.open(f.keys, f.main.Name())
+	if f.records != nil {
+		visits = f.records
 	}
 	return w.run(ctx)
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
 	"github.com/ramify/ramify/processor/nodelist"
 	"github.com/ramify/ramify/processor/s3copy"
 	"github.com/ramify/ramify/processor/s3crawl"
@@ -43,7 +46,12 @@ type work struct {
 	jobs        *jobs.File        // nil: none
 	kinds       string            // that are processed; "" is all
 	set         processor.Set
-	st          *state // of the run that is worked on
+	hooks       *webhookFlags // nil: no application
+	sql         *sqlFlags     // nil: as they are by default
+	seeds       bool          // nothing is processed here
+	st          *state        // of the run that is worked on
+	graphs      *graph.Processor
+	storing     sync.Mutex
 }
 
 func newWork(g *cli, std streams, json bool) *work {
@@ -61,6 +69,11 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
 		return w.st.crawls(ctx, n)
 	})
+	w.graphs = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return w.st.ledger },
+		Fetch:  fetchFrom(w.store),
+	})
+	w.set[graph.Kind] = w.graphs
 	if kind == s3copy.Kind {
 		tuneMemory() // a request an object makes as much garbage as a task does
 	}
@@ -76,9 +89,15 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.copies = &copies{cfg: cfg, slots: concurrency}
-		addObjects(w.set, w.s3, w.copies, func(make func(s3crawl.Lister, int) processor.Processor) processor.Processor {
-			return make(w.client, concurrency)
+		addObjects(w.set, w.s3, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+			return newOn(w.client, concurrency)
 		})
+	}
+	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
+		return err
+	}
+	if err := w.addWebhook(ctx, kind); err != nil {
+		return err
 	}
 	if err := addOwn(w.set); err != nil {
 		return err
@@ -110,6 +129,20 @@ func (w *work) checkKind(root string) error {
 	return nil
 }
 
+// store is S3, for what is fetched from there beside the nodes' own work.
+func (w *work) store(ctx context.Context) (*s3client.Client, error) {
+	w.storing.Lock()
+	defer w.storing.Unlock()
+	if w.s3 == nil {
+		client, err := s3client.Connect(ctx, 4)
+		if err != nil {
+			return nil, err
+		}
+		w.s3 = client
+	}
+	return w.s3, nil
+}
+
 // work runs the engine until the run is over or ctx ends, makes the results and
 // reports.
 func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
@@ -120,6 +153,9 @@ func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
 		return err
 	}
 	state := console.State(r.State)
+	if r.Root.Kind == graph.Kind {
+		st.main.OldestFirst() // depth first, most ways that are found would be long ones
+	}
 	if !r.State.Over() {
 		if state, err = w.engine(ctx, st, r, out); err != nil {
 			return err
@@ -274,7 +310,7 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	sum := snap.Summary()
 	sum.State, sum.Options = state, w.g.options()
 	if r.State == ledger.Finished || r.State == ledger.Failed {
-		made, err := out.Finish(ctx, committed(ctx, st.ledger, r))
+		made, err := w.finish(ctx, st, r, out)
 		if err != nil {
 			return fmt.Errorf("make results of run %s: %w; `%s` tries again", st.run, err, w.g.command("resume", st.run))
 		}
@@ -310,15 +346,17 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	}
 }
 
-// committed names the units that count, as the sink wants them.
-func committed(ctx context.Context, l ledger.Ledger, r ledger.Run) iter.Seq2[sink.Committed, error] {
-	return func(yield func(sink.Committed, error) bool) {
-		for u, err := range ledger.Units(ctx, l, r) {
-			if !yield(sink.Committed{PID: u.PID, Attempt: u.Attempt, Leaf: u.Leaf}, err) {
-				return
-			}
-		}
+// finish makes the results, unless they are withheld.
+func (w *work) finish(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (sink.Summary, error) {
+	held, err := withheld(ctx, st.ledger, r)
+	if err != nil {
+		return sink.Summary{}, err
 	}
+	if held {
+		w.log.Warn("some vertices have failed, so shorter ways may be missing: results are made when a redrive has mended them", "redrive", w.g.command("redrive", st.run))
+		return sink.Summary{}, nil
+	}
+	return out.Finish(ctx, committed(ctx, st.ledger, r))
 }
 
 // prefixes makes the totals per prefix of a crawl and adds them to the summary:

@@ -193,7 +193,10 @@ func (w *worker) say() {
 
 // wait waits for the end: a signal, trouble that does not end or, if it is asked for,
 // an empty queue.
-func (w *worker) wait(ctx context.Context) error {
+func (w *worker) wait(ctx context.Context) error { return w.waitFor(ctx, w.task.Idle) }
+
+// waitFor is wait for what is idle when idle says so.
+func (w *worker) waitFor(ctx context.Context, idle func() bool) error {
 	var look <-chan time.Time
 	if w.c.UntilEmpty {
 		ticker := time.NewTicker(time.Second)
@@ -212,7 +215,7 @@ func (w *worker) wait(ctx context.Context) error {
 		if err != nil {
 			w.plight.trouble(err) // others may pass, and it is asked again
 		}
-		if empty++; err != nil || d.Total() > 0 || !w.task.Idle() {
+		if empty++; err != nil || d.Total() > 0 || !idle() {
 			empty = 0
 		}
 	}

@@ -78,7 +78,7 @@ func TestKeys(t *testing.T) {
 			got = append(got, o.Key)
 		}
 		for _, key := range keys {
-			if strings.HasPrefix(key, "p/") && !(direct && strings.Contains(key[2:], "/")) {
+			if strings.HasPrefix(key, "p/") && (!direct || !strings.Contains(key[2:], "/")) {
 				want = append(want, key)
 			}
 		}
@@ -95,7 +95,10 @@ func TestKeys(t *testing.T) {
 	if err == nil || n != 4 {
 		t.Errorf("%d keys, %v", n, err)
 	}
-	for range k.List(t.Context(), "p/", false) {
+	for _, err := range k.List(t.Context(), "p/", false) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break // who reads may stop
 	}
 }

@@ -182,6 +182,16 @@ var (
 			fix: "plan is a model: it knows scaling, and the crawl's lister to probe with",
 		},
 		{
+			name: "webhook", in: []string{"./webhook/..."},
+			deny: []string{"./..."}, allow: []string{"./webhook/...", "./schema"},
+			fix: "applications import webhook: it knows schema, and nothing of the engine",
+		},
+		{
+			name: "sqsd", in: []string{"./sqsd/..."},
+			deny: []string{"./..."}, allow: []string{"./sqsd/...", "./schema", "./webhook", "./queue", "./queue/sqs"},
+			fix: "sqsd passes messages on and knows no nodes: a queue, and the protocol of webhook",
+		},
+		{
 			name: "seams", in: seams,
 			deny: []string{"..."}, allow: []string{"std", "./schema"},
 			fix: "a seam is a contract for any adapter: keep to the standard library and schema",
@@ -231,9 +241,14 @@ var (
 			fix:  "the CDK takes minutes to build: it stays in infra",
 		},
 		{
-			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/..."}, tests: true,
+			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/...", "./processor/sqlrows/..."}, tests: true,
 			deny: []string{"modernc.org/sqlite/..."},
-			fix:  "one place opens the database and sets its pragmas: use internal/store",
+			fix:  "one place opens the database of a run and sets its pragmas: use internal/store; only sqlrows reads others'",
+		},
+		{
+			name: "postgres", in: []string{"./..."}, outside: []string{"./processor/sqlrows/...", "./internal/emulator/postgres/...", "./integration/..."}, tests: true,
+			deny: []string{"github.com/jackc/pgx/..."},
+			fix:  "sqlrows alone speaks to PostgreSQL",
 		},
 		{
 			name: "store", in: []string{"./..."},

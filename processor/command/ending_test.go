@@ -260,6 +260,19 @@ jobs:
 	assert.NoFileExists(t, filepath.Join(s.dir, "pwned"))
 }
 
+// A program has its own descriptors and none of ours: a run's file is open in ours.
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	s := open(t, `jobs: {x: {run: [sh, -c, 'for n in 0 1 2 3 4 5 6 7 8 9; do ( : <&"$n" ) 2>/dev/null && echo "$n"; done; exit 1']}}`)
+	ours, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer ours.Close()
+	_, err = s.run(t, "x")
+	var f *command.ExitError
+	require.ErrorAs(t, err, &f)
+	assert.Equal(t, "0\n1\n2\n3\n", f.Stdout)
+}
+
 // A program runs as who the job says, as nicely, and where.
 func TestIdentity(t *testing.T) {
 	t.Parallel()

@@ -50,10 +50,10 @@ func parseEach(raw json.RawMessage) (e Each, err error) {
 	if len(raw) == 0 {
 		return e, errors.New(`read args: no "with" is given, want {"kind":"…"} in it, the kind of the objects' nodes`)
 	}
-	if err := strictly(raw, &e); err != nil {
-		return e, err
+	if err = strictly(raw, &e); err == nil {
+		err = e.check()
 	}
-	return e, e.check()
+	return e, err
 }
 
 // ParseArgs reads the args of an object's node into a struct that embeds an Object.

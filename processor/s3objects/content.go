@@ -94,7 +94,7 @@ func (c *counter) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	c.n += int64(n)
 	switch {
-	case err == io.EOF: //nolint:errorlint // as readers say it
+	case err == io.EOF: // as readers say it
 		c.ended = true
 	case err != nil:
 		c.err = err
@@ -103,7 +103,7 @@ func (c *counter) Read(b []byte) (int, error) {
 }
 
 func (o *Object) check() error {
-	field, value, want := "", "", ""
+	var field, value, want string
 	switch {
 	case o.Bucket == "":
 		field, want = "bucket", "the name of a bucket"

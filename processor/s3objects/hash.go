@@ -2,8 +2,8 @@ package s3objects
 
 import (
 	"context"
-	"crypto/md5"  // people ask for it
-	"crypto/sha1" //nolint:gosec // and for this
+	"crypto/md5" // people ask for it
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
