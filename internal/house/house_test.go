@@ -115,7 +115,7 @@ var (
 	seams    = []string{"./queue", "./ledger", "./processor", "./sink"}
 	adapters = below(seams)
 	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
-	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
+	outer    = []string{"./cmd/...", "./app/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
 	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
@@ -215,7 +215,7 @@ var (
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
 				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
-				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./integration/...", "./bench/...",
+				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",
@@ -227,7 +227,7 @@ var (
 		},
 		{
 			name: "metricfn", in: []string{"./metricfn/..."},
-			deny: slices.Concat(engine, below([]string{"./queue", "./processor", "./sink"}), []string{"./ledger/embedded/...", "./ledger/none/...", "./cmd/...", "./console/...", "./infra/..."}),
+			deny: slices.Concat(engine, below([]string{"./queue", "./processor", "./sink"}), []string{"./ledger/embedded/...", "./ledger/none/...", "./cmd/...", "./app/...", "./console/...", "./infra/..."}),
 			fix:  "metricfn looks at a fleet and starts cold every so often: it carries nothing that works on nodes",
 		},
 		{
@@ -252,7 +252,7 @@ var (
 		},
 		{
 			name: "store", in: []string{"./..."},
-			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./sink/file/...", "./cmd/...", "./bench/..."},
+			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./sink/file/...", "./cmd/...", "./app/...", "./bench/..."},
 			deny:    []string{"./internal/store/..."},
 			fix:     "the file of a run belongs to the embedded adapters, and to cmd, which opens it for them",
 		},
