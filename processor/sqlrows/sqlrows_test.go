@@ -348,3 +348,28 @@ func TestNames(t *testing.T) {
 		assert.Equal(t, want, fmt.Sprintf("%s %v", p, known), dsn)
 	}
 }
+
+// A row below that has no key is an error: it can be no node, and neither it nor its
+// siblings may be lost for it.
+func TestARowWithoutAKey(t *testing.T) {
+	s := openSQLite(t)
+	s.nodes(t, "text", "r ", "a r", "b r", "c a")
+	s.exec(t, `INSERT INTO nodes VALUES (NULL, 'r', 'nameless', 1)`)
+	p := s.processor(t)
+	withColumns := usual
+	withColumns.Columns = []string{"name"}
+	for _, tree := range []sqlrows.Tree{usual, withColumns} {
+		n := root(t, tree, key(sqlrows.Text("r")))
+		_, err := processortest.Run(t.Context(), p, &n)
+		require.ErrorContains(t, err, "read row r of table nodes: a row below it has no key, it is NULL")
+		assert.True(t, processor.IsPermanent(err))
+		n = root(t, tree, key(sqlrows.Text("a")))
+		got, err := processortest.Run(t.Context(), p, &n)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"c"}, ids(got.Children))
+	}
+	s.exec(t, `UPDATE nodes SET parent_id = NULL WHERE id IS NULL`)
+	n := root(t, usual, nil)
+	_, err := processortest.Run(t.Context(), p, &n)
+	require.ErrorContains(t, err, "has no key")
+}
