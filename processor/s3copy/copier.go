@@ -31,6 +31,13 @@ func (p *Processor) copier(ctx context.Context, o Order, bucket, root string, ou
 	if err != nil {
 		return nil, err
 	}
+	if to.same {
+		there := o
+		there.Endpoint = "" // it names the store that the source is in
+		if err := there.apart(bucket, root); err != nil {
+			return nil, processor.Permanent(fmt.Errorf("read args: %w", err))
+		}
+	}
 	return &copier{order: o, from: p.source, to: to, source: bucket, folder: folderOf(root), out: out}, nil
 }
 
@@ -246,6 +253,11 @@ func (c *copier) lookAlike(ctx context.Context, o, d *inventory.Object) (likenes
 		return differs, nil
 	}
 	if plain(o.ETag) && plain(d.ETag) && digest(a) && digest(b) {
+		return differs, nil
+	}
+	// Of an object that is copied again after a failure, no listing says when it was
+	// written.
+	if aws.ToTime(b.LastModified).Before(aws.ToTime(a.LastModified)) {
 		return differs, nil
 	}
 	return equal, nil

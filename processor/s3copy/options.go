@@ -150,7 +150,8 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 
 // apart refuses a destination that overlaps its source: what is written there
 // would be found, and copied again, or written over what is yet to be copied.
-// Buckets of one name at two endpoints are two.
+// Buckets of one name at two endpoints are two, unless the endpoints turn out to be
+// one store's (sameStore).
 func (o *Order) apart(bucket, prefix string) error {
 	switch {
 	case o.bucket != bucket || o.Endpoint != "":
