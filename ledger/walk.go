@@ -145,7 +145,7 @@ func (w *walk) expand(batch []planned, v visitor) (more []planned, ok bool, err 
 	return more, true, nil
 }
 
-func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned, bool, error) {
+func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []planned, ok bool, err error) {
 	if n.tomb {
 		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
 		if p != nil {
@@ -165,7 +165,6 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true, Kid: n.kid}) {
 		return nil, false, nil
 	}
-	var more []planned
 	failedBelow := false
 	for slot := range p.Kids {
 		kid := p.Kids[slot]
@@ -196,12 +195,27 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 	}
 	if w.failuresOnly && n.fail && p.Type == Live && !failedBelow {
 		// It is here because it failed, and nothing below it did.
-		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
+		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
+		if f.Reason, err = w.whyNotReduced(n.pid); err != nil {
+			return nil, false, err
+		}
 		if !v.failure(f) {
 			return nil, false, nil
 		}
 	}
 	return more, true, nil
+}
+
+// whyNotReduced is why the reduce of a node was given up.
+func (w *walk) whyNotReduced(node schema.PID) (string, error) {
+	rec, err := w.ledger.Read(w.ctx, []Key{{PID: schema.ReducePID(node)}})
+	if err != nil {
+		return "", fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
+	}
+	if tomb := rec[0].Plan; tomb != nil {
+		return "its reduce failed: " + tomb.Err, nil
+	}
+	return "its reduce failed; the dead-letter queue has the reason", nil
 }
 
 // newest is the tally of the last epoch in which a slot settled.

@@ -122,7 +122,12 @@ func DefaultPrices(s plan.Size) Prices {
 	return Prices{
 		TaskHour: (s.VCPU*cpu+s.GB*gb)*(1-s.Spot*p.Spot[1]) + p.IPv4,
 		Message:  requestsPerMessage*p.SQS + writesPerMessage*p.Write,
-		Requests: map[string]float64{"list": p.List, "put": p.List, "copy": p.List, "get": p.Get, "head": p.Get},
+		Requests: map[string]float64{
+			"list": p.List, "put": p.List, "copy": p.List, "get": p.Get, "head": p.Get,
+			// Of copies in parts.
+			"copy-part": p.List, "put-part": p.List, "begin-upload": p.List, "complete-upload": p.List,
+			"list-uploads": p.List, "list-parts": p.List, "tags": p.Get,
+		},
 	}
 }
 

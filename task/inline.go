@@ -33,6 +33,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	out.inline = true
 	last := u.began
 	for n := 0; len(stack) > 0 && n < budget; n++ {
+		u.borrows.Store(false) // what the node before borrowed is back, and may find nothing to do
 		// Looking at the clock costs as much as a small node.
 		if n%16 == 0 || time.Since(last) > time.Millisecond {
 			last = time.Now()

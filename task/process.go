@@ -133,6 +133,7 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 	c := collector{
 		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
 		attempt: u.attempt, depth: u.m.Depth, epoch: u.m.Epoch,
+		hold: u.run.Options.Inline > 1,
 	}
 	out := u.newOutput(ctx, &c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args

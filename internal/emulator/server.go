@@ -36,6 +36,7 @@ type Server struct {
 	Command
 	log   *os.File
 	alive io.Closer // the keeper's standard input
+	cmd   *exec.Cmd // the keeper
 }
 
 // patience is how long a server may take to start, on a machine that is busy.
@@ -78,11 +79,18 @@ func Start(ctx context.Context, c Command) (*Server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
+	s.cmd = cmd
 	if err := s.ready(ctx); err != nil {
 		_ = s.alive.Close()
 		return nil, fmt.Errorf("start %s: %w (needs %s)\n%s", c.Name, err, c.Need, s.Log(0))
 	}
 	return s, nil
+}
+
+// Stop ends the server before the test binary does.
+func (s *Server) Stop() {
+	_ = s.alive.Close()
+	_ = s.cmd.Wait() // it kills itself
 }
 
 // ready waits until the server answers.
