@@ -127,6 +127,16 @@ func TestARunBesideAPausedOne(t *testing.T) {
 	})
 }
 
+func TestNothingCostsLessThanNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.run("r", time.Now())
+		f.report("r", "a", ledger.Worker{Units: -5_000_000, Busy: -time.Hour, Requests: map[string]int64{"list": -1000}})
+		f.function().Look(t.Context())
+		assert.InDelta(t, 0.06, f.published(t)["r/Cost"], 1e-9, "a minute of a task")
+	})
+}
+
 func TestProgressIsBelowOneUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
