@@ -25,10 +25,11 @@ const shortest = time.Minute
 // did not report at all, metrics and logs, data transfer. workers are those of each
 // run, in the order of runs.
 func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
+	// No count is below zero, whatever a record says: it would take away what others cost.
 	taken, on := map[string]time.Duration{}, map[string]int{}
 	for _, some := range workers {
 		for _, w := range some {
-			taken[w.ID] += w.Busy
+			taken[w.ID] += max(w.Busy, 0)
 			on[w.ID]++
 		}
 	}
@@ -41,12 +42,12 @@ func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
 			}
 			part := 1 / float64(on[w.ID])
 			if all := taken[w.ID]; all > 0 {
-				part = float64(w.Busy) / float64(all)
+				part = float64(max(w.Busy, 0)) / float64(all)
 			}
 			costs[i] += max(w.At.Sub(from), shortest).Hours() * part * p.TaskHour
-			costs[i] += float64(w.Units) * p.Message
+			costs[i] += float64(max(w.Units, 0)) * p.Message
 			for name, n := range w.Requests {
-				costs[i] += float64(n) * p.Requests[name]
+				costs[i] += float64(max(n, 0)) * p.Requests[name]
 			}
 		}
 	}
