@@ -1,0 +1,20 @@
+// Command cmd prints the path of a go.mod that it writes:
+//
+//	go build -modfile="$(go run ./internal/lean/cmd)" ./cmd/ramify
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/ramify/ramify/internal/lean"
+)
+
+func main() {
+	path, err := lean.Modfile()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lean:", err)
+		os.Exit(2)
+	}
+	fmt.Println(path)
+}
