@@ -73,7 +73,7 @@ lint: ## Run golangci-lint, the import rules included
 RACE := $(foreach v,RUNS SLOW_RUNS LISTS PEERS LATENCY DEPTH WARMUP,RAMIFY_BENCH_$(v)='$($(v))') \
 	RAMIFY_BENCH_KEYS='$(abspath $(KEYS))' RAMIFY_BENCH_TABLES='$(abspath $(TABLES))'
 
-bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH))),peers) ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
+bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH)),$(findstring Copy,$(BENCH))),peers) ## Run the benchmarks, one package at a time (BENCH=regexp COUNT=n FLAGS=...)
 	@pkgs=$$(find . -name '.?*' -prune -o -name '*_test.go' -exec grep -l '^func Benchmark' {} + | xargs -r -n1 dirname | sort -u); \
 	[ -n "$$pkgs" ] || { echo "make bench: no benchmarks yet"; exit 0; }; \
 	set -x; $(RACE) go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=6h $(FLAGS) $$pkgs

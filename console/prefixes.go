@@ -17,28 +17,65 @@ func WritePrefixes(w io.Writer, name string, all totals.Line, lines iter.Seq2[to
 	out := bufio.NewWriter(w)
 	objects := max(columns("objects"), columns(exact(all.Objects)))
 	bytes := columns("1023 KiB")
-	row := func(o, b, n, prefix string) {
-		fmt.Fprintf(out, "%s  %s  %s  %s\n", padLeft(o, objects), padLeft(b, bytes), pad(n, len(newest)), prefix)
+	_, digests := digestsOf(all)
+	row := func(o, b, n, digest, prefix string) {
+		if digests {
+			digest = pad(digest, shortDigest) + "  "
+		}
+		fmt.Fprintf(out, "%s  %s  %s  %s%s\n", padLeft(o, objects), padLeft(b, bytes), pad(n, len(newest)), digest, prefix)
 	}
-	row("objects", "bytes", newest, "prefix")
+	heading := ""
+	if digests {
+		heading = "digest"
+	}
+	row("objects", "bytes", newest, heading, "prefix")
 	for l, err := range lines {
 		if err != nil {
 			return err
 		}
-		date, prefix := "", l.Prefix
+		date, prefix, digest := "", l.Prefix, ""
 		if n := l.Newest(); !n.IsZero() {
 			date = n.Format("2006-01-02 15:04")
 		}
 		if l.Depth == 0 {
 			prefix = name
 		}
-		row(exact(l.Objects), size(float64(l.Bytes)), date, Clean(prefix))
+		if d, known := digestsOf(l); known {
+			digest = brief(d.ETag)
+		}
+		row(exact(l.Objects), size(float64(l.Bytes)), date, digest, Clean(prefix))
 	}
 	return out.Flush()
 }
 
+// Digests are those of totals as they are printed: of what objects, 64 hexadecimal
+// digits each.
+type Digests struct {
+	Size string `json:"size"` // of keys and sizes
+	ETag string `json:"etag"` // of keys, sizes and ETags
+}
+
+// DigestsOf is the digests of a line; nil where they are not known.
+func DigestsOf(l totals.Line) *Digests {
+	d, known := digestsOf(l)
+	if !known {
+		return nil
+	}
+	return &d
+}
+
+func digestsOf(l totals.Line) (Digests, bool) {
+	d, known := l.Digests()
+	return Digests{d.Size.String(), d.ETag.String()}, known && l.Objects > 0
+}
+
+// shortDigest is the digits of a digest that people are shown.
+const shortDigest = 16
+
+func brief(digest string) string { return digest[:min(len(digest), shortDigest)] }
+
 // prefixLine is a line of totals as JSON. It has exactly these fields, in this
-// order.
+// order; digests only where the run has made them.
 type prefixLine struct {
 	Prefix  string                 `json:"prefix"`
 	Depth   int                    `json:"depth"`
@@ -46,6 +83,7 @@ type prefixLine struct {
 	Bytes   int64                  `json:"bytes"`
 	Newest  *string                `json:"newest"` // null if unknown
 	Classes map[string]prefixClass `json:"classes"`
+	Digests *Digests               `json:"digests,omitempty"`
 }
 
 type prefixClass struct {
@@ -60,7 +98,7 @@ func WritePrefixesJSON(w io.Writer, lines iter.Seq2[totals.Line, error]) error {
 		if err != nil {
 			return err
 		}
-		p := prefixLine{Prefix: l.Prefix, Depth: l.Depth, Objects: l.Objects, Bytes: l.Bytes, Classes: make(map[string]prefixClass, len(l.Classes))}
+		p := prefixLine{Prefix: l.Prefix, Depth: l.Depth, Objects: l.Objects, Bytes: l.Bytes, Classes: make(map[string]prefixClass, len(l.Classes)), Digests: DigestsOf(l)}
 		for _, c := range l.Classes {
 			p.Classes[c.Name] = prefixClass{c.Objects, c.Bytes}
 		}

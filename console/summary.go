@@ -10,7 +10,7 @@ import (
 
 // Summary is the last word on a run: the object with which `run --json` ends and
 // which `status --json` prints. Its JSON has exactly these fields, in this order; reason
-// only where there is one.
+// and digests only where there are any.
 type Summary struct {
 	Run      string           `json:"run"`
 	Target   string           `json:"target"`
@@ -35,9 +35,10 @@ type Summary struct {
 
 // Totals are the sums over a run.
 type Totals struct {
-	Objects  int64  `json:"objects"`
-	Bytes    int64  `json:"bytes"`
-	Prefixes *int64 `json:"prefixes"` // null where they are not known: before the end, and of kinds that have none
+	Objects  int64    `json:"objects"`
+	Bytes    int64    `json:"bytes"`
+	Prefixes *int64   `json:"prefixes"`          // null where they are not known: before the end, and of kinds that have none
+	Digests  *Digests `json:"digests,omitempty"` // of all objects, where the run was to make them
 }
 
 // Prefix is the totals of all that lies below one prefix.
@@ -94,6 +95,9 @@ func (s Summary) WriteText(w io.Writer) error {
 	requests := [3]string{"requests", exact(countsOf(snap).requests), exactPerSecond(speed.Requests)}
 	if len(s.Requests) > 0 {
 		requests[2] += "  " + byName(s.Requests)
+	}
+	if d := s.Totals.Digests; d != nil {
+		rows = append(rows, [3]string{"digest", brief(d.ETag)})
 	}
 	rows = append(rows,
 		[3]string{"nodes", exact(s.Nodes), exactPerSecond(speed.Nodes)},

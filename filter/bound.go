@@ -33,7 +33,7 @@ func (f *Filter) addSize(op, value string) (want string) {
 	if holds == nil {
 		return wantOperator + "size"
 	}
-	n, ok := parseSize(value)
+	n, ok := ParseSize(value)
 	if !ok {
 		return "a size: a number of bytes, or one with B, kB, MB, GB, TB, PB, KiB, MiB, GiB, TiB or PiB"
 	}
@@ -60,7 +60,8 @@ var units = map[string]float64{
 	"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "pib": 1 << 50,
 }
 
-func parseSize(s string) (int64, bool) {
+// ParseSize reads a size in bytes: a number, or one with a unit as `size>=` takes it.
+func ParseSize(s string) (int64, bool) {
 	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	unit, known := units[strings.ToLower(s[len(digits):])]
 	digits = strings.TrimSpace(digits)

@@ -33,7 +33,7 @@ func TestTaskConfiguration(t *testing.T) {
 		{"RAMIFY_RETRIES=-1", `RAMIFY_RETRIES is "-1", want a number from 0 to 1000`},
 		{"RAMIFY_INLINE=x", `RAMIFY_INLINE is "x", want a number from 0 to 1000000`},
 		{"RAMIFY_GRACE=soon", `RAMIFY_GRACE is "soon", want a time from 0s to 1h0m0s, such as 90s`},
-		{"RAMIFY_KINDS=s3.crawl,mine", `RAMIFY_KINDS is "s3.crawl,mine", want some of s3.crawl, s3.inventory, synthetic{any}`},
+		{"RAMIFY_KINDS=s3.crawl,mine", `RAMIFY_KINDS is "s3.crawl,mine", want some of {any}s3.crawl, {any}`},
 		{"RAMIFY_POLL_RATE=0", `RAMIFY_POLL_RATE is "0", want a number from 1 to 6000`},
 		{"RAMIFY_HEALTH=8080", `RAMIFY_HEALTH is "8080", want HOST:PORT, such as 127.0.0.1:8080`},
 		{"RAMIFY_METRICS=statsd", `RAMIFY_METRICS is "statsd", want emf or none`},

@@ -274,7 +274,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"run", "bucket"}, `target "bucket" is not known`},
 		{[]string{"run", "s3://"}, `"s3://"`},
 		{[]string{"run", "s3:///key"}, `"s3:///key"`},
-		{[]string{"run", `{"kind":"nothing","id":"x"}`}, `kind "nothing" is not known; want s3.crawl, s3.inventory or synthetic`},
+		{[]string{"run", `{"kind":"nothing","id":"x"}`}, `kind "nothing" is not known; want one of `},
 		{[]string{"run", `{"kind":"No Kind","id":"x"}`}, `"No Kind"`},
 		{[]string{"run", `{"kind":"synthetic","id":"0"}`, "--out", "x", "--format", "csv"}, "--format is csv, but what nodes of kind synthetic write is ndjson"},
 		{[]string{"run", `{"id":"x"}`}, "kind"},

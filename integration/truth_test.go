@@ -343,6 +343,8 @@ type summary struct {
 		Objects  int64  `json:"objects"`
 		Bytes    int64  `json:"bytes"`
 		Prefixes *int64 `json:"prefixes"`
+
+		Digests *struct{ Size, ETag string } `json:"digests"` // with --checksums
 	} `json:"totals"`
 	Requests map[string]int64 `json:"requests"`
 	Retries  int64            `json:"retries"`
@@ -352,7 +354,7 @@ type summary struct {
 
 // summaryForm has all fields of a summary, in their order, and nothing else.
 var summaryForm = regexp.MustCompile(`^\{"run":"[^"]+","target":"(?:[^"\\]|\\.)+","state":"[a-z_]+","nodes":\d+,"failed":\d+,` +
-	`"totals":\{"objects":\d+,"bytes":\d+,"prefixes":(?:\d+|null)\},"requests":\{(?:"[a-z]+":\d+,?)*\},"retries":\d+,` +
+	`"totals":\{"objects":\d+,"bytes":\d+,"prefixes":(?:\d+|null)(?:,"digests":\{"size":"[0-9a-f]{64}","etag":"[0-9a-f]{64}"\})?\},"requests":\{(?:"[a-z]+":\d+,?)*\},"retries":\d+,` +
 	`"seconds":[0-9.]+,"out":"[^"]*"\}\n$`)
 
 // parseSummary reads the one line that must be the whole output.

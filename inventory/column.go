@@ -20,8 +20,17 @@ const (
 	etagColumn
 	classColumn
 	multipartColumn // derived from the ETag when it is written; not read
-	unknownColumn   // of others' listings: passed over
+
+	// Of reports of what was done to objects, and not of listings.
+	statusColumn
+	errorColumn
+	httpColumn
+	messageColumn
+
+	unknownColumn // of others' listings: passed over
 )
+
+const listed = statusColumn // columns of listings are those before it
 
 // names are those of S3 Inventory, in CSV and in Parquet. NDJSON and people take
 // those of CSV in lower case.
@@ -36,6 +45,10 @@ var names = [unknownColumn]struct{ csv, parquet, parquetType string }{
 	etagColumn:      {"ETag", "e_tag", "optional binary e_tag (STRING);"},
 	classColumn:     {"StorageClass", "storage_class", "optional binary storage_class (STRING);"},
 	multipartColumn: {"IsMultipartUploaded", "is_multipart_uploaded", "optional boolean is_multipart_uploaded;"},
+	statusColumn:    {csv: "TaskStatus"},
+	errorColumn:     {csv: "ErrorCode"},
+	httpColumn:      {csv: "HTTPStatusCode"},
+	messageColumn:   {csv: "ResultMessage"},
 }
 
 // lower are the names as people write them.
@@ -70,6 +83,10 @@ var (
 		sizeColumn, modifiedColumn, etagColumn, classColumn)
 )
 
+// OutcomeColumns are those of a report, in the order in which S3 Batch Operations
+// has them.
+var OutcomeColumns = columnsOf(bucketColumn, keyColumn, versionColumn, statusColumn, errorColumn, httpColumn, messageColumn)
+
 func columnsOf(list ...column) Columns {
 	b := make([]byte, len(list))
 	for i, c := range list {
@@ -80,13 +97,16 @@ func columnsOf(list ...column) Columns {
 
 // ParseColumns reads the names of columns, in any case and with commas between
 // them: bucket, key, versionid, islatest, isdeletemarker, size,
-// lastmodifieddate, etag, storageclass, ismultipartuploaded.
+// lastmodifieddate, etag, storageclass, ismultipartuploaded; or OutcomeColumns.
 func ParseColumns(text string) (Columns, error) {
+	if text == OutcomeColumns.String() {
+		return OutcomeColumns, nil
+	}
 	var list []column
 	for name := range strings.SplitSeq(text, ",") {
 		c := findColumn(name)
-		if c == unknownColumn {
-			return Columns{}, fmt.Errorf("parse columns %q: %q is none of %s", text, strings.TrimSpace(name), strings.Join(lower[:], ", "))
+		if c >= listed {
+			return Columns{}, fmt.Errorf("parse columns %q: %q is none of %s", text, strings.TrimSpace(name), strings.Join(lower[:listed], ", "))
 		}
 		if columnsOf(list...).has(c) {
 			return Columns{}, fmt.Errorf("parse columns %q: %s stands there twice", text, lower[c])
@@ -96,8 +116,8 @@ func ParseColumns(text string) (Columns, error) {
 	return columnsOf(list...), nil
 }
 
-// ColumnNames are the names that ParseColumns knows.
-func ColumnNames() []string { return slices.Clone(lower[:]) }
+// ColumnNames are the names that ParseColumns knows, of columns of listings.
+func ColumnNames() []string { return slices.Clone(lower[:listed]) }
 
 // String is what ParseColumns reads.
 func (c Columns) String() string { return c.join(",", func(c column) string { return lower[c] }) }

@@ -13,6 +13,7 @@ type Unit struct {
 	PID     schema.PID
 	Attempt uint64 // of a plan; 0 for a leaf
 	Leaf    bool
+	Kid     Kid // the node, as the plan above it has it; of a reduce, too
 }
 
 // Failure is a node that was given up.
@@ -97,7 +98,7 @@ func (w *walk) all(v visitor) error {
 	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
 	if w.run.State.Over() && !w.run.Via && w.run.State != Cancelled {
 		if w.run.State == Finished {
-			v.unit(Unit{PID: root.pid, Leaf: true})
+			v.unit(Unit{PID: root.pid, Leaf: true, Kid: root.kid})
 			return nil
 		}
 		root.tomb = true
@@ -144,7 +145,7 @@ func (w *walk) expand(batch []planned, v visitor) (more []planned, ok bool, err 
 	return more, true, nil
 }
 
-func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned, bool, error) {
+func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []planned, ok bool, err error) {
 	if n.tomb {
 		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
 		if p != nil {
@@ -158,13 +159,12 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 		}
 		return nil, false, fmt.Errorf("walk run %s: the plan of node %s is missing from the ledger", w.run.ID, n.kid.ID)
 	}
-	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt}) {
+	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt, Kid: n.kid}) {
 		return nil, false, nil
 	}
-	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true}) {
+	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true, Kid: n.kid}) {
 		return nil, false, nil
 	}
-	var more []planned
 	failedBelow := false
 	for slot := range p.Kids {
 		kid := p.Kids[slot]
@@ -188,19 +188,34 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) ([]planned
 			child.tomb = true
 			more = append(more, child)
 		default:
-			if !v.unit(Unit{PID: child.pid, Leaf: true}) {
+			if !v.unit(Unit{PID: child.pid, Leaf: true, Kid: child.kid}) {
 				return nil, false, nil
 			}
 		}
 	}
 	if w.failuresOnly && n.fail && p.Type == Live && !failedBelow {
 		// It is here because it failed, and nothing below it did.
-		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
+		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
+		if f.Reason, err = w.whyNotReduced(n.pid); err != nil {
+			return nil, false, err
+		}
 		if !v.failure(f) {
 			return nil, false, nil
 		}
 	}
 	return more, true, nil
+}
+
+// whyNotReduced is why the reduce of a node was given up.
+func (w *walk) whyNotReduced(node schema.PID) (string, error) {
+	rec, err := w.ledger.Read(w.ctx, []Key{{PID: schema.ReducePID(node)}})
+	if err != nil {
+		return "", fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
+	}
+	if tomb := rec[0].Plan; tomb != nil {
+		return "its reduce failed: " + tomb.Err, nil
+	}
+	return "its reduce failed; the dead-letter queue has the reason", nil
 }
 
 // newest is the tally of the last epoch in which a slot settled.

@@ -25,6 +25,8 @@ const (
 	// ParamVersions is "true" for all versions and delete markers. Each is a row
 	// and counts as an object.
 	ParamVersions = "versions"
+	// ParamChecksums is "true" for totals with digests, by which two runs are compared.
+	ParamChecksums = "checksums"
 )
 
 // DefaultDepth is the depth of totals where none is given: what the report of a
@@ -37,6 +39,8 @@ type Wish struct {
 	Filter   *filter.Filter
 	Depth    int // of totals per prefix
 	Versions bool
+
+	Checksums bool // totals have digests
 }
 
 // Read reads the options of a run.
@@ -55,12 +59,31 @@ func Read(params map[string]string) (w Wish, err error) {
 			return Wish{}, fmt.Errorf("read options: %s: %w", ParamDepth, err)
 		}
 	}
-	if text := params[ParamVersions]; text != "" {
-		if w.Versions, err = strconv.ParseBool(text); err != nil {
-			return Wish{}, fmt.Errorf("read options: %w", &schema.FieldError{Field: ParamVersions, Value: text, Want: "true or false"})
-		}
+	if w.Versions, err = readBool(params, ParamVersions); err != nil {
+		return Wish{}, err
+	}
+	if w.Checksums, err = readBool(params, ParamChecksums); err != nil {
+		return Wish{}, err
 	}
 	return w, nil
+}
+
+func readBool(params map[string]string, name string) (bool, error) {
+	text := params[name]
+	if text == "" {
+		return false, nil
+	}
+	v, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("read options: %w", &schema.FieldError{Field: name, Value: text, Want: "true or false"})
+	}
+	return v, nil
+}
+
+// ETags reports whether the run wants to know of objects' ETags.
+func (w *Wish) ETags() bool {
+	columns := w.Layout.Columns()
+	return w.Checksums || columns.Has("etag") || columns.Has("ismultipartuploaded")
 }
 
 // Matching is those of the objects that the filter is met by; it takes the place

@@ -114,7 +114,12 @@ func DefaultPrices(s plan.Size) Prices {
 	return Prices{
 		TaskHour: p.TaskHour(s), FirstHour: p.FirstHour(s),
 		Message: p.Message(1), Inline: p.Message(math.Inf(1)),
-		Requests: map[string]float64{"list": p.List, "put": p.List, "copy": p.List, "get": p.Get, "head": p.Get},
+		Requests: map[string]float64{
+			"list": p.List, "put": p.List, "copy": p.List, "get": p.Get, "head": p.Get,
+			// Of copies in parts.
+			"copy-part": p.List, "put-part": p.List, "begin-upload": p.List, "complete-upload": p.List,
+			"list-uploads": p.List, "list-parts": p.List, "tags": p.Get,
+		},
 	}
 }
 

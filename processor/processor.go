@@ -6,6 +6,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/ramify/ramify/schema"
 )
@@ -19,7 +20,7 @@ import (
 // between attempts; the first attempt committed decides.
 //
 // nil means done. An error fails the attempt: it is retried with backoff and
-// jitter up to the run's retries, unless it is wrapped by Permanent. When ctx
+// jitter up to the run's retries, unless it is wrapped by Permanent or Trouble. When ctx
 // ends the lease is lost or the task stops; return soon, with any error: the
 // attempt counts neither as done nor as failed.
 //
@@ -35,6 +36,14 @@ type Processor interface {
 type Reducer interface {
 	Processor
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error
+}
+
+// Apart is a processor none of whose nodes is done within the unit of another,
+// whatever the run's options say: each is a message, and its results can be told from
+// those of all others.
+type Apart interface {
+	Processor
+	Apart()
 }
 
 // Node is what a processor is told of a node.
@@ -135,7 +144,53 @@ func IsPermanent(err error) bool {
 	return errors.As(err, &p)
 }
 
+// Trouble marks an error of something that all nodes need, such as a ledger, and that
+// says nothing of this one: the attempt counts neither as done nor as failed, and the
+// node is tried again after a while.
+func Trouble(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &trouble{err}
+}
+
+// IsTrouble reports whether the error was marked by Trouble.
+func IsTrouble(err error) bool {
+	var t *trouble
+	return errors.As(err, &t)
+}
+
+type trouble struct{ err error }
+
+func (t *trouble) Error() string { return t.err.Error() }
+func (t *trouble) Unwrap() error { return t.err }
+
 type permanent struct{ err error }
 
 func (p *permanent) Error() string { return p.err.Error() }
 func (p *permanent) Unwrap() error { return p.err }
+
+// Later marks an error whose node should not be tried again before some time has
+// passed: somebody outside has said so. It is a wish: the backoff may be longer, and
+// the queue may not delay a message for so long.
+func Later(err error, after time.Duration) error {
+	if err == nil || after <= 0 {
+		return err
+	}
+	return &later{err, after}
+}
+
+// WantedAfter is for how long the retry should wait at least, by Later; 0 without it.
+func WantedAfter(err error) time.Duration {
+	if l := (*later)(nil); errors.As(err, &l) {
+		return l.after
+	}
+	return 0
+}
+
+type later struct {
+	error
+	after time.Duration
+}
+
+func (l *later) Unwrap() error { return l.error }

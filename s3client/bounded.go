@@ -67,3 +67,10 @@ func (b *shortBody) Read(p []byte) (int, error) {
 	b.left -= n
 	return n, err
 }
+
+// CloseIdleConnections closes those of the transport that is bounded.
+func (s short) CloseIdleConnections() {
+	if c, ok := s.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}

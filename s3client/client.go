@@ -39,6 +39,7 @@ type Client struct {
 	api     *s3.Client
 	backoff retry.BackoffDelayer
 	tries   int      // of a request; 0: Attempts
+	http    aws.HTTPClient
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
 }
 
@@ -58,12 +59,31 @@ func Connect(ctx context.Context, concurrency int) (*Client, error) {
 // from the container or instance. It makes no request.
 //
 // Source: AWS SDKs and Tools Reference Guide, "Settings reference".
-func LoadConfig(ctx context.Context) (aws.Config, error) {
+func LoadConfig(ctx context.Context) (aws.Config, error) { return LoadAccount(ctx, Account{}) }
+
+// Account is whose S3 is meant, where it is not the one that the environment
+// says: what is empty is as there.
+type Account struct {
+	Profile  string // of the shared configuration files; its credentials, not those in variables
+	Region   string
+	Endpoint string // a URL; "" of a Profile or Region too is what the environment says
+}
+
+// LoadAccount is LoadConfig for an account of the caller's choice.
+func LoadAccount(ctx context.Context, a Account) (aws.Config, error) {
 	// What goes wrong is returned: the SDK need not log it as well.
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	given := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
+	check := "AWS_PROFILE"
+	if a.Profile != "" {
+		given, check = append(given, config.WithSharedConfigProfile(a.Profile)), "the profile's name"
+	}
+	if a.Region != "" {
+		given = append(given, config.WithRegion(a.Region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, given...)
 	var profile config.SharedConfigProfileNotExistError
 	if errors.As(err, &profile) {
-		return aws.Config{}, fmt.Errorf("read AWS configuration: %w; check AWS_PROFILE", err)
+		return aws.Config{}, fmt.Errorf("read AWS configuration: %w; check %s", err, check)
 	}
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
@@ -75,11 +95,31 @@ func LoadConfig(ctx context.Context) (aws.Config, error) {
 // and connections are set for many requests at a time. Where the endpoint is not
 // AWS's, buckets are addressed by path.
 func FromConfig(cfg aws.Config, concurrency int) *Client {
-	return WithBackoff(cfg, concurrency, retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff))
+	return Make(cfg, Options{Concurrency: concurrency})
 }
 
 // WithBackoff is FromConfig with waits of the caller's own between attempts.
 func WithBackoff(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) *Client {
+	return Make(cfg, Options{Concurrency: concurrency, Backoff: backoff})
+}
+
+// Options are how a client is made.
+type Options struct {
+	Concurrency int // requests in flight at most: so many connections are kept
+	Backoff     retry.BackoffDelayer
+	Attempt     time.Duration // for one attempt, its body included; 0 is AttemptTime
+	Endpoint    string        // a URL that goes before what the environment says; "" is none
+}
+
+// Make is FromConfig with options.
+func Make(cfg aws.Config, o Options) *Client {
+	if o.Backoff == nil {
+		o.Backoff = retry.NewExponentialJitterBackoff(retry.DefaultMaxBackoff)
+	}
+	if o.Attempt == 0 {
+		o.Attempt = AttemptTime
+	}
+	concurrency, backoff := o.Concurrency, o.Backoff
 	if cfg.Region == "" {
 		cfg.Region = defaultRegion
 	}
@@ -88,14 +128,17 @@ func WithBackoff(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) 
 	}
 	// LoadDefaultConfig has made one where AWS_CA_BUNDLE names certificates.
 	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
-		cfg.HTTPClient = bounded(b.WithTimeout(AttemptTime).WithTransportOptions(func(t *http.Transport) {
+		cfg.HTTPClient = bounded(b.WithTimeout(o.Attempt).WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns = max(t.MaxIdleConns, concurrency+16)
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
 		}))
 	}
-	return &Client{backoff: backoff, api: s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil
-		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
+	return &Client{backoff: backoff, http: cfg.HTTPClient, api: s3.NewFromConfig(cfg, func(opts *s3.Options) {
+		if o.Endpoint != "" {
+			opts.BaseEndpoint = &o.Endpoint
+		}
+		opts.UsePathStyle = opts.BaseEndpoint != nil
+		opts.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.Backoff = Attempts, backoff
 			// The SDK's token bucket is shared by all requests of a client: with
 			// many in flight, a moment of SlowDown would use it up and fail them all.
@@ -110,7 +153,14 @@ func WithBackoff(cfg aws.Config, concurrency int, backoff retry.BackoffDelayer) 
 // Briefly is the client for when somebody waits to hear what is wrong: it does not
 // retry for long.
 func (c *Client) Briefly() *Client {
-	return &Client{api: c.api, backoff: c.backoff, tries: BriefAttempts}
+	return &Client{api: c.api, http: c.http, backoff: c.backoff, tries: BriefAttempts}
+}
+
+// CloseIdle closes connections that are not in use.
+func (c *Client) CloseIdle() {
+	if h, ok := c.http.(*http.Client); ok {
+		h.CloseIdleConnections()
+	}
 }
 
 // API is the SDK's client. What it is asked for a bucket goes through Ask.

@@ -27,13 +27,36 @@ const worthAttempt = 64 << 10
 //
 // Count, where set, is told how many requests went out on the wire.
 func (c *Client) Get(ctx context.Context, bucket, key string, w io.Writer, count func(requests int64)) (permanent bool, err error) {
-	g := &get{client: c, bucket: bucket, key: key, to: &sink{w: w}}
+	return c.GetContent(ctx, Content{Bucket: bucket, Key: key}, w, count)
+}
+
+// Content is that of an object, as it was when it was listed.
+type Content struct {
+	Bucket, Key string
+	ETag        string // without quotes; "" is any
+	Version     string // "" is the current one
+}
+
+// errChanged is that the object is not the one that was listed.
+var errChanged = errors.New("it is not the object that was listed: it has changed since")
+
+// GetContent is Get of an object as it was listed: where it has changed since, that
+// is an error, and permanent.
+func (c *Client) GetContent(ctx context.Context, o Content, w io.Writer, count func(requests int64)) (permanent bool, err error) {
+	bucket, key := o.Bucket, o.Key
+	g := &get{client: c, bucket: bucket, key: key, version: o.Version, to: &sink{w: w}}
+	if o.ETag != "" {
+		g.etag, g.listed = `"`+o.ETag+`"`, true
+	}
 	err = g.run(context.WithValue(ctx, contentKey{}, true))
 	if count != nil {
 		count(g.sent.Load())
 	}
 	if g.to.err != nil {
 		return false, fmt.Errorf("get %s: %w", g.name(), g.to.err)
+	}
+	if g.listed && (errors.Is(err, errChanged) || statusOf(err) == http.StatusPreconditionFailed) {
+		return true, &lineError{fmt.Sprintf("get %s: %v", g.name(), errChanged), err}
 	}
 	return Explain("get "+g.name(),
 		"s3:GetObject on arn:aws:s3:::"+bucket+"/"+Readable(key)+", and kms:Decrypt on its key if it is encrypted,", err)
@@ -43,7 +66,9 @@ func (c *Client) Get(ctx context.Context, bucket, key string, w io.Writer, count
 type get struct {
 	client      *Client
 	bucket, key string
-	etag        string // of the first answer
+	version     string
+	etag        string // of the listing, or the first answer
+	listed      bool   // the ETag is that of the listing
 	to          *sink
 	sent        atomic.Int64
 }
@@ -78,11 +103,14 @@ func (g *get) attempt(ctx context.Context) error {
 	var out *s3.GetObjectOutput
 	err := g.client.Ask(g.bucket, func(region func(*s3.Options)) (err error) {
 		in := &s3.GetObjectInput{Bucket: &g.bucket, Key: &g.key}
+		if g.version != "" {
+			in.VersionId = &g.version
+		}
+		if g.etag != "" {
+			in.IfMatch = &g.etag
+		}
 		if g.to.n > 0 {
 			in.Range = aws.String(fmt.Sprintf("bytes=%d-", g.to.n))
-			if g.etag != "" {
-				in.IfMatch = &g.etag
-			}
 		}
 		out, err = g.client.api.GetObject(ctx, in, g.counted, region)
 		return err
@@ -94,6 +122,9 @@ func (g *get) attempt(ctx context.Context) error {
 	if etag := aws.ToString(out.ETag); g.etag == "" {
 		g.etag = etag
 	} else if etag != "" && etag != g.etag {
+		if g.listed {
+			return errChanged
+		}
 		return &AnswerError{"the object has changed while it was read"}
 	}
 	if said := aws.ToString(out.ContentRange); g.to.n > 0 && !strings.HasPrefix(said, fmt.Sprintf("bytes %d-", g.to.n)) {
@@ -172,4 +203,10 @@ func (s *sink) Write(b []byte) (int, error) {
 		s.err = err
 	}
 	return n, err
+}
+
+// ForContent is a context for a request for an object's content by the caller's
+// own means: its answer may be as long as it is.
+func ForContent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contentKey{}, true)
 }

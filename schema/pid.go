@@ -63,6 +63,15 @@ func StepPID(node PID, epoch int) PID {
 	return sum(buf)
 }
 
+// VertexPID is the identity of a vertex of a graph in one walk, which the walk's first
+// node names: by its name, so that all ways to it lead to one.
+func VertexPID(walk PID, name string) PID {
+	buf := make([]byte, 0, 64)
+	buf = append(buf, "vertex\x00"...)
+	buf = append(buf, walk[:]...)
+	return sum(append(buf, name...))
+}
+
 func sum(b []byte) (p PID) {
 	h := sha256.Sum256(b)
 	copy(p[:], h[:])

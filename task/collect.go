@@ -36,6 +36,11 @@ type collector struct {
 	depth   int
 	epoch   int
 
+	// hold keeps children together, as many as an inlined node may have, however long
+	// they are packed: they may all be done inline, and are paged only if not.
+	hold bool
+	size int // bytes of the children that are held
+
 	packer  ledger.Packer
 	kids    []ledger.Kid
 	weights uint64  // of kids
@@ -90,6 +95,16 @@ func same(a, b schema.Args) bool {
 
 // add appends a child.
 func (c *collector) add(k ledger.Kid) error {
+	if c.hold {
+		if c.size += len(k.ID) + len(k.Args); len(c.kids) < inlineKids && c.size <= inlineBytes {
+			c.kids = append(c.kids, k)
+			c.count++
+			return nil
+		}
+		if err := c.release(); err != nil {
+			return err
+		}
+	}
 	if !c.packer.Add(k) {
 		if err := c.page(); err != nil {
 			return err
@@ -99,6 +114,18 @@ func (c *collector) add(k ledger.Kid) error {
 	c.kids = append(c.kids, k)
 	c.weights += uint64(max(k.Weight, 1))
 	c.count++
+	return nil
+}
+
+// release has the children that were held packed as any.
+func (c *collector) release() error {
+	held := c.kids
+	c.hold, c.size, c.kids, c.count = false, 0, nil, 0
+	for _, k := range held {
+		if err := c.add(k); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -33,6 +33,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	out.inline = true
 	last := u.began
 	for n := 0; len(stack) > 0 && n < budget; n++ {
+		u.borrows.Store(false) // what the node before borrowed is back, and may find nothing to do
 		// Looking at the clock costs as much as a small node.
 		if n%16 == 0 || time.Since(last) > time.Millisecond {
 			last = time.Now()
@@ -42,7 +43,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 		}
 		next := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if !u.inlinable(next.kid.Kind) {
+		if !u.inlinable(next.kid) {
 			kept = append(kept, next)
 			continue
 		}
@@ -74,15 +75,13 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	return frontier(c, kept, stack)
 }
 
-// inlinable reports whether nodes of a kind can be done within another unit. One
-// that reduces cannot: its reduce needs a plan of its own to follow.
-func (u *unit) inlinable(kind string) bool {
-	p, ok := u.t.cfg.Processors[kind]
-	if !ok {
-		return false
-	}
+// inlinable reports whether a node can be done within another unit. One that
+// reduces cannot: its reduce needs a plan of its own to follow.
+func (u *unit) inlinable(kid ledger.Kid) bool {
+	p, ok := u.t.cfg.Processors[kid.Kind]
 	_, reduces := p.(processor.Reducer)
-	return !reduces
+	_, apart := p.(processor.Apart)
+	return ok && !reduces && !apart
 }
 
 // push puts the children of a node at a depth on the stack, the first on top.

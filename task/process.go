@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/ramify/ramify/ledger"
@@ -31,7 +32,7 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 		switch {
 		case ctx.Err() != nil:
 			return 0, context.Cause(ctx)
-		case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull):
+		case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull), processor.IsTrouble(err):
 			return 0, err
 		default:
 			return u.fail(ctx, err)
@@ -132,6 +133,7 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 	c := collector{
 		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
 		attempt: u.attempt, depth: u.m.Depth, epoch: u.m.Epoch,
+		hold: u.run.Options.Inline > 1,
 	}
 	out := u.newOutput(ctx, &c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
@@ -144,7 +146,7 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 		return res, nil
 	}
 	res.share = u.m.Share.Keep(out.keep)
-	if !c.wide() && u.run.Options.Inline > 0 {
+	if !c.wide() && u.run.Options.Inline > 0 && slices.ContainsFunc(c.kids, u.inlinable) {
 		if err := u.inline(ctx, &c, &res); err != nil {
 			return result{}, err
 		}

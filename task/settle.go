@@ -184,6 +184,22 @@ func (u *unit) mourn(ctx context.Context, why string) error {
 	return nil
 }
 
+// mournReduce is mourn of a reduce. The node's own plan says what is below it, so a
+// tomb beside it says why, for people: nothing is decided by it.
+func (u *unit) mournReduce(ctx context.Context, why string) error {
+	if err := u.mourn(ctx, why); err != nil {
+		return err
+	}
+	_, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
+		PID: schema.ReducePID(u.pid), Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Up: u.m.Up,
+		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: why,
+	})
+	if err != nil {
+		return fmt.Errorf("give up reduce of node %s: %w", u.m.ID, err)
+	}
+	return nil
+}
+
 // postReduce posts the reduce of the node at a place; its plan may be known. Only
 // who made the very settlement that completed the node, and is no suspect, posts
 // the original.
@@ -266,14 +282,14 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		u.abort()
 		return 0, context.Cause(ctx)
 	case err == nil:
-	case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull):
+	case errors.As(err, &trouble{}), errors.Is(err, sink.ErrFull), processor.IsTrouble(err):
 		u.abort()
 		return 0, err
 	case processor.IsPermanent(err) || u.m.Tries >= u.run.Options.Retries:
 		u.abort()
 		u.t.cfg.Log.Error("reduce given up", "run", u.m.Run, "node", u.m.ID, "error", err)
 		// First: after the settlement nothing would tell a later delivery why.
-		if err := u.mourn(ctx, reason(err.Error())); err != nil {
+		if err := u.mournReduce(ctx, reason(err.Error())); err != nil {
 			return 0, err
 		}
 		s.Failed = true

@@ -156,7 +156,7 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 	t.cfg.Log.Warn("node failed, will be tried again", "run", u.m.Run, "node", u.m.ID, "tries", u.m.Tries+1, "error", why)
 	again := u.copied()
 	again.Tries++
-	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries), Copy: true}); err != nil {
+	if err := t.poster.Send(ctx, post.Letter{Message: again, Delay: t.backoff(u.m.Tries, processor.WantedAfter(why)), Copy: true}); err != nil {
 		return 0, err
 	}
 	u.seen.retries++
@@ -165,9 +165,11 @@ func (u *unit) fail(ctx context.Context, why error) (verdict, error) {
 }
 
 // backoff is the pause before retry n (from 0): doubled each time, with full
-// jitter on its upper half, within what the queue can delay.
-func (t *Task) backoff(n int) time.Duration {
+// jitter on its upper half, and at least as long as the failure asks for, within what
+// the queue can delay.
+func (t *Task) backoff(n int, least time.Duration) time.Duration {
 	d := t.cfg.Backoff << min(n, 16)
 	d = min(d, t.cfg.Queue.Limits().Delay, 5*time.Minute)
-	return d/2 + rand.N(d/2+1)
+	d = d/2 + rand.N(d/2+1)
+	return max(d, min(least, t.cfg.Queue.Limits().Delay))
 }

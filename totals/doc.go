@@ -1,6 +1,7 @@
 // Package totals makes exact totals per prefix — objects, bytes, the newest
 // modification, storage classes — of a listing that many units made in pieces,
-// in memory that grows neither with keys nor with prefixes.
+// in memory that grows neither with keys nor with prefixes. Where it is asked for,
+// each prefix has digests, too, by which two trees are compared.
 //
 // A prefix is what a key has up to and with a '/' behind the base, the prefix
 // of the whole listing; its depth is how many such '/' it has. The base is the

@@ -24,10 +24,18 @@ type Loose struct {
 	size    int
 	last    string // folder
 	sums    *Sums  // of it
+	digests bool
+	buf     []byte // for digests
 }
 
 // NewLoose counts below a base of so many bytes. Keys must begin with the base.
 func NewLoose(base int) *Loose { return &Loose{base: base, folders: map[string]*Sums{}} }
+
+// WithDigests has digests made of what is counted, if yes. It returns the Loose.
+func (l *Loose) WithDigests(yes bool) *Loose {
+	l.digests = yes
+	return l
+}
 
 // Add counts a key.
 func (l *Loose) Add(o *inventory.Object) {
@@ -43,6 +51,9 @@ func (l *Loose) Add(o *inventory.Object) {
 		l.last, l.sums = strings.Clone(folder), sums
 	}
 	l.sums.Add(o)
+	if l.digests {
+		l.buf = l.sums.addDigest(o, l.base, l.buf)
+	}
 }
 
 // Full reports whether it is time to Take, to bound memory.
@@ -56,6 +67,6 @@ func (l *Loose) Take(write func(block []byte) error) error {
 	for _, folder := range slices.Sorted(maps.Keys(l.folders)) {
 		t.AddNode(folder, l.folders[folder])
 	}
-	*l = *NewLoose(l.base)
+	*l = *NewLoose(l.base).WithDigests(l.digests)
 	return t.Take(write)
 }

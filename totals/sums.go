@@ -16,6 +16,9 @@ type Sums struct {
 	Classes []Class // that occur, each once; sorted by name in the lines of Merge
 
 	newest int64 // milliseconds since the zero time; 0 if unknown
+
+	digests  *Digests // nil: of none
+	digested int64    // objects that are in them
 }
 
 // Class is what of a set of objects is in one storage class.
@@ -42,6 +45,33 @@ func (s *Sums) Add(o *inventory.Object) {
 	c.Bytes += o.Size
 }
 
+// AddDigest adds one object to the digests, its key without its first base bytes.
+// It goes with Add: the digests are known where all objects are in them.
+func (s *Sums) AddDigest(o *inventory.Object, base int) { s.addDigest(o, base, nil) }
+
+// addDigest is AddDigest with a buffer to be used again.
+func (s *Sums) addDigest(o *inventory.Object, base int, buf []byte) []byte {
+	one, buf := digestOf(o, base, buf)
+	s.mergeDigests(&one, 1)
+	return buf
+}
+
+func (s *Sums) mergeDigests(d *Digests, objects int64) {
+	if s.digests == nil {
+		s.digests = &Digests{}
+	}
+	*s.digests = s.digests.Plus(*d)
+	s.digested += objects
+}
+
+// Digests are those of the objects; false if they were not made of all of them.
+func (s *Sums) Digests() (Digests, bool) {
+	if s.digests == nil {
+		return Digests{}, s.Objects == 0
+	}
+	return *s.digests, s.digested == s.Objects
+}
+
 // Merge adds what is in other.
 func (s *Sums) Merge(other *Sums) {
 	s.Objects += other.Objects
@@ -51,6 +81,9 @@ func (s *Sums) Merge(other *Sums) {
 		c := s.class(other.Classes[i].Name)
 		c.Objects += other.Classes[i].Objects
 		c.Bytes += other.Classes[i].Bytes
+	}
+	if other.digests != nil {
+		s.mergeDigests(other.digests, other.digested)
 	}
 }
 
@@ -66,13 +99,22 @@ func (s *Sums) class(name string) *Class {
 	return &s.Classes[len(s.Classes)-1]
 }
 
-// reset makes the sums nothing and keeps the room for classes.
-func (s *Sums) reset() { *s = Sums{Classes: s.Classes[:0]} }
+// reset makes the sums nothing and keeps the room for classes and digests.
+func (s *Sums) reset() {
+	*s = Sums{Classes: s.Classes[:0], digests: s.digests}
+	if s.digests != nil {
+		*s.digests = Digests{}
+	}
+}
 
 // clone is sums that share nothing, classes sorted.
 func (s *Sums) clone() Sums {
 	own := *s
 	own.Classes = slices.Clone(s.Classes)
+	if s.digests != nil {
+		digests := *s.digests
+		own.digests = &digests
+	}
 	slices.SortFunc(own.Classes, func(a, b Class) int { return cmp.Compare(a.Name, b.Name) })
 	return own
 }
@@ -94,11 +136,20 @@ func lasting(name string) string {
 	return strings.Clone(name)
 }
 
+// withDigests is added to the number of classes where digests follow them.
+const withDigests = 1 << 20
+
 // append appends the sums in their encoding. The classes' part is short where
 // there is one, which has all.
 func (s *Sums) append(b []byte) []byte {
 	b = appendInt(appendInt(appendInt(b, s.Objects), s.Bytes), s.newest)
-	b = appendInt(b, int64(len(s.Classes)))
+	digests, known := s.Digests()
+	known = known && s.Objects > 0
+	n := int64(len(s.Classes))
+	if known {
+		n += withDigests
+	}
+	b = appendInt(b, n)
 	for i := range s.Classes {
 		c := &s.Classes[i]
 		if at := slices.Index(classNames, c.Name); at >= 0 {
@@ -111,6 +162,9 @@ func (s *Sums) append(b []byte) []byte {
 			b = appendInt(appendInt(b, c.Objects), c.Bytes)
 		}
 	}
+	if known {
+		b = digests.append(b)
+	}
 	return b
 }
 
@@ -119,6 +173,10 @@ func (s *Sums) read(r *reader) {
 	s.reset()
 	s.Objects, s.Bytes, s.newest = r.int(), r.int(), r.int()
 	n := r.int()
+	known := n >= withDigests
+	if known {
+		n -= withDigests
+	}
 	for range n {
 		var name string
 		switch at := r.int(); {
@@ -138,5 +196,15 @@ func (s *Sums) read(r *reader) {
 		} else {
 			c.Objects, c.Bytes = r.int(), r.int()
 		}
+	}
+	if !known {
+		return
+	}
+	if b := r.take(digestSize); b != nil {
+		if s.digests == nil {
+			s.digests = &Digests{}
+		}
+		s.digests.read(b)
+		s.digested = s.Objects
 	}
 }

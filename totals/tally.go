@@ -21,6 +21,8 @@ type Tally struct {
 	open        int     // depth of the innermost line that the last key is counted in
 	levels      []level // by depth
 	size        int
+	digests     bool
+	buf         []byte // for digests
 
 	cut  int // size in bytes from which a block is written at once; 0: never
 	emit func(block []byte) error
@@ -38,8 +40,20 @@ type level struct {
 // the base itself, to depth. Keys must begin with the base.
 func NewTally(base, depth int) *Tally { return &Tally{base: base, depth: max(depth, 0)} }
 
+// WithDigests has digests made of what Add counts, if yes. It returns the tally.
+func (t *Tally) WithDigests(yes bool) *Tally {
+	t.digests = yes
+	return t
+}
+
 // Add counts the next key. The one before must be smaller.
-func (t *Tally) Add(o *inventory.Object) { t.at(o.Key).Add(o) }
+func (t *Tally) Add(o *inventory.Object) {
+	sums := t.at(o.Key)
+	sums.Add(o)
+	if t.digests {
+		t.buf = sums.addDigest(o, t.base, t.buf)
+	}
+}
 
 // AddNode counts what is directly below a prefix as one thing, under the
 // prefix's own name, which is then the "key" that must be greater than the last.

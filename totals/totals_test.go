@@ -30,6 +30,7 @@ func drawObjects(t *rapid.T, base string, most int) []inventory.Object {
 	objects := make([]inventory.Object, len(keys))
 	for i, k := range keys {
 		o := inventory.Object{Key: k, Size: rapid.Int64Range(0, 1<<40).Draw(t, "size"), StorageClass: rapid.SampledFrom([]string{"", "STANDARD", "GLACIER", "OF_A_LATER_YEAR"}).Draw(t, "class")}
+		o.ETag = rapid.SampledFrom([]string{"", "a", "b-2"}).Draw(t, "etag")
 		if rapid.Bool().Draw(t, "dated") {
 			o.LastModified = time.UnixMilli(rapid.Int64Range(-1<<40, 1<<41).Draw(t, "modified"))
 		}
@@ -58,6 +59,7 @@ func truth(objects []inventory.Object, base string) []Line {
 			}
 			l.Objects++
 			l.Bytes += o.Size
+			l.AddDigest(&o, len(base))
 			if o.LastModified.After(l.Newest()) {
 				l.newest = o.LastModified.UnixMilli() - zeroTime
 			}
@@ -90,7 +92,9 @@ func cutAt(lines []Line, depth int) (kept []Line) {
 }
 
 func same(a, b Line) bool {
-	return a.Prefix == b.Prefix && a.Depth == b.Depth && a.Objects == b.Objects && a.Bytes == b.Bytes &&
+	da, _ := a.Digests()
+	db, _ := b.Digests()
+	return da == db && a.digested == b.digested && a.Prefix == b.Prefix && a.Depth == b.Depth && a.Objects == b.Objects && a.Bytes == b.Bytes &&
 		a.Newest().Equal(b.Newest()) && slices.Equal(a.Classes, b.Classes)
 }
 
@@ -148,7 +152,7 @@ func TestStretchesSumUpToTheWhole(t *testing.T) {
 		objects := drawObjects(t, base, 60)
 		depth := rapid.SampledFrom([]int{0, 1, 2, 3, All}).Draw(t, "depth")
 		var blocks kept
-		tallies := []*Tally{NewTally(len(base), depth), NewTally(len(base), depth)}
+		tallies := []*Tally{NewTally(len(base), depth).WithDigests(true), NewTally(len(base), depth).WithDigests(true)}
 		for i := range objects {
 			turn := tallies[0]
 			turn.Add(&objects[i])
@@ -181,7 +185,9 @@ func TestNodesSumUpToTheWhole(t *testing.T) {
 		}
 		for i := range objects {
 			o := &objects[i]
-			nodes[o.Key[:max(len(base), strings.LastIndexByte(o.Key, '/')+1)]].Add(o)
+			sums := nodes[o.Key[:max(len(base), strings.LastIndexByte(o.Key, '/')+1)]]
+			sums.Add(o)
+			sums.AddDigest(o, len(base))
 		}
 		var blocks kept
 		tally := NewTally(len(base), depth)
@@ -210,7 +216,7 @@ func TestLooseBlocksSumUpToTheWhole(t *testing.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 		r.Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
 		var blocks kept
-		loose := []*Loose{NewLoose(len(base)), NewLoose(len(base)), NewLoose(len(base))}
+		loose := []*Loose{NewLoose(len(base)).WithDigests(true), NewLoose(len(base)).WithDigests(true), NewLoose(len(base)).WithDigests(true)}
 		for i := range objects {
 			l := loose[r.IntN(len(loose))]
 			l.Add(&objects[i])

@@ -7,6 +7,7 @@ import "time"
 type Counts struct {
 	Lists  int64         `json:"lists"`
 	Others int64         `json:"others"`
+	Copies int64         `json:"copies"`
 	Peak   int64         `json:"peak"` // requests in flight at a time
 	CPU    time.Duration `json:"cpu"`  // that the server used
 }

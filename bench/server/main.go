@@ -21,14 +21,15 @@ func main() {
 	name := flag.String("list", "debian", "name of the list of keys")
 	source := flag.String("keys", "", "file of real keys, one a line; xz may have packed it")
 	foreign := flag.Bool("foreign", false, "serve by gofakes3 instead of s3serve")
+	copies := flag.Bool("copies", false, "let the objects, which are empty then, be copied to the bucket \"copies\"")
 	flag.Parse()
-	if err := run(*name, *source, *foreign); err != nil {
+	if err := run(*name, *source, *foreign, *copies); err != nil {
 		fmt.Fprintln(os.Stderr, "bench server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(name, source string, foreign bool) error {
+func run(name, source string, foreign, copies bool) error {
 	list, err := keys.Find(name, source)
 	if err != nil {
 		return err
@@ -37,11 +38,22 @@ func run(name, source string, foreign bool) error {
 	if foreign {
 		load = theirs
 	}
-	h, err := load(list)
-	if err != nil {
-		return err
+	var m *meter
+	if copies {
+		d, err := newDepot(list)
+		if err != nil {
+			return err
+		}
+		m = newMeter(d)
+		m.depot = d
+	} else {
+		h, err := load(list)
+		if err != nil {
+			return err
+		}
+		m = newMeter(h)
 	}
-	s, err := s3serve.Start(newMeter(h))
+	s, err := s3serve.Start(m)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const control = "/-/"
 // meter counts and delays the requests of any S3 handler.
 type meter struct {
 	next     http.Handler
+	depot    *depot // nil: nothing can be copied
 	latency  atomic.Int64
 	lists    atomic.Int64
 	others   atomic.Int64
@@ -79,13 +80,20 @@ func (m *meter) control(w http.ResponseWriter, r *http.Request, what string) {
 		m.others.Store(0)
 		m.peak.Store(0)
 		m.cpu.Store(int64(usedCPU()))
+		if m.depot != nil && r.URL.Query().Get("keep") == "" {
+			m.depot.empty()
+		}
 	default:
 		http.NotFound(w, r)
 		return
 	}
+	var copies int64
+	if m.depot != nil {
+		copies = m.depot.count()
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(figures.Counts{ // who asked may have gone away
-		Lists: m.lists.Load(), Others: m.others.Load(), Peak: m.peak.Load(),
+		Lists: m.lists.Load(), Others: m.others.Load(), Peak: m.peak.Load(), Copies: copies,
 		CPU: usedCPU() - time.Duration(m.cpu.Load()),
 	})
 }

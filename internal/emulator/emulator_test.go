@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -90,4 +91,18 @@ func TestInstalledOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.DirExists(t, dir)
 	}
+}
+
+// What a server keeps on disk goes with it.
+func TestFolderGoesWithTheServer(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data of it")
+	require.NoError(t, os.Mkdir(dir, 0o750))
+	c := emulator.Command{Name: "a server", Need: "nothing", Dir: dir, Ready: func(context.Context) error { return errors.New("not yet") }}
+	c.Args = []string{"sh", "-c", "exit 3"}
+	_, err := emulator.Start(t.Context(), c)
+	require.ErrorContains(t, err, "status 3")
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist)
+	}, time.Minute, 10*time.Millisecond)
 }

@@ -23,6 +23,12 @@ type Command struct {
 	URL  string   // where it listens: "http://127.0.0.1:1234"
 	Path string   // answers as soon as the server serves,
 	Code int      // with this status; 0 is 200
+
+	// Ready answers nil as soon as a server that does not speak HTTP serves; then Path
+	// is not asked for.
+	Ready func(context.Context) error
+	Dir   string // removed when the server ends; "": none
+	Owner int    // the user who runs it; 0: we
 }
 
 // Server is a server that runs until the test binary ends.
@@ -30,6 +36,7 @@ type Server struct {
 	Command
 	log   *os.File
 	alive io.Closer // the keeper's standard input
+	cmd   *exec.Cmd // the keeper
 }
 
 // patience is how long a server may take to start, on a machine that is busy.
@@ -41,9 +48,10 @@ const patience = 2 * time.Minute
 const keeper = `exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
-{ cat <&3 >/dev/null; kill -9 0; } &
+{ cat <&3 >/dev/null; kill -9 $server; [ -z "$EMULATOR_DIR" ] || rm -rf -- "$EMULATOR_DIR"; kill -9 0; } &
 wait $server
 echo "emulator: exited with status $?"
+[ -z "$EMULATOR_DIR" ] || rm -rf -- "$EMULATOR_DIR"
 kill -9 0`
 
 const exited = "emulator: exited with status"
@@ -60,9 +68,10 @@ func Start(ctx context.Context, c Command) (*Server, error) {
 	_ = os.Remove(log.Name()) // it stays open
 	//nolint:noctx // it outlives the test that starts it
 	cmd := exec.Command("sh", append([]string{"-c", keeper, "keeper"}, c.Args...)...)
-	cmd.Env = append(os.Environ(), c.Env...)
+	cmd.Env = append(append(os.Environ(), c.Env...), "EMULATOR_DIR="+c.Dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	leadGroup(cmd)
+	Own(cmd, c.Owner)
 	s := &Server{Command: c, log: log}
 	if s.alive, err = cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
@@ -70,6 +79,7 @@ func Start(ctx context.Context, c Command) (*Server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
+	s.cmd = cmd
 	if err := s.ready(ctx); err != nil {
 		_ = s.alive.Close()
 		return nil, fmt.Errorf("start %s: %w (needs %s)\n%s", c.Name, err, c.Need, s.Log(0))
@@ -77,25 +87,26 @@ func Start(ctx context.Context, c Command) (*Server, error) {
 	return s, nil
 }
 
+// Stop ends the server before the test binary does.
+func (s *Server) Stop() {
+	_ = s.alive.Close()
+	_ = s.cmd.Wait() // it kills itself
+}
+
 // ready waits until the server answers.
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := s.Ready
+	if ask == nil {
+		ask = s.answers
+	}
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+s.Path, nil)
-		if err != nil {
-			return err
-		}
-		resp, err := client.Do(req)
+		err := ask(ctx)
 		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == cmp.Or(s.Code, http.StatusOK) {
-				return nil
-			}
-			err = fmt.Errorf("it answers %s", resp.Status)
+			return nil
 		}
 		if strings.Contains(s.Log(0), exited) {
 			return fmt.Errorf("it ended")
@@ -106,6 +117,24 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-again.C:
 		}
 	}
+}
+
+// answers asks for Path.
+func (s *Server) answers(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+s.Path, nil)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != cmp.Or(s.Code, http.StatusOK) {
+		return fmt.Errorf("it answers %s", resp.Status)
+	}
+	return nil
 }
 
 // Log is the end of what the server has printed since it had printed from bytes.

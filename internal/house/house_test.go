@@ -115,8 +115,10 @@ var (
 	seams    = []string{"./queue", "./ledger", "./processor", "./sink"}
 	adapters = below(seams)
 	engine   = []string{"./task/...", "./seed/...", "./post/...", "./sweep/..."}
-	outer    = []string{"./cmd/...", "./console/...", "./infra/...", "./metricfn/..."}
-	within   = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
+	outer    = []string{"./cmd/...", "./app/...", "./console/...", "./infra/...", "./metricfn/..."}
+	// What works on the objects of a crawl.
+	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
 
 	importRules = []importRule{
 		{
@@ -128,6 +130,11 @@ var (
 			name: "keyring", in: []string{"./keyring/..."},
 			deny: []string{"./..."}, allow: []string{"./keyring/...", "./schema"},
 			fix: "keyring brings the keys of schema from where they are, and knows no other room",
+		},
+		{
+			name: "jobs", in: []string{"./jobs/..."}, tests: true,
+			deny: []string{"./..."}, allow: []string{"./jobs/...", "./schema"},
+			fix: "jobs says what commands there are, and runs none: it knows no other room",
 		},
 		{
 			name: "rooms within", in: within,
@@ -160,6 +167,11 @@ var (
 			fix: "totals sums up lists of objects and knows inventory alone: pass it what it needs",
 		},
 		{
+			name: "diff", in: []string{"./diff/..."}, outside: []string{"./diff/s3/..."},
+			deny: []string{"./..."}, allow: []string{"./diff", "./inventory", "./totals"},
+			fix: "diff compares totals and lists of objects, and asks nobody: what it asks S3 is diff/s3",
+		},
+		{
 			name: "scaling", in: []string{"./scaling/..."},
 			deny: []string{"./...", "github.com/aws/..."}, allow: []string{"./scaling/...", "./schema"},
 			fix: "scaling is arithmetic that metricfn and plan share: pass it what it needs",
@@ -168,6 +180,16 @@ var (
 			name: "plan", in: []string{"./plan/..."},
 			deny: []string{"./..."}, allow: []string{"./plan/...", "./scaling", "./schema", "./processor/s3crawl"},
 			fix: "plan is a model: it knows scaling, and the crawl's lister to probe with",
+		},
+		{
+			name: "webhook", in: []string{"./webhook/..."},
+			deny: []string{"./..."}, allow: []string{"./webhook/...", "./schema"},
+			fix: "applications import webhook: it knows schema, and nothing of the engine",
+		},
+		{
+			name: "sqsd", in: []string{"./sqsd/..."},
+			deny: []string{"./..."}, allow: []string{"./sqsd/...", "./schema", "./webhook", "./queue", "./queue/sqs"},
+			fix: "sqsd passes messages on and knows no nodes: a queue, and the protocol of webhook",
 		},
 		{
 			name: "seams", in: seams,
@@ -180,15 +202,20 @@ var (
 			fix: "the engine knows seams: take the adapter as a parameter; cmd wires it",
 		},
 		{
-			name: "adapters", in: adapters, outside: seams,
+			name: "adapters", in: adapters, outside: slices.Concat(seams, crawlFamily),
 			deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "an adapter knows a seam, schema and one outside library: not the engine, not another adapter",
 		},
 		{
+			name: "crawl family", in: crawlFamily,
+			deny: slices.Concat(engine, adapters, outer), allow: slices.Concat(seams, []string{"./processor/s3crawl"}),
+			fix: "what works on the objects of a crawl stands on the crawl, and is an adapter otherwise",
+		},
+		{
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
-				"./s3client/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
-				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./integration/...", "./bench/...",
+				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
+				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",
@@ -200,7 +227,7 @@ var (
 		},
 		{
 			name: "metricfn", in: []string{"./metricfn/..."},
-			deny: slices.Concat(engine, below([]string{"./queue", "./processor", "./sink"}), []string{"./ledger/embedded/...", "./ledger/none/...", "./cmd/...", "./console/...", "./infra/..."}),
+			deny: slices.Concat(engine, below([]string{"./queue", "./processor", "./sink"}), []string{"./ledger/embedded/...", "./ledger/none/...", "./cmd/...", "./app/...", "./console/...", "./infra/..."}),
 			fix:  "metricfn looks at a fleet and starts cold every so often: it carries nothing that works on nodes",
 		},
 		{
@@ -214,13 +241,18 @@ var (
 			fix:  "the CDK takes minutes to build: it stays in infra",
 		},
 		{
-			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/..."}, tests: true,
+			name: "sqlite", in: []string{"./..."}, outside: []string{"./internal/store/...", "./processor/sqlrows/..."}, tests: true,
 			deny: []string{"modernc.org/sqlite/..."},
-			fix:  "one place opens the database and sets its pragmas: use internal/store",
+			fix:  "one place opens the database of a run and sets its pragmas: use internal/store; only sqlrows reads others'",
+		},
+		{
+			name: "postgres", in: []string{"./..."}, outside: []string{"./processor/sqlrows/...", "./internal/emulator/postgres/...", "./integration/..."}, tests: true,
+			deny: []string{"github.com/jackc/pgx/..."},
+			fix:  "sqlrows alone speaks to PostgreSQL",
 		},
 		{
 			name: "store", in: []string{"./..."},
-			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./sink/file/...", "./cmd/...", "./bench/..."},
+			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./sink/file/...", "./cmd/...", "./app/...", "./bench/..."},
 			deny:    []string{"./internal/store/..."},
 			fix:     "the file of a run belongs to the embedded adapters, and to cmd, which opens it for them",
 		},
@@ -452,6 +484,8 @@ func TestRulesFire(t *testing.T) {
 		{"inventory", wrongImports, "inventory/csv/a.go", code(module + "/schema"), `"inventory"`},
 		{"filter", wrongImports, "filter/a.go", code(module + "/inventory"), ""},
 		{"filter and seam", wrongImports, "filter/a_test.go", code(module + "/processor"), `"filter"`},
+		{"jobs", wrongImports, "jobs/a.go", code(module+"/schema", "os"), ""},
+		{"jobs and processor", wrongImports, "jobs/a.go", code(module + "/processor/command"), `"jobs"`},
 		{"keyring", wrongImports, "keyring/a.go", code(module+"/schema", "os"), ""},
 		{"keyring and seam", wrongImports, "keyring/a.go", code(module + "/queue"), `"keyring"`},
 		{"keyring and AWS", wrongImports, "keyring/a.go", code(sdk), `"aws"`},

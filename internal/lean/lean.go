@@ -3,7 +3,7 @@
 // that an interface may hold: of the AWS SDK, hundreds of requests that nobody
 // makes, 9 MB of 39 (The Go Programming Language, package reflect,
 // "Value.MethodByName"). Kong does so for its hooks, of which there are six
-// (alecthomas/kong issue 547, open). Here the command is built with these six
+// (alecthomas/kong issue 547, open). Here cmd/ramify is built with these six
 // names spelled out, in a copy of kong under dist; it does the same.
 //
 // TestNoMethodByName of package image says who else does so, should it grow back.
@@ -33,7 +33,7 @@ var edits = map[string][]edit{
 		{"value.Addr().MethodByName(name)", "methodOf(value.Addr(), name)", 2},
 		{"t.MethodByName(name)", "methodOfType(t, name)", 1},
 	},
-	// Methods Provide… of commands, which we have none of (a test of cmd/ramify).
+	// Methods Provide… of commands, which we have none of (a test of package app).
 	"context.go": {
 		{"i < p.NumMethod()", "i < 0", 1},
 		{"t.Method(i)", "reflect.Method{}", 1},

@@ -132,3 +132,38 @@ func sizeOf(t *testing.T, m map[string]types.AttributeValue) (n int) {
 	}
 	return n
 }
+
+// A vertex costs half a read unit for each edge that leads to it, and one write unit
+// once; a claim that is known to be refused costs no write.
+func TestCapacityOfVisits(t *testing.T) {
+	m := newMeter()
+	config, table := local.table(t)
+	l := dynamodb.New(config, table, dynamodb.Options{Consumed: m.count})
+	defer l.Close()
+	const n = 250
+	walk := schema.PIDOf("run", schema.Place{})
+	var vertices []schema.PID
+	for i := range n {
+		vertices = append(vertices, schema.VertexPID(walk, fmt.Sprint("vertex ", i)))
+	}
+	claim := func(depth int) {
+		_, err := l.Visit(t.Context(), ledger.Claim{By: schema.VertexPID(walk, fmt.Sprint(depth)), Depth: depth, Nearer: true}, vertices)
+		require.NoError(t, err)
+	}
+	claim(7)
+	assert.InDelta(t, n, m.units["UpdateItem"], 0, "units of the claims")
+	// DynamoDB charges half a unit for an item that does not exist, too, which
+	// DynamoDB Local leaves out (Developer Guide, "DynamoDB read and write operations").
+	before := m.units["BatchGetItem"]
+	assert.Equal(t, map[string]int{"UpdateItem": n, "BatchGetItem": 3}, m.calls)
+	claim(8)
+	assert.Equal(t, map[string]int{"UpdateItem": n, "BatchGetItem": 6}, m.calls, "a farther claim is read away")
+	assert.InDelta(t, n/2, m.units["BatchGetItem"]-before, 0, "units of reading what is there")
+	// Many shorter ways to one vertex: the item stays small.
+	vertices = vertices[:1]
+	for depth := range 5 {
+		claim(5 - depth)
+	}
+	assert.InDelta(t, 1, m.most["UpdateItem"], 0, "units of the dearest claim")
+	assert.LessOrEqual(t, size(t, config, table, "V#"+vertices[0].String()), 180, "bytes of a vertex with six claims")
+}

@@ -11,6 +11,7 @@
 //	T#pid#epoch     a tally
 //	W#run#worker    the figures of a worker
 //	L#name          a lease
+//	V#pid           the claims on a vertex of a graph
 //
 // Source: Amazon DynamoDB Developer Guide, "Condition expressions", "Update
 // expressions" and "DynamoDB read and write operations".
@@ -58,7 +59,7 @@ const DefaultTimeout = 5 * time.Second
 const idleConns = 256
 
 // Ledger is the ledger, the board and the leases of a table. It implements
-// ledger.Ledger, ledger.Board and ledger.Leaser.
+// ledger.Ledger, ledger.Board, ledger.Leaser and ledger.Visits.
 type Ledger struct {
 	table     string
 	options   Options
@@ -74,6 +75,7 @@ var (
 	_ ledger.Ledger = (*Ledger)(nil)
 	_ ledger.Board  = (*Ledger)(nil)
 	_ ledger.Leaser = (*Ledger)(nil)
+	_ ledger.Visits = (*Ledger)(nil)
 )
 
 // New is the ledger of a table that Create has made, or a stack. It asks nothing

@@ -55,6 +55,11 @@ func readRecord(i item, k ledger.Key) (r ledger.Record, err error) {
 // not exist. Requests go out some at a time: a list of a thousand runs, or a walk
 // over a hundred thousand plans, would wait for each in turn.
 func (l *Ledger) get(ctx context.Context, keys []string) (map[string]item, error) {
+	return l.getMany(ctx, keys, true)
+}
+
+// getMany is get, at half the price where the answer may be a little old.
+func (l *Ledger) getMany(ctx context.Context, keys []string, consistent bool) (map[string]item, error) {
 	if err := l.calls.Enter(ctx); err != nil {
 		return nil, err
 	}
@@ -71,7 +76,7 @@ func (l *Ledger) get(ctx context.Context, keys []string) (map[string]item, error
 		turn <- struct{}{}
 		requests.Go(func() {
 			defer func() { <-turn }()
-			err := l.getBatch(ctx, batch, func(key string, i item) {
+			err := l.getBatch(ctx, batch, consistent, func(key string, i item) {
 				mu.Lock()
 				items[key] = i
 				mu.Unlock()
@@ -105,8 +110,7 @@ func distinct(keys []string) []item {
 
 // getBatch reads up to maxKeys items. DynamoDB may answer a part only, where it
 // throttles or the answer would be too large; the rest is asked for again.
-func (l *Ledger) getBatch(ctx context.Context, keys []item, found func(key string, i item)) error {
-	consistent := true
+func (l *Ledger) getBatch(ctx context.Context, keys []item, consistent bool, found func(key string, i item)) error {
 	for attempt := 0; len(keys) > 0; attempt++ {
 		if attempt > 0 {
 			if err := rest(ctx, attempt); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // Ledger is the ledger and the board of a store. It implements ledger.Ledger,
-// ledger.Board and ledger.Leaser.
+// ledger.Board, ledger.Leaser and ledger.Visits.
 type Ledger struct {
 	store   *store.Store
 	tallies tallies // only the store's writer uses it
@@ -29,6 +29,7 @@ var (
 	_ ledger.Ledger = (*Ledger)(nil)
 	_ ledger.Board  = (*Ledger)(nil)
 	_ ledger.Leaser = (*Ledger)(nil)
+	_ ledger.Visits = (*Ledger)(nil)
 )
 
 // Plans and tallies have a row number of their own and are found by an index on
@@ -66,6 +67,11 @@ const createTables = `
 		name  TEXT PRIMARY KEY,
 		owner TEXT NOT NULL,
 		until INTEGER NOT NULL -- microseconds since 1970
+	);
+	CREATE TABLE IF NOT EXISTS visit (
+		id     INTEGER PRIMARY KEY,
+		vertex BLOB NOT NULL UNIQUE,
+		claims BLOB NOT NULL -- packed
 	)`
 
 // Open opens the ledger of a store and makes its tables in a new one. In a store

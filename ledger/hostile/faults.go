@@ -34,6 +34,7 @@ type Calls struct {
 	Create, Run, Amend, Plan, Claim, Settle, Read Count // of ledger.Ledger
 	Report, Workers, Runs                         Count // of ledger.Board
 	Lease, Release                                Count // of ledger.Leaser
+	Visit, Visited                                Count // of ledger.Visits
 }
 
 // Count is the record of the calls of one method.

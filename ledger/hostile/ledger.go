@@ -25,7 +25,7 @@ import (
 // ErrFault is the error of every fault: the medium's, as a caller sees it.
 var ErrFault = errors.New("injected fault of the ledger")
 
-// Ledger is the hostile ledger, its board and its leases.
+// Ledger is the hostile ledger, its board, its leases and its visits.
 type Ledger struct {
 	closing chan struct{}
 	active  sync.WaitGroup // calls in progress
@@ -40,12 +40,14 @@ type Ledger struct {
 	tallies map[ledger.Key]ledger.Tally // of every claim and settlement
 	workers map[[2]string]ledger.Worker // by run and worker
 	leases  map[string]ledger.Lease     // by name, without From
+	visits  map[schema.PID]ledger.Visit // by vertex
 }
 
 var (
 	_ ledger.Ledger = (*Ledger)(nil)
 	_ ledger.Board  = (*Ledger)(nil)
 	_ ledger.Leaser = (*Ledger)(nil)
+	_ ledger.Visits = (*Ledger)(nil)
 )
 
 // New makes an empty ledger.
@@ -59,6 +61,7 @@ func New(seed uint64, f Faults) *Ledger {
 		tallies: map[ledger.Key]ledger.Tally{},
 		workers: map[[2]string]ledger.Worker{},
 		leases:  map[string]ledger.Lease{},
+		visits:  map[schema.PID]ledger.Visit{},
 	}
 }
 

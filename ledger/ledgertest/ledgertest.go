@@ -17,12 +17,13 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-// Store is what an implementation gives: the ledger, its board and its
-// leases.
+// Store is what an implementation gives: the ledger, its board, its leases and its
+// visits.
 type Store interface {
 	ledger.Ledger
 	ledger.Board
 	ledger.Leaser
+	ledger.Visits
 }
 
 // Traits are what an implementation may relax, and how to test it. The zero
@@ -118,6 +119,14 @@ var contract = []struct {
 	{"Lease renews the lease of its owner", leaseRenewed},
 	{"Lease lets one of many win", leaseRace},
 	{"Release gives back what the owner holds, and nothing else", leaseReleased},
+
+	{"Visit claims vertices that nobody has claimed, and no others", visitFirst},
+	{"Visit finds the claims that its claimant has made before", visitAgain},
+	{"Visit lets nearer claims take over, and keeps all claims", visitNearer},
+	{"Visit answers hundreds of vertices in the order asked", visitMany},
+	{"Visit refuses depths that no node has", visitDepths},
+	{"Visit is exact under many goroutines", visitRace},
+	{"Visited claims nothing", visitedNothing},
 
 	{"A context that has ended ends its call", endedContext},
 	{"Close makes every method return ErrClosed at once", closed},

@@ -34,6 +34,9 @@ type mutant struct {
 
 	lease   func(context.Context, ledger.Lease) (ledger.Lease, error)
 	release func(context.Context, string, string) error
+
+	visit   func(context.Context, ledger.Claim, []schema.PID) ([]ledger.Visit, error)
+	visited func(context.Context, []schema.PID) ([]ledger.Visit, error)
 }
 
 func (m *mutant) Create(ctx context.Context, r ledger.Run) error          { return m.create(ctx, r) }
@@ -71,7 +74,15 @@ func (m *mutant) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, 
 
 func newMutant() *mutant {
 	l := hostile.New(1, hostile.Faults{})
-	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close, l.Lease, l.Release}
+	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close, l.Lease, l.Release, l.Visit, l.Visited}
+}
+
+func (m *mutant) Visit(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
+	return m.visit(ctx, c, vertices)
+}
+
+func (m *mutant) Visited(ctx context.Context, vertices []schema.PID) ([]ledger.Visit, error) {
+	return m.visited(ctx, vertices)
 }
 
 // settles changes every settlement before it is made.
@@ -311,6 +322,31 @@ var mutants = map[string]struct {
 			return errors.Join(m.Ledger.Release(ctx, name, "a"), m.Ledger.Release(ctx, name, owner))
 		}
 	}},
+	"takes over from all":   {[]string{"Visit claims vertices that nobody has claimed, and no others", "Visit lets nearer claims take over, and keeps all claims"}, claims(func(c *ledger.Claim) { c.Nearer = true })},
+	"takes over from none":  {[]string{"Visit finds the claims that its claimant has made before", "Visit lets nearer claims take over, and keeps all claims", "Visit answers hundreds of vertices in the order asked"}, claims(func(c *ledger.Claim) { c.Nearer = false })},
+	"knows one claimant":    {[]string{"Visit claims vertices that nobody has claimed, and no others", "Visit is exact under many goroutines"}, claims(func(c *ledger.Claim) { c.By = schema.PID{1} })},
+	"takes any depth":       {[]string{"Visit refuses depths that no node has"}, claims(func(c *ledger.Claim) { c.Depth = min(max(c.Depth, 0), ledger.MaxClaimDepth) })},
+	"forgets who was first": {[]string{"Visit finds the claims that its claimant has made before", "Visit lets nearer claims take over, and keeps all claims"}, visits(func(v ledger.Visit) ledger.Visit { return v[max(len(v)-1, 0):] })},
+	"tells all that they are first": {[]string{"Visit is exact under many goroutines"}, func(m *mutant) {
+		m.visit = func(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
+			all, err := m.Ledger.Visit(ctx, c, vertices)
+			for i := range all {
+				all[i] = ledger.Visit{{By: c.By, Depth: c.Depth}}
+			}
+			return all, err
+		}
+	}},
+	"claims a hundred": {[]string{"Visit answers hundreds of vertices in the order asked"}, func(m *mutant) {
+		m.visit = func(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
+			all, err := m.Ledger.Visit(ctx, c, vertices[:min(len(vertices), 100)])
+			return append(all, make([]ledger.Visit, len(vertices)-len(all))...), err
+		}
+	}},
+	"claims what is read": {[]string{"Visited claims nothing"}, func(m *mutant) {
+		m.visited = func(ctx context.Context, vertices []schema.PID) ([]ledger.Visit, error) {
+			return m.Ledger.Visit(ctx, ledger.Claim{Depth: 9}, vertices)
+		}
+	}},
 	"ignores contexts": {[]string{"A context that has ended ends its call"}, func(m *mutant) {
 		m.report = func(ctx context.Context, w ledger.Worker) error {
 			return m.Ledger.Report(context.WithoutCancel(ctx), w)
@@ -325,6 +361,34 @@ func leases(change func(*ledger.Lease)) func(*mutant) {
 		m.lease = func(ctx context.Context, l ledger.Lease) (ledger.Lease, error) {
 			change(&l)
 			return m.Ledger.Lease(ctx, l)
+		}
+	}
+}
+
+// claims changes every claim before it is made.
+func claims(change func(*ledger.Claim)) func(*mutant) {
+	return func(m *mutant) {
+		m.visit = func(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
+			change(&c)
+			return m.Ledger.Visit(ctx, c, vertices)
+		}
+	}
+}
+
+// visits changes what is told of every vertex.
+func visits(change func(ledger.Visit) ledger.Visit) func(*mutant) {
+	each := func(all []ledger.Visit, err error) ([]ledger.Visit, error) {
+		for i := range all {
+			all[i] = change(all[i])
+		}
+		return all, err
+	}
+	return func(m *mutant) {
+		m.visit = func(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
+			return each(m.Ledger.Visit(ctx, c, vertices))
+		}
+		m.visited = func(ctx context.Context, vertices []schema.PID) ([]ledger.Visit, error) {
+			return each(m.Ledger.Visited(ctx, vertices))
 		}
 	}
 }

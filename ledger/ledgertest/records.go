@@ -173,6 +173,10 @@ func (s *suite) every(ctx context.Context, run string, check func(method string,
 	_, err = s.store.Lease(ctx, lease("late", "w", 0, time.Hour))
 	check("Lease", err)
 	check("Release", s.store.Release(ctx, "late", "w"))
+	_, err = s.store.Visit(ctx, ledger.Claim{By: plan.PID}, []schema.PID{plan.PID})
+	check("Visit", err)
+	_, err = s.store.Visited(ctx, []schema.PID{plan.PID})
+	check("Visited", err)
 }
 
 // patience is how long what must happen may take.

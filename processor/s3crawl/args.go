@@ -64,6 +64,9 @@ type args struct {
 	Mode   Mode   `json:"mode,omitempty"` // "" is Range
 	Base   *int   `json:"base,omitempty"` // bytes of the root's prefix, where it is not Prefix
 	Ranges []span `json:"ranges,omitempty"`
+
+	// With is for the crawl's Pages, the same in the whole tree; a JSON object.
+	With json.RawMessage `json:"with,omitempty"`
 }
 
 // Root is the node that stands for all keys of a bucket that begin with prefix.
@@ -76,6 +79,12 @@ func Root(bucket, prefix string, mode Mode) processor.Child {
 // base bytes of all of them are the same, and totals and filters begin there.
 func Below(bucket, prefix string, base int, mode Mode) processor.Child {
 	return args{Bucket: bucket, Prefix: prefix, Mode: mode, Base: &base}.child(0)
+}
+
+// With is Below with something for the crawl's Pages, a JSON object, which all
+// nodes of the tree have. It is in each message, so it should be small.
+func With(bucket, prefix string, base int, mode Mode, with json.RawMessage) processor.Child {
+	return args{Bucket: bucket, Prefix: prefix, Mode: mode, Base: &base, With: with}.child(0)
 }
 
 // ParseURL takes s3://bucket/prefix apart. The prefix is taken as it stands,

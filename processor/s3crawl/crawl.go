@@ -26,12 +26,17 @@ type Options struct {
 	// Slots is how many slots the task has, about: requests that may be spent on
 	// finding keys for all of them. 0 is 16.
 	Slots int
+
+	// Pages, where set, is what is done to the objects.
+	Pages Pages
 }
 
 // Crawl processes nodes of Kind. Units of one run share what they learn of where
 // keys are, so that a unit does not begin anew where the last one ended.
 type Crawl struct {
 	lister Lister
+	slots  int
+	pages  Pages                 // nil: objects are counted, and rows of them are written
 	policy func(base int) policy // makes one for a bucket and prefix
 
 	mu     sync.Mutex
@@ -43,14 +48,19 @@ var _ processor.Processor = (*Crawl)(nil)
 
 // New makes the processor.
 func New(o Options) *Crawl {
-	return &Crawl{lister: o.Lister, models: map[string]policy{}, policy: func(base int) policy { return newSplitter(base, cmp.Or(o.Slots, defaultSlots)) }}
+	slots := cmp.Or(o.Slots, defaultSlots)
+	return &Crawl{
+		lister: o.Lister, slots: slots, pages: o.Pages, models: map[string]policy{},
+		policy: func(base int) policy { return newSplitter(base, slots) },
+	}
 }
 
 // job is what both modes need to know of a node.
 type job struct {
 	args
+	crawl  *Crawl
+	node   *processor.Node
 	out    processor.Out
-	lister Lister
 	wish   listing.Wish
 	folder int // bytes of the root's prefix up to its last '/': filters see what is below
 
@@ -80,7 +90,7 @@ func (c *Crawl) read(n *processor.Node, out processor.Out) (job, error) {
 		return job{}, err
 	}
 	return job{
-		args: a, out: out, lister: c.lister, wish: w, depth: w.Depth, versions: w.Versions,
+		args: a, crawl: c, node: n, out: out, wish: w, depth: w.Depth, versions: w.Versions,
 		folder: strings.LastIndexByte(a.Prefix[:*a.Base], '/') + 1,
 	}, nil
 }
@@ -111,8 +121,8 @@ func (c *Crawl) model(run string, a args) policy {
 // page asks for one page of the node's keys. Its owner releases it.
 func (j *job) page(ctx context.Context, q Query) (Page, error) {
 	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
-	q.ETags = j.wish.Layout.Columns().Has("etag") || j.wish.Layout.Columns().Has("ismultipartuploaded")
-	pg, err := j.lister.List(ctx, q)
+	q.ETags = j.crawl.pages != nil || j.wish.ETags()
+	pg, err := j.crawl.lister.List(ctx, q)
 	return pg, explain(q, err)
 }
 
@@ -155,18 +165,26 @@ func (j *job) onePrefix(ctx context.Context) error {
 		// A prefix without objects of its own is known by those below it.
 		found = found || j.wish.Filter == nil && len(pg.Objects)+len(pg.Prefixes) > 0
 		matching := j.matching(pg.Objects)
-		if err := j.deliver(matching); err != nil {
+		if j.crawl.pages != nil {
+			err = j.workOnWhole(ctx, matching)
+		} else {
+			err = j.deliver(matching)
+		}
+		if err != nil {
 			return err
 		}
 		for i := range matching {
 			sums.Add(&matching[i])
+			if j.wish.Checksums {
+				sums.AddDigest(&matching[i], *j.Base)
+			}
 		}
 		for _, p := range pg.Prefixes {
 			if p <= below {
 				return j.refuse("prefix %q comes again after %q", p, below)
 			}
 			below = p
-			if err := j.out.Child(args{Bucket: j.Bucket, Prefix: p, Mode: Prefix, Base: j.Base}.child(1)); err != nil {
+			if err := j.out.Child(args{Bucket: j.Bucket, Prefix: p, Mode: Prefix, Base: j.Base, With: j.With}.child(1)); err != nil {
 				return fmt.Errorf("reveal prefix: %w", err)
 			}
 		}

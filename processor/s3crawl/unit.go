@@ -34,6 +34,7 @@ type piece struct {
 // unit lists the ranges of one node in one attempt.
 type unit struct {
 	job
+	crew
 	split   policy
 	listers sync.WaitGroup // on borrowed slots
 	end     context.CancelCauseFunc
@@ -60,11 +61,16 @@ func newUnit(j job, s policy) *unit {
 	return u
 }
 
-func (u *unit) newTally() *totals.Tally { return totals.NewTally(*u.Base, u.depth) }
+func (u *unit) newTally() *totals.Tally {
+	return totals.NewTally(*u.Base, u.depth).WithDigests(u.wish.Checksums)
+}
 
 // run lists on the unit's own slot and on borrowed ones, until all is listed or
 // the unit must end.
 func (u *unit) run(ctx context.Context) error {
+	if u.crawl.pages != nil {
+		return u.runPages(ctx)
+	}
 	listing, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	u.end = end
@@ -78,7 +84,11 @@ func (u *unit) run(ctx context.Context) error {
 	if u.timer != nil {
 		u.timer.Stop()
 	}
+	return u.conclude()
+}
 
+// conclude ends the unit when nothing is under way any more.
+func (u *unit) conclude() error {
 	switch {
 	case u.broken != nil:
 		return u.broken
@@ -270,7 +280,10 @@ func (u *unit) askDue() {
 	due := u.out.Due()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if due == processor.NotDue || u.due == processor.Stop {
+	if due == processor.NotDue || u.due == processor.Stop || u.Mode == Prefix {
+		return
+	}
+	if due == processor.Checkpoint && u.crawl.pages != nil && time.Since(u.began) < workTime {
 		return
 	}
 	first := u.due == processor.NotDue
@@ -278,6 +291,9 @@ func (u *unit) askDue() {
 	switch {
 	case due == processor.Stop:
 		u.end(errHandOn)
+		if u.partial {
+			u.stop = time.AfterFunc(stopTime, func() { u.callOff(errCalledOff) })
+		}
 	case first:
 		u.timer = time.AfterFunc(patience, func() { u.end(errHandOn) })
 	}

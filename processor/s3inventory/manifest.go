@@ -98,13 +98,15 @@ func (v *Inventory) Versions() bool {
 }
 
 // CanTell says what the inventory lacks for what a run wants of it.
-func (v *Inventory) CanTell(versions bool, only *filter.Filter) error {
+func (v *Inventory) CanTell(versions, checksums bool, only *filter.Filter) error {
 	has := v.Columns().Has
 	switch {
 	case versions && !v.Versions():
 		return v.bad(errors.New("it is of current versions only, and all are asked for (--versions)"))
 	case !versions && v.Versions() && (!has("IsLatest") || !has("IsDeleteMarker")):
 		return v.bad(fmt.Errorf("its fileSchema %q has no IsLatest or no IsDeleteMarker, so it does not tell which versions are current; --versions takes them all", v.FileSchema))
+	case checksums && (!has("Size") || !has("ETag")):
+		return v.bad(fmt.Errorf("its fileSchema %q has no Size or no ETag, of which digests are made (--checksums)", v.FileSchema))
 	}
 	for _, column := range only.Needs() {
 		if !has(column) {

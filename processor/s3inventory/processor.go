@@ -63,7 +63,7 @@ func (p *Processor) manifest(ctx context.Context, a args, w listing.Wish, out pr
 	if a.MD5 != "" && a.MD5 != v.md5 {
 		return v.bad(fmt.Errorf("it is not the one that the run began with: its MD5 was %s and is %s; begin another run", a.MD5, v.md5))
 	}
-	if err := v.CanTell(w.Versions, w.Filter); err != nil {
+	if err := v.CanTell(w.Versions, w.Checksums, w.Filter); err != nil {
 		return err
 	}
 	format, err := v.Format()

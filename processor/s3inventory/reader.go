@@ -26,7 +26,7 @@ type reader struct {
 }
 
 func (r *reader) read(ctx context.Context, s *spool) error {
-	r.tally = totals.NewLoose(0)
+	r.tally = totals.NewLoose(0).WithDigests(r.wish.Checksums)
 	r.rows = make([]inventory.Object, 0, batch)
 	n := 0
 	for o, err := range r.manifest().Read(s, s.size) {

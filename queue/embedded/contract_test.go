@@ -37,3 +37,12 @@ func openQueue(t testing.TB, s *store.Store) *embedded.Queue {
 	t.Cleanup(func() { assert.NoError(t, q.Close()) })
 	return q
 }
+
+// The oldest first, all holds as ever.
+func TestContractOldestFirst(t *testing.T) {
+	queuetest.Run(t, "*embedded.Queue", queuetest.Traits{Synctest: true}, func(t *testing.T) queue.Queue {
+		q := openQueue(t, openStore(t, filepath.Join(t.TempDir(), "run.db"), store.Options{Create: true, Owner: true}))
+		q.OldestFirst()
+		return q
+	})
+}

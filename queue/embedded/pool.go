@@ -12,7 +12,8 @@ import (
 //
 //   - fresh ones, never received in this opening and visible: the newest of
 //     them with their bodies on a stack of bounded size, the others in the file
-//     only, all with an id below floor;
+//     only, all with an id below floor. Where the oldest are to come first it is
+//     the oldest, and the others have an id above ceiling;
 //   - known ones: held, delayed, or visible again. They are kept without their
 //     bodies and are few: what workers hold and what waits after a failure;
 //   - deleted ones, which are nowhere.
@@ -21,6 +22,10 @@ type pool struct {
 	bytes int       // of the stack
 	floor int64     // fresh messages below it are in the file only
 	below bool      // there may be some
+
+	fifo    bool  // the oldest come first
+	ceiling int64 // of the last one that was in the stack: fresh messages above it are in the file only
+	above   bool  // there may be some
 
 	known map[int64]*entry
 	again []*entry // visible, first in first out; some may have been deleted
@@ -77,12 +82,27 @@ func (p *pool) add(m message) {
 		p.hide(e, delayed, m.until)
 		return
 	}
+	if p.fifo {
+		if p.above = p.above || len(p.stack) >= maxStack/2 || p.bytes > maxBytes/2; p.above {
+			return
+		}
+		p.ceiling = m.id
+	}
 	p.stack = append(p.stack, m)
 	p.bytes += len(m.body)
-	if len(p.stack) > maxStack || p.bytes > maxBytes {
+	if !p.fifo && (len(p.stack) > maxStack || p.bytes > maxBytes) {
 		p.shrink()
 	}
 }
+
+// oldestFirst turns the order round. All that was never received is in the file.
+func (p *pool) oldestFirst() {
+	p.fifo, p.stack, p.bytes, p.below = true, nil, 0, false
+	p.ceiling, p.above = 0, p.total > 0
+}
+
+// inFile reports whether there may be fresh messages that are in the file only.
+func (p *pool) inFile() bool { return p.below || p.above }
 
 // shrink leaves the older half of the stack to the file.
 func (p *pool) shrink() {
@@ -95,9 +115,23 @@ func (p *pool) shrink() {
 	p.stack = slices.Delete(p.stack, 0, n)
 }
 
-// refill puts messages from the file, newest first, under those of the stack.
-// bottom says that there are none below them.
+// refill puts messages from the file, newest first, under those of the stack; or,
+// where the oldest come first, oldest first behind them. bottom says that there are
+// none beyond them.
 func (p *pool) refill(older []message, bottom bool) {
+	if p.fifo {
+		if len(older) > 0 {
+			p.ceiling = older[len(older)-1].id
+		}
+		p.above = !bottom
+		for _, m := range older {
+			if p.known[m.id] == nil {
+				p.stack = append(p.stack, m)
+				p.bytes += len(m.body)
+			}
+		}
+		return
+	}
 	if len(older) > 0 {
 		p.floor = older[len(older)-1].id
 	}
@@ -117,9 +151,13 @@ func (p *pool) next(opening int64) (e *entry, m message, ok bool) {
 	p.turn = !p.turn
 	if p.turn || !p.hasAgain() {
 		if n := len(p.stack); n > 0 {
-			m = p.stack[n-1]
-			p.stack[n-1] = message{}
-			p.stack = p.stack[:n-1]
+			if p.fifo {
+				m, p.stack = p.stack[0], p.stack[1:]
+			} else {
+				m = p.stack[n-1]
+				p.stack[n-1] = message{}
+				p.stack = p.stack[:n-1]
+			}
 			p.bytes -= len(m.body)
 			e = &entry{id: m.id, receives: receivedBefore(m.id, opening)}
 			p.known[m.id] = e

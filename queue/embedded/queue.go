@@ -5,7 +5,7 @@
 // receives: a receipt costs no write, and a crash ends all leases, after which
 // messages of earlier openings count as received before. The newest message is
 // delivered first, so that a tree is walked depth-first and the queue stays
-// short.
+// short; or the oldest (OldestFirst), where what matters is which way is found first.
 package embedded
 
 import (
@@ -69,6 +69,15 @@ func Open(ctx context.Context, s *store.Store, name string) (*Queue, error) {
 	defer q.mu.Unlock()
 	q.schedule()
 	return q, nil
+}
+
+// OldestFirst has the oldest message delivered first, from now on: a walk is then
+// about breadth-first, and the queue as long as a level is wide. Call it before the
+// first Receive.
+func (q *Queue) OldestFirst() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pool.oldestFirst()
 }
 
 // Limits of the embedded queue: those of Amazon SQS, but for the batch.

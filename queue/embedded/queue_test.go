@@ -88,6 +88,34 @@ func TestNewestFirst(t *testing.T) {
 	assert.Equal(t, []string{"3", "2", "1"}, bodies(receive(t, q.Queue, 10, time.Hour)))
 }
 
+func TestOldestFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.db")
+	q := open(t, path)
+	send(t, q.Queue, "1", "2")
+	q.OldestFirst() // also of what is there
+	send(t, q.Queue, "3")
+	assert.Equal(t, []string{"1", "2"}, bodies(receive(t, q.Queue, 2, time.Hour)))
+	send(t, q.Queue, "4")
+	q.close(t)
+	q = open(t, path)
+	q.OldestFirst()
+	send(t, q.Queue, "5")
+	assert.Equal(t, []string{"1", "2", "3", "4", "5"}, bodies(receive(t, q.Queue, 10, time.Hour)))
+}
+
+// inBothOrders runs a test on queues that deliver the newest and the oldest first.
+func inBothOrders(t *testing.T, test func(t *testing.T, open func(*testing.T, string) opened)) {
+	t.Helper()
+	t.Run("newest first", func(t *testing.T) { test(t, open) })
+	t.Run("oldest first", func(t *testing.T) {
+		test(t, func(t *testing.T, path string) opened {
+			q := open(t, path)
+			q.OldestFirst()
+			return q
+		})
+	})
+}
+
 func TestRestartMakesSuspect(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.db")
 	q := open(t, path)
@@ -162,7 +190,9 @@ func TestDelaySurvivesRestart(t *testing.T) {
 
 // More messages than are kept in memory come back from the file: each once,
 // none that is held, and none that was deleted.
-func TestMoreThanMemoryHolds(t *testing.T) {
+func TestMoreThanMemoryHolds(t *testing.T) { inBothOrders(t, testMoreThanMemoryHolds) }
+
+func testMoreThanMemoryHolds(t *testing.T, open func(*testing.T, string) opened) {
 	q := open(t, filepath.Join(t.TempDir(), "run.db"))
 	const n = 15_000
 	seen := map[string]int{}
@@ -210,7 +240,9 @@ func TestMoreThanMemoryHolds(t *testing.T) {
 
 // Messages are read back from the file in the very transaction that sends more
 // than memory holds: none is forgotten.
-func TestFillAndOverflowTogether(t *testing.T) {
+func TestFillAndOverflowTogether(t *testing.T) { inBothOrders(t, testFillAndOverflowTogether) }
+
+func testFillAndOverflowTogether(t *testing.T, open func(*testing.T, string) opened) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "run.db")
 		q := open(t, path)

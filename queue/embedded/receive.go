@@ -9,7 +9,7 @@ import (
 	"github.com/ramify/ramify/queue"
 )
 
-// Receive delivers messages as queue.Queue says, the newest first.
+// Receive delivers messages as queue.Queue says, the newest first, or the oldest.
 func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
 	if r.Max < 1 || r.Visibility <= 0 || r.Visibility > limits.Visibility || r.Wait < 0 {
 		return nil, fmt.Errorf("receive messages: request %+v is out of range", r)
@@ -84,7 +84,7 @@ func (q *Queue) take(r queue.Request) (out []taken, fill bool, bell <-chan struc
 		q.schedule()
 		return out, false, nil
 	}
-	if q.pool.below && !q.filling {
+	if q.pool.inFile() && !q.filling {
 		q.filling = true
 		return nil, true, nil
 	}
@@ -159,17 +159,22 @@ func (q *Queue) fill(ctx context.Context) error {
 	}()
 	return q.store.Update(ctx, func(tx *store.Tx) error {
 		q.mu.Lock()
-		floor := q.pool.floor
+		floor, ceiling, fifo := q.pool.floor, q.pool.ceiling, q.pool.fifo
 		q.mu.Unlock()
-		older, bottom, err := q.readOlder(tx, floor)
+		sql, from := q.sql.older, floor
+		if fifo {
+			sql, from = q.sql.newer, ceiling
+		}
+		older, bottom, err := q.readFresh(tx, sql, from)
 		if err != nil {
 			return err
 		}
 		tx.AfterCommit(func(err error) {
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			// Messages sent in this very transaction may have moved the floor.
-			if err == nil && q.pool.floor == floor {
+			// Messages sent in this very transaction may have moved the floor. The
+			// ceiling they do not move, as long as there are any above it.
+			if err == nil && q.pool.floor == floor && q.pool.ceiling == ceiling {
 				q.pool.refill(older, bottom)
 			}
 		})
@@ -177,9 +182,9 @@ func (q *Queue) fill(ctx context.Context) error {
 	})
 }
 
-func (q *Queue) readOlder(tx *store.Tx, floor int64) (older []message, bottom bool, err error) {
+func (q *Queue) readFresh(tx *store.Tx, sql string, from int64) (older []message, bottom bool, err error) {
 	size := 0
-	for row, err := range tx.Query(q.sql.older, floor) {
+	for row, err := range tx.Query(sql, from) {
 		if err != nil {
 			return nil, false, err
 		}

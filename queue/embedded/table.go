@@ -30,7 +30,7 @@ func receivedBefore(id, opening int64) int {
 
 // statements are the SQL texts of one queue. Each queue has a table of its own.
 type statements struct {
-	create, insert, remove, read, older, delays, count string
+	create, insert, remove, read, older, newer, delays, count string
 }
 
 func statementsFor(name string) (statements, error) {
@@ -51,6 +51,7 @@ func statementsFor(name string) (statements, error) {
 		remove: `DELETE FROM ` + table + ` WHERE id = ?`,
 		read:   `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id = ?`,
 		older:  `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id < ? ORDER BY id DESC`,
+		newer:  `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id > ? ORDER BY id`,
 		delays: `SELECT id, until FROM ` + table + ` WHERE until > ?`,
 		count:  `SELECT count(*), coalesce(sum(until > ?), 0) FROM ` + table,
 	}, nil

@@ -24,6 +24,28 @@ import (
 // What SQS was about to give to a receive that ends with its context stays hidden
 // until its visibility has passed.
 func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
+	got, err := q.ReceiveWhole(ctx, r)
+	if len(got) == 0 {
+		return nil, err
+	}
+	ours := make([]queue.Delivery, len(got))
+	for i := range got {
+		ours[i] = got[i].Delivery
+	}
+	return ours, err
+}
+
+// Whole is a message with what SQS knows of it beside, for whoever passes it on.
+type Whole struct {
+	queue.Delivery
+	ID            string    // of the message, the same at every receive
+	FirstReceived time.Time // zero where SQS does not say
+	Sender        string    // an IAM user's or role's id, or the address of who is anonymous
+}
+
+// ReceiveWhole is Receive with all that is known of the messages. Source: Amazon SQS
+// API reference, "ReceiveMessage".
+func (q *Queue) ReceiveWhole(ctx context.Context, r queue.Request) ([]Whole, error) {
 	ctx, leave, err := q.enter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("receive messages: %w", err)
@@ -38,7 +60,7 @@ func (q *Queue) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery,
 	wait := max(seconds(r.Wait), 1)
 	for {
 		began := time.Now()
-		var got []queue.Delivery
+		var got []Whole
 		var err error
 		waiting, over := context.WithDeadline(ctx, began.Add(time.Duration(wait)*time.Second))
 		waited := q.paced(ctx, waiting, q.dependency("ReceiveMessage"), func(ctx context.Context) []error {
@@ -77,7 +99,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // poll is one request.
-func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]queue.Delivery, error) {
+func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]Whole, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(wait)*time.Second+patience)
 	defer cancel()
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
@@ -88,13 +110,14 @@ func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]queue.
 		MessageAttributeNames: []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{
 			types.MessageSystemAttributeNameApproximateReceiveCount, types.MessageSystemAttributeNameSentTimestamp,
+			types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp, types.MessageSystemAttributeNameSenderId,
 		},
 	})
 	if err != nil {
 		return nil, q.problem("ReceiveMessage", err)
 	}
 	var damaged error
-	got := make([]queue.Delivery, 0, len(out.Messages))
+	got := make([]Whole, 0, len(out.Messages))
 	for i := range out.Messages {
 		d, err := delivery(&out.Messages[i])
 		if err != nil {
@@ -111,12 +134,16 @@ func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]queue.
 
 // delivery is a message in our words. Attributes that are not text, which are not
 // ours, are left out.
-func delivery(m *types.Message) (queue.Delivery, error) {
+func delivery(m *types.Message) (Whole, error) {
 	body := []byte(aws.ToString(m.Body))
 	if err := verify(body, m.MD5OfBody, m.MessageAttributes, m.MD5OfMessageAttributes); err != nil {
-		return queue.Delivery{}, fmt.Errorf("message %s: %w", aws.ToString(m.MessageId), err)
+		return Whole{}, fmt.Errorf("message %s: %w", aws.ToString(m.MessageId), err)
 	}
-	d := queue.Delivery{Body: body, Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1}
+	d := Whole{
+		Delivery: queue.Delivery{Body: body, Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1},
+		ID:       aws.ToString(m.MessageId),
+		Sender:   m.Attributes[string(types.MessageSystemAttributeNameSenderId)],
+	}
 	for name, a := range m.MessageAttributes {
 		if a.StringValue == nil {
 			continue
@@ -129,8 +156,15 @@ func delivery(m *types.Message) (queue.Delivery, error) {
 	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
 		d.Receives = max(n, 1)
 	}
-	if ms, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
-		d.Sent = time.UnixMilli(ms)
-	}
+	d.Sent = moment(m, types.MessageSystemAttributeNameSentTimestamp)
+	d.FirstReceived = moment(m, types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)
 	return d, nil
+}
+
+func moment(m *types.Message, name types.MessageSystemAttributeName) time.Time {
+	ms, err := strconv.ParseInt(m.Attributes[string(name)], 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
 }

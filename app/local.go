@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/ledger"
+	ledgerdb "github.com/ramify/ramify/ledger/embedded"
+	"github.com/ramify/ramify/post"
+	queuedb "github.com/ramify/ramify/queue/embedded"
+	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/sink/file"
+	"github.com/ramify/ramify/sink/stream"
+)
+
+// state is the one file of a run, opened: by its owner, who works on it, or by
+// somebody who looks on, who has no queues.
+type state struct {
+	run    string
+	store  *store.Store
+	ledger *ledgerdb.Ledger
+	main   *queuedb.Queue
+	dead   *queuedb.Queue
+}
+
+func statePath(dir, run string) string { return filepath.Join(dir, run+".db") }
+
+// exists reports whether there is a run of that name. One whose making was cut
+// short has left an empty file, which may be used again.
+func exists(dir, run string) bool {
+	info, err := os.Stat(statePath(dir, run))
+	return err == nil && info.Size() > 0
+}
+
+func errExists(g *cli, run string) error {
+	return usagef("run %s exists: go on with `%s`, or choose another name with --run", run, g.command("resume", run))
+}
+
+// openState opens a run's file; errors name the run and the way out.
+func openState(ctx context.Context, g *cli, run string, o store.Options) (*state, error) {
+	dir := g.State
+	if err := schema.CheckRunName(run); err != nil {
+		return nil, usageError{err}
+	}
+	s, err := store.Open(statePath(dir, run), o)
+	switch {
+	case errors.Is(err, store.ErrExists):
+		return nil, errExists(g, run)
+	case errors.Is(err, store.ErrMissing), errors.Is(err, store.ErrUnbegun):
+		return nil, usagef("no run %s in %s; another folder is named with --state", run, dir)
+	case errors.Is(err, store.ErrLocked):
+		return nil, fmt.Errorf("another process works on run %s, see `%s`: %w", run, g.command("watch", run), err)
+	case err != nil:
+		return nil, err
+	}
+	st := &state{run: run, store: s}
+	if err := st.open(ctx, o.Owner); err != nil {
+		st.close()
+		return nil, err
+	}
+	return st, nil
+}
+
+func (s *state) open(ctx context.Context, owner bool) (err error) {
+	if s.ledger, err = ledgerdb.Open(ctx, s.store); err != nil || !owner {
+		return err
+	}
+	if s.main, err = queuedb.Open(ctx, s.store, "main"); err != nil {
+		return err
+	}
+	s.dead, err = queuedb.Open(ctx, s.store, "dead")
+	return err
+}
+
+// close releases the file. All that was promised is on disk already.
+func (s *state) close() {
+	if s.main != nil {
+		_ = s.main.Close()
+	}
+	if s.dead != nil {
+		_ = s.dead.Close()
+	}
+	if s.ledger != nil {
+		_ = s.ledger.Close()
+	}
+	_ = s.store.Close()
+}
+
+// discard closes and removes the file of a run that never began.
+func (s *state) discard() {
+	s.close()
+	for _, end := range []string{"", "-wal", "-shm"} {
+		_ = os.Remove(s.store.Path() + end)
+	}
+}
+
+func (s *state) poster() *post.Poster { return &post.Poster{Queue: s.main} }
+
+// empty reports whether nothing is left on the queue.
+func (s *state) empty(ctx context.Context) (bool, error) {
+	d, err := s.main.Depth(ctx)
+	return d.Total() == 0, err
+}
+
+// openSink opens where the results of a run go.
+func (s *state) openSink(ctx context.Context, run ledger.Run, std streams) (sink.Sink, error) {
+	o := file.Options{Bucket: run.Options.Params[paramBucket], Created: run.Created}
+	kind := kindOfOut(run.Options.Out)
+	if kind == outFolder {
+		l, err := layoutOf(run)
+		if err != nil {
+			return nil, err
+		}
+		o.Dir, o.Layout = run.Options.Out, l
+	}
+	if kind == outBucket {
+		return s.shared(ctx, run, nil)
+	}
+	inner, err := file.Open(ctx, s.store, o)
+	if err != nil {
+		return nil, err
+	}
+	if kind == outQueue {
+		return s.shared(ctx, run, inner)
+	}
+	if run.Options.Out == "-" {
+		return stream.New(console.Screen(std.out, run.Options.Format == inventory.NDJSON.String()), inner), nil
+	}
+	return inner, nil
+}
+
+// shared opens results that are not kept on this machine.
+func (s *state) shared(ctx context.Context, run ledger.Run, inner sink.Sink) (sink.Sink, error) {
+	cfg, err := s3client.LoadConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return openShared(ctx, cfg, run, inner)
+}
+
+// The summary of a run that is over is kept with it: prefixes are merged once.
+const (
+	makeSummaries = `CREATE TABLE IF NOT EXISTS summary (epoch INTEGER PRIMARY KEY, body TEXT NOT NULL)`
+	putSummary    = `INSERT OR REPLACE INTO summary (epoch, body) VALUES (?, ?)`
+	getSummary    = `SELECT body FROM summary WHERE epoch = ?`
+)
+
+func (s *state) saveSummary(ctx context.Context, epoch int, sum console.Summary) error {
+	body, err := json.Marshal(sum)
+	if err != nil {
+		return fmt.Errorf("keep summary: %w", err)
+	}
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(makeSummaries); err != nil {
+			return err
+		}
+		_, err := tx.Exec(putSummary, epoch, string(body))
+		return err
+	})
+}
+
+// loadSummary is the summary kept for an epoch, if there is one.
+func (s *state) loadSummary(ctx context.Context, epoch int) (sum console.Summary, found bool, err error) {
+	var body string
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		var name string
+		made, err := tx.Get([]any{&name}, `SELECT name FROM sqlite_master WHERE name = 'summary'`)
+		if err != nil || !made {
+			return err
+		}
+		found, err = tx.Get([]any{&body}, getSummary, epoch)
+		return err
+	})
+	if err == nil && found {
+		err = json.Unmarshal([]byte(body), &sum)
+	}
+	return sum, found, err
+}

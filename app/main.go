@@ -1,0 +1,191 @@
+// Package app is the command ramify, for a program of one's own to be: with
+// processors of its own beside ours. docs/processors/own.md says how.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	_ "golang.org/x/crypto/x509roots/fallback" // roots of trust where the system has none: an empty image
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/health"
+	"github.com/ramify/ramify/processor"
+)
+
+// Exit codes; docs/cli.md lists them.
+const (
+	exitDone        = 0
+	exitUsage       = 1
+	exitCannot      = 2
+	exitFailures    = 3
+	exitInterrupted = 130
+)
+
+// exitError ends the command with a code, its message having been printed.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// usageError is an error of the command line or configuration.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// streams are what a command talks through.
+type streams struct {
+	out, err *os.File
+}
+
+type cli struct {
+	State   string `help:"Folder that keeps the state of runs (default: the user's state folder)." placeholder:"DIR"`
+	Verbose bool   `short:"v" help:"Log what the engine does."`
+
+	Run     runCmd     `cmd:"" help:"Walk a tree on this machine."`
+	Resume  resumeCmd  `cmd:"" help:"Go on with a run that was interrupted or paused."`
+	Redrive redriveCmd `cmd:"" help:"Process again the nodes of a run that failed."`
+	Status  statusCmd  `cmd:"" help:"Show how far a run is."`
+	Watch   watchCmd   `cmd:"" help:"Follow a run to its end."`
+	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
+	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
+	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`
+	Setup   setupCmd   `cmd:"" help:"Make the queues and the table of a fleet where there are none."`
+	Seed    seedCmd    `cmd:"" help:"Begin a run on a fleet."`
+	Task    taskCmd    `cmd:"" help:"Work on the runs of a fleet until told to stop."`
+	Metric  metricCmd  `cmd:"" help:"Publish a fleet's metrics, and govern how many tasks it has if told to."`
+	Health  healthCmd  `cmd:"" help:"Ask a task on this machine whether it is well."`
+	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
+	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
+	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
+	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
+	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
+
+	// Containers often say in RAMIFY_VERSION what they hold: that asks for nothing.
+	Version kong.VersionFlag `help:"Print the version." env:"-"`
+}
+
+// Main is the main function of a program: the command line of ramify, for which the
+// kinds of set are as known as its own. It ends the process, with the exit codes of
+// docs/cli.md.
+func Main(set processor.Set) {
+	own = set
+	os.Exit(realMain(os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
+}
+
+func realMain(args []string, std streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A closed pipe is an error of the write, not the end of the process. It is not
+	// ignored: programs that we start would ignore it, too.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	// A second signal ends the process at once, as without us.
+	context.AfterFunc(ctx, stop)
+
+	dropEmptyVariables()
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("ramify"),
+		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
+		kong.DefaultEnvars("RAMIFY"),
+		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress},
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(n int) { code = n }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong, not the user
+	}
+	kctx, err := parser.Parse(args)
+	if code >= 0 {
+		return code // --help or --version
+	}
+	if err == nil {
+		err = checkGiven(kctx)
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "ramify: %s; see ramify --help\n", oneLine(err))
+		return exitUsage
+	}
+	if c.State == "" {
+		c.State = defaultState()
+	}
+	c.State = kong.ExpandPath(c.State)
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	err = kctx.Run(&c, std)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return exitInterrupted // before there was anything to report
+	}
+	return exitCode(err, std.err)
+}
+
+// exitCode prints an error, in one line, and says how the process ends.
+func exitCode(err error, w io.Writer) int {
+	var code exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(w, "ramify: %s\n", oneLine(err))
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitCannot
+}
+
+// oneLine is an error as it is printed: it may hold what somebody typed, or a
+// server said.
+func oneLine(err error) string { return console.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+
+// dropEmptyVariables makes a variable that is empty as none: compose files and
+// units pass on what is not set as RAMIFY_CONCURRENCY=, which is no number.
+func dropEmptyVariables() {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "RAMIFY_") {
+			_ = os.Unsetenv(name)
+		}
+	}
+}
+
+// checkGiven refuses a flag that was given without a value, --out "$DIR" where
+// DIR is not set: what it was to say is not what its absence says.
+func checkGiven(c *kong.Context) error {
+	for _, p := range c.Path {
+		if p.Flag == nil || p.Resolved {
+			continue
+		}
+		if s, ok := c.FlagValue(p.Flag).(string); ok && s == "" {
+			return usagef("--%s is empty; give it a value, or leave it out", p.Flag.Name)
+		}
+	}
+	return nil
+}
+
+// defaultState is the user's folder for state that should persist (XDG Base
+// Directory Specification, "XDG_STATE_HOME").
+func defaultState() string {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "ramify")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ".ramify"
+	}
+	return filepath.Join(home, ".local", "state", "ramify")
+}

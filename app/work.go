@@ -1,0 +1,419 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/jobs"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/graph"
+	"github.com/ramify/ramify/processor/nodelist"
+	"github.com/ramify/ramify/processor/s3copy"
+	"github.com/ramify/ramify/processor/s3crawl"
+	"github.com/ramify/ramify/processor/s3objects"
+	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/sink/stream"
+	"github.com/ramify/ramify/sweep"
+	"github.com/ramify/ramify/task"
+	"github.com/ramify/ramify/totals"
+)
+
+// work is one process's work on one run: the engine, what people see of it, and
+// the results at the end.
+type work struct {
+	g           *cli
+	std         streams
+	json        bool
+	concurrency int // 0: the run's own
+	term        *console.Terminal
+	log         *slog.Logger
+	s3          *s3client.Client
+	client      *s3crawl.Client
+	copies      *copies
+	params      map[string]string // kept with a run that is made
+	jobs        *jobs.File        // nil: none
+	kinds       string            // that are processed; "" is all
+	set         processor.Set
+	hooks       *webhookFlags // nil: no application
+	sql         *sqlFlags     // nil: as they are by default
+	seeds       bool          // nothing is processed here
+	st          *state        // of the run that is worked on
+	graphs      *graph.Processor
+	storing     sync.Mutex
+}
+
+func newWork(g *cli, std streams, json bool) *work {
+	term := console.NewTerminal(std.err)
+	return &work{g: g, std: std, json: json, term: term, log: console.Logger(term, term.TTY(), g.Verbose)}
+}
+
+// connect makes the processors that a run of a root kind needs; maxRPS 0 is no
+// cap of requests.
+func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int) error {
+	w.set = anywhere()
+	w.set[nodelist.Kind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.nodes(ctx, n)
+	})
+	w.set[nodelist.PrefixKind] = nodelist.New(func(ctx context.Context, n *processor.Node) iter.Seq2[processor.Child, error] {
+		return w.st.crawls(ctx, n)
+	})
+	w.graphs = graph.New(graph.Options{
+		Visits: func() ledger.Visits { return w.st.ledger },
+		Fetch:  fetchFrom(w.store),
+	})
+	w.set[graph.Kind] = w.graphs
+	if kind == s3copy.Kind {
+		tuneMemory() // a request an object makes as much garbage as a task does
+	}
+	addCommands(w.set, w.jobs)
+	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
+		cfg, err := s3client.LoadConfig(ctx)
+		if err != nil {
+			return err
+		}
+		if w.s3 == nil {
+			w.s3 = s3client.FromConfig(cfg, concurrency)
+		}
+		w.client = s3crawl.On(w.s3)
+		w.client.Limit(maxRPS)
+		w.copies = &copies{cfg: cfg, slots: concurrency}
+		addObjects(w.set, w.s3, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+			return newOn(w.client, concurrency)
+		})
+	}
+	if err := cmp.Or(w.sql, &sqlFlags{}).addRows(w.set, !w.seeds); err != nil {
+		return err
+	}
+	if err := w.addWebhook(ctx, kind); err != nil {
+		return err
+	}
+	if err := addOwn(w.set); err != nil {
+		return err
+	}
+	if _, ok := w.set[kind]; !ok {
+		return usagef("kind %q is not known; want %s", kind, names(w.set))
+	}
+	return w.selectKinds(kind)
+}
+
+// selectKinds leaves the kinds that are asked for, and the list that a run may begin with.
+func (w *work) selectKinds(root string) error {
+	all := w.set
+	if err := readSettings([]setting{{"kinds", w.kinds, someKinds(&w.set, all)}}); err != nil {
+		return err
+	}
+	if root == nodelist.Kind || root == nodelist.PrefixKind {
+		w.set[root] = all[root]
+	}
+	return nil
+}
+
+// checkKind refuses a root that would be given up at once. A job says only when its
+// file is read of which kind its nodes are.
+func (w *work) checkKind(root string) error {
+	if _, ok := w.set[root]; !ok {
+		return usagef("%s is %q, but the run begins with a node of kind %s", named("kinds", w.kinds), w.kinds, root)
+	}
+	return nil
+}
+
+// store is S3, for what is fetched from there beside the nodes' own work.
+func (w *work) store(ctx context.Context) (*s3client.Client, error) {
+	w.storing.Lock()
+	defer w.storing.Unlock()
+	if w.s3 == nil {
+		client, err := s3client.Connect(ctx, 4)
+		if err != nil {
+			return nil, err
+		}
+		w.s3 = client
+	}
+	return w.s3, nil
+}
+
+// work runs the engine until the run is over or ctx ends, makes the results and
+// reports.
+func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
+	defer func() { err = errors.Join(err, out.Close()) }()
+	w.st = st
+	r, err := st.ledger.Run(ctx, st.run)
+	if err != nil {
+		return err
+	}
+	state := console.State(r.State)
+	if r.Root.Kind == graph.Kind {
+		st.main.OldestFirst() // depth first, most ways that are found would be long ones
+	}
+	if !r.State.Over() {
+		if state, err = w.engine(ctx, st, r, out); err != nil {
+			return err
+		}
+	}
+	if r, err = st.ledger.Run(context.WithoutCancel(ctx), st.run); err != nil {
+		return err
+	}
+	if state == console.Paused && r.State.Over() { // what was under way was the last of it
+		state = console.State(r.State)
+	}
+	return w.report(context.WithoutCancel(ctx), st, r, state, out)
+}
+
+// engine runs a task until the run is over or its budget is spent, ctx ends, the reader of a
+// stream has gone, or something happens that waiting does not mend. It says how the run
+// stands then.
+func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (console.State, error) {
+	slots := r.Options.Concurrency
+	if w.concurrency > 0 && w.concurrency != slots {
+		// A task follows the run's own number.
+		slots = w.concurrency
+		if _, err := st.ledger.Amend(ctx, st.run, ledger.Change{From: ledger.Running, Epoch: r.Epoch, Concurrency: &slots}); err != nil {
+			return "", fmt.Errorf("set concurrency: %w", err)
+		}
+	}
+	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
+	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
+	t, err := task.New(task.Config{
+		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
+		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
+		Concurrency: slots, Report: time.Second, Grace: 5 * time.Second,
+		Log: slog.New(hushed{w.log.Handler(), &left}),
+		Over: func(string) {
+			select {
+			case over <- struct{}{}:
+			default:
+			}
+		},
+		Trouble: func(err error) {
+			if errors.Is(err, stream.ErrClosed) {
+				left.Store(true)
+			}
+			// Waiting does not mend these; what is committed stays.
+			for _, end := range []error{store.ErrFull, store.ErrBroken, store.ErrCorrupt, sink.ErrFull} {
+				if errors.Is(err, end) {
+					select {
+					case hopeless <- err:
+					default:
+					}
+				}
+			}
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	// What was asked of the outside for nodes that are committed is then known, also
+	// after a SIGKILL.
+	st.ledger.Follow(t.Figures)
+	source := console.Read(st.ledger, st.ledger, st.run, t.Figures)
+	follower := console.Log(w.log, source)
+	if w.term.TTY() {
+		follower = console.Line(w.term, source)
+	}
+	follower.Start(context.WithoutCancel(ctx))
+	t.Start(ctx)
+	defer follower.Stop()
+	defer t.Stop(context.WithoutCancel(ctx))
+
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	empty := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return console.Interrupted, nil
+		case err := <-hopeless:
+			if errors.Is(err, stream.ErrClosed) {
+				return console.Interrupted, nil
+			}
+			return "", fmt.Errorf("%w; when that is mended, `%s` goes on", err, w.g.command("resume", st.run))
+		case <-over:
+		case <-look.C:
+		}
+		now, err := st.ledger.Run(ctx, st.run)
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case err != nil:
+			return "", err
+		case now.State.Over():
+			return console.State(now.State), nil
+		case now.Paused:
+			empty = 0
+			continue
+		}
+		if spent, err := w.exhausted(ctx, st, now, source); err != nil {
+			if ctx.Err() != nil {
+				continue
+			}
+			return "", err
+		} else if spent {
+			return console.Paused, nil
+		}
+		// A run that is not over but has no message: it was made, and the process
+		// died before its root was posted. Nothing else known leads here.
+		if empty, err = w.mend(ctx, st, t, empty); err != nil {
+			return "", err
+		}
+	}
+}
+
+// hushed is a log that says nothing more once the flag is set.
+type hushed struct {
+	slog.Handler
+	quiet *atomic.Bool
+}
+
+// Enabled implements slog.Handler.
+func (h hushed) Enabled(ctx context.Context, l slog.Level) bool {
+	return !h.quiet.Load() && h.Handler.Enabled(ctx, l)
+}
+
+// mend sweeps a run whose queue has been found empty three times in a row.
+func (w *work) mend(ctx context.Context, st *state, t *task.Task, empty int) (int, error) {
+	none, err := st.empty(ctx)
+	if err != nil || !none || !t.Idle() {
+		return 0, err
+	}
+	if empty++; empty < 3 {
+		return empty, nil
+	}
+	n, err := sweep.Run(ctx, st.ledger, st.poster(), st.run)
+	if err != nil && ctx.Err() == nil {
+		return 0, err
+	}
+	w.log.Warn("swept a run whose queue was empty", "run", st.run, "posted", n)
+	return 0, nil
+}
+
+// biggest is how many prefixes the report shows.
+const biggest = 10
+
+// report makes the results of a run that has finished, and prints how it ended.
+func (w *work) report(ctx context.Context, st *state, r ledger.Run, state console.State, out sink.Sink) error {
+	source := console.Read(st.ledger, st.ledger, st.run, nil)
+	snap, err := source(ctx)
+	if err != nil {
+		return err
+	}
+	sum := snap.Summary()
+	sum.State, sum.Options = state, w.g.options()
+	if r.State == ledger.Finished || r.State == ledger.Failed {
+		made, err := w.finish(ctx, st, r, out)
+		if err != nil {
+			return fmt.Errorf("make results of run %s: %w; `%s` tries again", st.run, err, w.g.command("resume", st.run))
+		}
+		sum.Out = made.Location
+		if r.Options.Out == "-" {
+			sum.Out = "-"
+		}
+		if err := prefixes(ctx, st, r, out, &sum); err != nil {
+			return err
+		}
+		if err := st.saveSummary(ctx, r.Epoch, sum); err != nil {
+			return err
+		}
+		if err := w.byPrefix(ctx, st, r); err != nil {
+			return fmt.Errorf("print totals per prefix: %w", err)
+		}
+	}
+	if w.json {
+		err = sum.WriteJSON(w.std.out)
+	} else {
+		err = sum.WriteText(w.std.err)
+	}
+	if err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	switch state {
+	case console.Finished:
+		return nil
+	case console.Interrupted, console.Paused:
+		return exitError(exitInterrupted)
+	default:
+		return exitError(exitFailures)
+	}
+}
+
+// finish makes the results, unless they are withheld.
+func (w *work) finish(ctx context.Context, st *state, r ledger.Run, out sink.Sink) (sink.Summary, error) {
+	held, err := withheld(ctx, st.ledger, r)
+	if err != nil {
+		return sink.Summary{}, err
+	}
+	if held {
+		w.log.Warn("some vertices have failed, so shorter ways may be missing: results are made when a redrive has mended them", "redrive", w.g.command("redrive", st.run))
+		return sink.Summary{}, nil
+	}
+	return out.Finish(ctx, committed(ctx, st.ledger, r))
+}
+
+// prefixes makes the totals per prefix of a crawl and adds them to the summary:
+// their number, and the biggest of them.
+func prefixes(ctx context.Context, st *state, r ledger.Run, out sink.Sink, sum *console.Summary) error {
+	if !findsObjects(r.Root.Kind) {
+		return nil
+	}
+	depth, err := totals.ParseDepth(depthOf(r))
+	if err != nil {
+		return fmt.Errorf("read options of run %s: %w", r.ID, err)
+	}
+	n, err := st.makeBook(ctx, r.Epoch, depth, out.Read(ctx, sink.Prefixes))
+	if err != nil {
+		return err
+	}
+	sum.Totals.Prefixes = &n
+	b, err := st.openBook(ctx)
+	if err != nil || b == nil {
+		return err
+	}
+	sum.Totals.Digests = console.DigestsOf(b.Base())
+	if b.Deepest() == 0 {
+		return nil
+	}
+	top, err := telling(ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, l := range top.Lines() {
+		sum.Biggest = append(sum.Biggest, console.Prefix{Prefix: l.Prefix, Objects: l.Objects, Bytes: l.Bytes})
+	}
+	return nil
+}
+
+// telling is the biggest prefixes of the first level that tells something: where
+// no single one has nearly everything.
+func telling(ctx context.Context, b *totals.Book) (*totals.Top, error) {
+	for level := 1; ; level++ {
+		top := totals.NewTop(biggest, totals.Bytes)
+		var bytes int64
+		for l, err := range b.Level(ctx, "", level) {
+			if err != nil {
+				return nil, err
+			}
+			top.Add(l)
+			bytes += l.Bytes
+		}
+		lines := top.Lines()
+		if level == min(b.Deepest(), listing.DefaultDepth) || tells(lines, bytes) {
+			return top, nil
+		}
+	}
+}
+
+// tells reports whether the biggest lines of a level, whose bytes are known, tell
+// something: no single one has nearly everything.
+func tells(lines []totals.Line, bytes int64) bool {
+	return len(lines) > 1 && lines[0].Bytes < bytes-bytes/10
+}

@@ -1,0 +1,419 @@
+package s3copy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/ramify/ramify/inventory"
+	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/processor/s3crawl"
+)
+
+// An upload that was interrupted must be found again: by the attempt after a
+// SIGKILL, which may be another task's, and without a place to remember it in.
+// ListMultipartUploads tells nothing of an upload that could say whose it is, but
+// ListParts tells the sizes of its parts. So the last two of the 10,000 are ours:
+// the size of one says which object is copied, that of the other which version, and
+// how. S3 forgets parts that are not named when an upload is completed. No other
+// upload looks like this: of a part that is not the last, S3 wants 5 MiB.
+const (
+	objectPart  = maxParts - 1
+	versionPart = maxParts
+	signSizes   = 1 << 16
+)
+
+// upload is a copy in parts.
+type upload struct {
+	*copier
+	o       *inventory.Object
+	key     string
+	size    int64 // of a part
+	count   int   // of parts
+	id      string
+	sign    [2]int64 // sizes of objectPart and versionPart
+	mu      sync.Mutex
+	parts   []*string // ETags of those that are there
+	resumed int
+}
+
+// signs are the sizes that say what is copied, and how.
+func (u *upload) signs() [2]int64 {
+	size := func(texts ...string) int64 {
+		h := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
+		return 1 + int64(binary.BigEndian.Uint32(h[:])%signSizes)
+	}
+	return [2]int64{
+		size("ramify", u.source, u.o.Key, u.order.bucket, u.key),
+		size(u.o.ETag, fmt.Sprint(u.o.Size, u.size), u.order.StorageClass, u.order.SSE, u.order.KMSKey),
+	}
+}
+
+// inParts copies an object in parts, each by UploadPartCopy, or through the task.
+func (c *copier) inParts(ctx context.Context, o *inventory.Object) (message string, err error) {
+	h, err := c.headSource(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	u := &upload{copier: c, o: o, key: c.target(o.Key)}
+	if u.size, err = c.partSize(ctx, o); err != nil {
+		return "", err
+	}
+	u.count = max(1, int((o.Size+u.size-1)/u.size))
+	if u.count > realest || u.size > MaxCopy {
+		return "", &failure{Code: codeTooBig, Message: fmt.Sprintf("copy s3://%s/%s: %d bytes are more than an object can have", c.source, o.Key, o.Size), Permanent: true}
+	}
+	u.sign, u.parts = u.signs(), make([]*string, u.count)
+	others, err := u.find(ctx)
+	if err == nil && u.id == "" {
+		err = u.begin(ctx, h)
+	}
+	if err == nil {
+		err = u.all(ctx)
+	}
+	var made copied
+	if err == nil {
+		made, err = u.complete(ctx, h)
+	}
+	if err != nil {
+		if !u.worthKeeping(ctx, err) {
+			u.abort(ctx, u.id)
+		}
+		return "", err
+	}
+	for _, id := range others {
+		u.abort(ctx, id)
+	}
+	if message, err = c.verify(ctx, o, made, h); err == nil && u.resumed > 0 {
+		message += fmt.Sprintf("; %d of %d parts were there from before", u.resumed, u.count)
+	}
+	return message, err
+}
+
+// partSize is that of the source, where it came in equal parts, so that the copy's
+// ETag is the source's; else one that suffices.
+func (c *copier) partSize(ctx context.Context, o *inventory.Object) (int64, error) {
+	size := c.order.Part
+	most := int64(MaxCopy)
+	if c.order.Through {
+		most = throughPart
+	}
+	if _, n, ok := strings.Cut(o.ETag, "-"); ok && size == 0 {
+		first, err := c.head(ctx, c.from, &s3.HeadObjectInput{
+			Bucket: &c.source, Key: &o.Key, IfMatch: aws.String(`"` + o.ETag + `"`), PartNumber: aws.Int32(1),
+		})
+		if err != nil {
+			f, all := judge("", "", err)
+			if all != nil || f.Code == changed || ctx.Err() != nil {
+				return 0, err
+			}
+		} else if l := *first.ContentLength; l > 0 && l <= most && fmt.Sprint((o.Size+l-1)/l) == n && (l >= minPart || l >= o.Size) {
+			size = l
+		}
+	}
+	if size == 0 {
+		size = usualest
+		if c.order.Through {
+			size = throughCopy
+		}
+	}
+	if size*realest < o.Size {
+		size = (o.Size/realest + 1<<20) &^ (1<<20 - 1)
+	}
+	return size, nil
+}
+
+// find looks for the upload that an earlier attempt has begun, and for such as were
+// begun for other versions of the object. Who may not look begins anew.
+func (u *upload) find(ctx context.Context) (others []string, err error) {
+	in := &s3.ListMultipartUploadsInput{Bucket: &u.order.bucket, Prefix: &u.key}
+	for {
+		got, err := ask(ctx, u.to, "list-uploads", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.ListMultipartUploadsOutput, error) {
+			return u.to.s3.API().ListMultipartUploads(ctx, in, opts...)
+		})
+		if err != nil {
+			return others, onlyGrave(ctx, err)
+		}
+		for _, up := range got.Uploads {
+			if aws.ToString(up.Key) != u.key || up.UploadId == nil {
+				continue
+			}
+			ours, version, err := u.look(ctx, *up.UploadId)
+			switch {
+			case err != nil:
+				return others, onlyGrave(ctx, err)
+			case ours && version && u.id == "":
+				u.id = *up.UploadId
+			case ours:
+				others = append(others, *up.UploadId)
+			}
+		}
+		if !aws.ToBool(got.IsTruncated) || aws.ToString(got.NextKeyMarker) > u.key || got.NextUploadIdMarker == nil {
+			break
+		}
+		in.KeyMarker, in.UploadIdMarker = got.NextKeyMarker, got.NextUploadIdMarker
+	}
+	if u.id == "" {
+		return others, nil
+	}
+	return others, u.list(ctx, u.id, "0", func(p *types.Part) {
+		i := int(aws.ToInt32(p.PartNumber)) - 1
+		if i < u.count && aws.ToInt64(p.Size) == u.length(i) && p.ETag != nil {
+			u.parts[i] = p.ETag
+			u.resumed++
+		}
+	})
+}
+
+// onlyGrave is an error that also what comes next would meet.
+func onlyGrave(ctx context.Context, err error) error {
+	if _, all := judge("", "", err); ctx.Err() != nil || all != nil {
+		return err
+	}
+	return nil
+}
+
+// look reads in an upload whose it is.
+func (u *upload) look(ctx context.Context, id string) (ours, version bool, err error) {
+	err = u.list(ctx, id, fmt.Sprint(objectPart-1), func(p *types.Part) {
+		switch aws.ToInt32(p.PartNumber) {
+		case objectPart:
+			ours = aws.ToInt64(p.Size) == u.sign[0]
+		case versionPart:
+			version = aws.ToInt64(p.Size) == u.sign[1]
+		}
+	})
+	return ours, version, err
+}
+
+// list reads the parts of an upload that follow one.
+func (u *upload) list(ctx context.Context, id, after string, each func(*types.Part)) error {
+	in := &s3.ListPartsInput{Bucket: &u.order.bucket, Key: &u.key, UploadId: &id, PartNumberMarker: &after}
+	for {
+		got, err := ask(ctx, u.to, "list-parts", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.ListPartsOutput, error) {
+			return u.to.s3.API().ListParts(ctx, in, opts...)
+		})
+		if err != nil {
+			return err
+		}
+		for i := range got.Parts {
+			each(&got.Parts[i])
+		}
+		next := aws.ToString(got.NextPartNumberMarker)
+		if !aws.ToBool(got.IsTruncated) || next == "" || next == *in.PartNumberMarker {
+			return nil
+		}
+		in.PartNumberMarker = &next
+	}
+}
+
+// begin begins an upload with what the source has besides its content, and signs
+// it.
+func (u *upload) begin(ctx context.Context, h *s3.HeadObjectOutput) error {
+	a, err := u.attributes(ctx, u.o, h)
+	if err != nil {
+		return err
+	}
+	in := &s3.CreateMultipartUploadInput{
+		Bucket: &u.order.bucket, Key: &u.key, StorageClass: u.class(u.o.StorageClass),
+		ServerSideEncryption: types.ServerSideEncryption(u.order.SSE), SSEKMSKeyId: given(u.order.KMSKey),
+		ContentType: a.contentType, CacheControl: a.cache, ContentDisposition: a.disposition, ContentEncoding: a.encoding,
+		ContentLanguage: a.language, WebsiteRedirectLocation: a.redirect, Expires: a.expires, Metadata: a.metadata, Tagging: a.tags,
+	}
+	got, err := ask(ctx, u.to, "begin-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error) {
+		return u.to.s3.API().CreateMultipartUpload(ctx, in, opts...)
+	})
+	if err != nil {
+		return err
+	}
+	u.id = aws.ToString(got.UploadId)
+	for i, size := range u.sign {
+		if _, err := u.put(ctx, objectPart+i, make([]byte, size), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// length is the bytes of a part, counted from 0.
+func (u *upload) length(i int) int64 { return min(u.size, u.o.Size-int64(i)*u.size) }
+
+// all copies the parts that are missing, on the object's own slot and on borrowed
+// ones.
+func (u *upload) all(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var (
+		next    int
+		failed  error
+		workers sync.WaitGroup
+	)
+	take := func() int {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		for failed == nil && next < u.count {
+			if next++; u.parts[next-1] == nil {
+				return next - 1
+			}
+		}
+		return -1
+	}
+	var work func(slot processor.Slot, i int)
+	hire := func() {
+		for {
+			slot, ok := u.out.Borrow()
+			if !ok {
+				return
+			}
+			i := take()
+			if i < 0 {
+				slot.Return()
+				return
+			}
+			workers.Go(func() { work(slot, i) })
+		}
+	}
+	work = func(slot processor.Slot, i int) {
+		if slot != nil {
+			defer slot.Return()
+		}
+		for ; i >= 0; i = take() {
+			hire()
+			etag, err := u.part(ctx, i)
+			if err == nil && u.due() {
+				err = s3crawl.ErrLater
+			}
+			u.mu.Lock()
+			u.parts[i] = etag
+			if err != nil && (failed == nil || errors.Is(failed, s3crawl.ErrLater)) {
+				if failed = err; !errors.Is(err, s3crawl.ErrLater) {
+					end(err)
+				}
+			}
+			u.mu.Unlock()
+			if slot != nil && slot.Wanted() {
+				return
+			}
+		}
+	}
+	work(nil, take())
+	workers.Wait()
+	for i := range u.parts {
+		if u.parts[i] == nil && failed == nil {
+			// Borrowed slots were wanted elsewhere, with the last parts to come.
+			if u.parts[i], failed = u.part(ctx, i); failed != nil {
+				break
+			}
+		}
+	}
+	for i := range u.parts {
+		if u.parts[i] == nil {
+			return failed
+		}
+	}
+	return nil
+}
+
+// part copies one part and returns its ETag.
+func (u *upload) part(ctx context.Context, i int) (etag *string, err error) {
+	from, n := int64(i)*u.size, u.length(i)
+	match := aws.String(`"` + u.o.ETag + `"`)
+	span := fmt.Sprintf("bytes=%d-%d", from, from+n-1)
+	if u.order.Through {
+		return u.partThrough(ctx, i, span, n, match)
+	}
+	source := sourceOf(u.source, u.o.Key)
+	in := &s3.UploadPartCopyInput{
+		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(int32(i) + 1),
+		CopySource: &source, CopySourceRange: &span, CopySourceIfMatch: match,
+	}
+	got, err := ask(ctx, u.to, "copy-part", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.UploadPartCopyOutput, error) {
+		return u.to.s3.API().UploadPartCopy(ctx, in, opts...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got.CopyPartResult == nil || got.CopyPartResult.ETag == nil {
+		return nil, errNoPart
+	}
+	return got.CopyPartResult.ETag, nil
+}
+
+// put uploads a part from memory.
+func (u *upload) put(ctx context.Context, number int, content []byte, md5 *string) (etag *string, err error) {
+	in := &s3.UploadPartInput{
+		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, PartNumber: aws.Int32(int32(number)),
+		ContentLength: aws.Int64(int64(len(content))), ContentMD5: md5,
+	}
+	got, err := ask(ctx, u.to, "put-part", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.UploadPartOutput, error) {
+		in.Body = bytes.NewReader(content)
+		return u.to.s3.API().UploadPart(ctx, in, append(opts, unsigned)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if got.ETag == nil {
+		return nil, errNoPart
+	}
+	return got.ETag, nil
+}
+
+// complete makes the object of its parts.
+func (u *upload) complete(ctx context.Context, h *s3.HeadObjectOutput) (copied, error) {
+	parts := make([]types.CompletedPart, u.count)
+	for i, etag := range u.parts {
+		parts[i] = types.CompletedPart{PartNumber: aws.Int32(int32(i) + 1), ETag: etag}
+	}
+	in := &s3.CompleteMultipartUploadInput{
+		Bucket: &u.order.bucket, Key: &u.key, UploadId: &u.id, MultipartUpload: &types.CompletedMultipartUpload{Parts: parts},
+	}
+	got, err := ask(ctx, u.to, "complete-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
+		return u.to.s3.API().CompleteMultipartUpload(ctx, in, opts...)
+	})
+	if err != nil {
+		return copied{}, err
+	}
+	made := copied{
+		etag: strings.Trim(aws.ToString(got.ETag), `"`), sse: got.ServerSideEncryption,
+		sums: sums{got.ChecksumCRC64NVME, got.ChecksumCRC32C, got.ChecksumCRC32, got.ChecksumSHA256, got.ChecksumSHA1}.whole(got.ChecksumType),
+	}
+	if made.etag == u.o.ETag || made.sums != nil || sumsOf(h) == nil {
+		return made, nil
+	}
+	// S3 has summed the parts up, but does not say so here.
+	it, err := u.head(ctx, u.to, &s3.HeadObjectInput{Bucket: &u.order.bucket, Key: &u.key})
+	if err != nil {
+		return copied{}, err
+	}
+	made.sums = sumsOf(it)
+	return made, nil
+}
+
+// worthKeeping reports whether an attempt to come can go on with the upload.
+func (u *upload) worthKeeping(ctx context.Context, err error) bool {
+	if u.id == "" || ctx.Err() != nil || errors.Is(err, s3crawl.ErrLater) {
+		return true
+	}
+	f, all := judge("", "", err)
+	return all != nil || !f.Permanent
+}
+
+// abort removes an upload, as far as that can be done: whoever has a rule for
+// uploads that are not completed does not need it.
+func (u *upload) abort(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_, _ = ask(ctx, u.to, "abort-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+		return u.to.s3.API().AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.order.bucket, Key: &u.key, UploadId: &id}, opts...)
+	})
+}
