@@ -181,7 +181,7 @@ const most = 40e6
 // TestNoMethodByName: nothing in the command looks methods up by names that the linker
 // does not know, which would keep all methods of the AWS SDK in it.
 func TestNoMethodByName(t *testing.T) {
-	modules, err := lean.Modfile()
+	modules, err := lean.Modfile(t.Context())
 	require.NoError(t, err)
 	cmd := exec.Command("go", "build", "-trimpath", "-modfile="+modules, "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "ramify"), "../cmd/ramify")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")

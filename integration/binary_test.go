@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -40,7 +41,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "ramify")
-	modules, err := lean.Modfile() // what is tested is what is shipped
+	modules, err := lean.Modfile(context.Background()) // what is tested is what is shipped
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

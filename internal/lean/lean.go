@@ -11,6 +11,7 @@ package lean
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -52,14 +53,14 @@ const folder = "dist/lean"
 // its path: our go.mod, with a copy of kong in its place that has the edits. It runs
 // the go command in the current folder, which is any of this module. Kong in a version
 // that has other code is an error. Any number may run at a time.
-func Modfile() (path string, err error) {
+func Modfile(ctx context.Context) (path string, err error) {
 	// Packages, not modules: they are downloaded where nothing was built yet.
-	kong, err := list("-f", "{{.Dir}} {{.Module.Version}}", module)
+	kong, err := list(ctx, "-f", "{{.Dir}} {{.Module.Version}}", module)
 	if err != nil {
 		return "", err
 	}
 	from, version, _ := strings.Cut(kong, " ")
-	root, err := list("-m", "-f", "{{.Dir}}")
+	root, err := list(ctx, "-m", "-f", "{{.Dir}}")
 	if err != nil {
 		return "", err
 	}
@@ -104,9 +105,9 @@ func Modfile() (path string, err error) {
 }
 
 // list asks the go command for one line.
-func list(args ...string) (string, error) {
+func list(ctx context.Context, args ...string) (string, error) {
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -121,7 +122,7 @@ func write(path, text string) error {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("write the lean modules: %w", err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")

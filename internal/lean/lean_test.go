@@ -25,9 +25,9 @@ func TestAgain(t *testing.T) {
 	for range 4 {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
-			first, err := Modfile()
+			first, err := Modfile(t.Context())
 			require.NoError(t, err)
-			second, err := Modfile()
+			second, err := Modfile(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, first, second)
 			assert.FileExists(t, first)

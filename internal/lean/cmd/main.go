@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func main() {
-	path, err := lean.Modfile()
+	path, err := lean.Modfile(context.Background())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "lean:", err)
 		os.Exit(2)
