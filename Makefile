@@ -146,8 +146,10 @@ image: binary-amd64 binary-arm64 ## Build the container image with podman, build
 
 # Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too; what is not
 # said here infra/cdk.context.json may say. So the function is built for both architectures, as the image is.
+# The CDK leaves out what has no value, with a warning, and deploys with the default.
+VALUELESS = $(strip $(foreach k,$(SET),$(if $(findstring =,$(k)),,$(k))))
 CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
-KNOBS  = $(foreach k,$(if $(STACK),stack=$(STACK)) $(if $(filter-out undefined file,$(origin ARCH)),arch=$(ARCH)) $(SET),-c '$(k)')
+KNOBS  = $(if $(VALUELESS),$(error SET has "$(VALUELESS)", want knob=value, with spaces between knobs only))$(foreach k,$(if $(STACK),stack=$(STACK)) $(if $(filter-out undefined file,$(origin ARCH)),arch=$(ARCH)) $(SET),-c '$(k)')
 BUILT := dist/metricfn-arm64/bootstrap dist/metricfn-amd64/bootstrap
 
 bootstrap: $(BUILT) ## Prepare an account and region for the CDK, once

@@ -29,10 +29,11 @@ const shortest = time.Minute
 // did not report at all, metrics and logs, data transfer. workers are those of each
 // run, in the order of runs.
 func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
+	// No count is below zero, whatever a record says: it would take away what others cost.
 	taken, on := map[string]time.Duration{}, map[string]int{}
 	for _, some := range workers {
 		for _, w := range some {
-			taken[w.ID] += w.Busy
+			taken[w.ID] += max(w.Busy, 0)
 			on[w.ID]++
 		}
 	}
@@ -46,7 +47,7 @@ func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
 			}
 			part := 1 / float64(on[w.ID])
 			if busy := taken[w.ID]; busy > 0 {
-				part = float64(w.Busy) / float64(busy)
+				part = float64(max(w.Busy, 0)) / float64(busy)
 			}
 			reported := max(w.At.Sub(from), shortest)
 			hours[i] += reported.Hours() * part
@@ -56,9 +57,9 @@ func (p Prices) Split(runs []ledger.Run, workers [][]ledger.Worker) []float64 {
 			if w.Done.Nodes > w.Units {
 				message = p.Inline
 			}
-			costs[i] += float64(w.Units) * message
+			costs[i] += float64(max(w.Units, 0)) * message
 			for name, n := range w.Requests {
-				costs[i] += float64(n) * p.Requests[name]
+				costs[i] += float64(max(n, 0)) * p.Requests[name]
 			}
 		}
 	}

@@ -107,6 +107,36 @@ func TestAListIsMadeOnceAMinute(t *testing.T) {
 	})
 }
 
+// A run that is seeded beside a paused one is seen by the next look, though a list was
+// made seconds ago: its task stays.
+func TestARunBesideAPausedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		fn := f.function()
+		f.run("waits", time.Now(), func(r *ledger.Run) { r.Paused = true })
+		f.queue.Unread = 1000
+		fn.Look(t.Context())
+		time.Sleep(10 * time.Second)
+		f.run("new", time.Now())
+		f.queue.Unread++
+		f.service = scaling.Service{Desired: 1, Pending: 1} // by its seed
+		r := fn.Look(t.Context())
+		assert.NotEqual(t, scaling.Waits, r.Decision.Reason)
+		assert.GreaterOrEqual(t, f.service.Desired, 1)
+		assert.Contains(t, f.published(t), "new/FractionDone")
+	})
+}
+
+func TestNothingCostsLessThanNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.run("r", time.Now())
+		f.report("r", "a", ledger.Worker{Units: -5_000_000, Busy: -time.Hour, Requests: map[string]int64{"list": -1000}})
+		f.function().Look(t.Context())
+		assert.InDelta(t, 0.06, f.published(t)["r/Cost"], 1e-9, "a minute of a task")
+	})
+}
+
 func TestProgressIsBelowOneUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()

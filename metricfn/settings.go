@@ -232,10 +232,11 @@ func (r *reader) duration(variable string, otherwise time.Duration) time.Duratio
 	if v == "" {
 		return otherwise
 	}
-	if n, err := strconv.Atoi(v); err == nil {
-		return time.Duration(n) * time.Second
+	text := v
+	if _, err := strconv.Atoi(v); err == nil {
+		text += "s"
 	}
-	d, err := time.ParseDuration(v)
+	d, err := time.ParseDuration(text)
 	if err != nil {
 		r.bad(variable, "a time, such as 90s")
 	}

@@ -64,7 +64,7 @@ func TestSettingsThatAreWrong(t *testing.T) {
 	for name, values := range map[string][]string{
 		"RAMIFY_FLEET": {"", "-x", "a b"}, "RAMIFY_QUEUE": {""}, "RAMIFY_LEDGER": {"", "table", "dynamodb:", "dynamodb:a/b"},
 		"RAMIFY_CLUSTER": {""}, "RAMIFY_SERVICE": {""}, "RAMIFY_SCALING": {"cpu"}, "RAMIFY_MIN": {"-1", "few"}, "RAMIFY_MAX": {"0", "1563"},
-		"RAMIFY_CONCURRENCY": {"0", "1.5"}, "RAMIFY_TARGET": {"0", "soon"}, "RAMIFY_LAUNCH": {"-1s"}, "RAMIFY_LATENCY": {"0s"}, "RAMIFY_RULE": {"guess"},
+		"RAMIFY_CONCURRENCY": {"0", "1.5"}, "RAMIFY_TARGET": {"0", "soon", "99999999999999"}, "RAMIFY_LAUNCH": {"-1s"}, "RAMIFY_LATENCY": {"0s"}, "RAMIFY_RULE": {"guess"},
 		"RAMIFY_CPU": {"NaN", "-1"}, "RAMIFY_MEMORY": {"Inf"}, "RAMIFY_ARCH": {"mips"}, "RAMIFY_SPOT": {"1.1"}, "RAMIFY_DISK": {"-1", "big"}, "RAMIFY_PUBLIC_IP": {"yes"}, "RAMIFY_TASK_PRICE": {"$1"}, "RAMIFY_LOG": {"loud"},
 	} {
 		for _, v := range values {

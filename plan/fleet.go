@@ -50,7 +50,7 @@ func (f *Fleet) Check() error {
 type Outcome struct {
 	Finished    bool
 	Paused      bool          // for its budget
-	Done        float64       // part of the nodes, when it was paused; else 1
+	Done        float64       // part of the nodes, when it was paused or given up; else 1
 	Duration    time.Duration // from the seed to the last node, or until it was paused
 	First       time.Duration // to the first running task
 	Peak        int           // tasks running at most
@@ -142,7 +142,7 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 	case o.Paused:
 		o.Done, o.Duration = w.n.done/w.n.total, seconds(float64(w.paused))
 	case !o.Finished:
-		o.Duration = seconds(float64(now))
+		o.Done, o.Duration = min(w.n.done/w.n.total, 1), seconds(float64(now))
 	}
 	return o
 }
