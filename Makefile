@@ -117,7 +117,7 @@ verify: ## All that a change must pass: format, vet, lint, modules, tests
 	cd infra && go mod verify && go mod tidy -diff
 	$(MAKE) test
 
-# What the linker cannot know to be unused by itself: a quarter of the binary (internal/lean).
+# What the linker cannot know to be unused by itself: a fifth of the binary (internal/lean).
 LEAN := -modfile="$$(go run ./internal/lean/cmd)"
 
 build: ## Build bin/ramify, static

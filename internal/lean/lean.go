@@ -1,7 +1,7 @@
 // Package lean makes the command small. A program that looks up one method by a
 // name which the linker does not know keeps every exported method of every type
 // that an interface may hold: of the AWS SDK, hundreds of requests that nobody
-// makes, 9 MB of 39 (The Go Programming Language, package reflect,
+// makes, 8 MB of 40 (The Go Programming Language, package reflect,
 // "Value.MethodByName"). Kong does so for its hooks, of which there are six
 // (alecthomas/kong issue 547, open). Here cmd/ramify is built with these six
 // names spelled out, in a copy of kong under dist; it does the same.
