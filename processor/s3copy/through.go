@@ -28,7 +28,7 @@ const throughPart = 64 << 20
 
 // memory is the bytes of content that are in memory of all copies of a process, at
 // most, but for a single piece that is larger.
-var memory = newRoom(512 << 20)
+var memory = newRoom(throughMost)
 
 // room is bytes that are shared.
 type room struct {
