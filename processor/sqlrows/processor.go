@@ -199,6 +199,9 @@ func (a *args) next(s *statements, last []Value, ask func(string, ...Value) ([]V
 // them, and no child.
 func (a *args) reveal(children []Value, out processor.Out) error {
 	for i := range children {
+		if i > 0 && children[i] == children[i-1] { // pages by key would leave out some
+			return fmt.Errorf("two rows below it have the key %s, it is no primary key: %w", children[i].text, errKey)
+		}
 		if a.At != nil && children[i] == *a.At {
 			continue
 		}

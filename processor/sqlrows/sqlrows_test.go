@@ -373,3 +373,14 @@ func TestARowWithoutAKey(t *testing.T) {
 	_, err := processortest.Run(t.Context(), p, &n)
 	require.ErrorContains(t, err, "has no key")
 }
+
+// Keys that are not unique would lose rows between two pages.
+func TestAKeyThatIsNotUnique(t *testing.T) {
+	onServers(t, func(t *testing.T, s server) {
+		s.exec(t, `CREATE TABLE nodes (id bigint, parent_id bigint)`, `INSERT INTO nodes VALUES (1, NULL), (2, 1), (2, 1)`)
+		n := root(t, usual, key(sqlrows.Integer(1)))
+		_, err := processortest.Run(t.Context(), s.processor(t), &n)
+		require.ErrorContains(t, err, "read row 1 of table nodes: two rows below it have the key 2, it is no primary key")
+		assert.True(t, processor.IsPermanent(err))
+	})
+}
