@@ -26,12 +26,12 @@ func TestAgainCopiesOverAnOlderOne(t *testing.T) {
 			if r.URL.Path == "/a/k" {
 				at, etag = written, "x-2"
 			}
-			switch {
-			case r.Method == http.MethodHead:
+			switch r.Method {
+			case http.MethodHead:
 				w.Header().Set("ETag", `"`+etag+`"`)
 				w.Header().Set("Content-Length", "3")
 				w.Header().Set("Last-Modified", at.Format(http.TimeFormat))
-			case r.Method == http.MethodPut:
+			case http.MethodPut:
 				fmt.Fprint(w, `<CopyObjectResult><ETag>"z-1"</ETag></CopyObjectResult>`)
 			default:
 				fmt.Fprintf(w, `<ListBucketResult><KeyCount>1</KeyCount><IsTruncated>false</IsTruncated><Contents><Key>k</Key><LastModified>%s</LastModified><ETag>"y-2"</ETag><Size>3</Size></Contents></ListBucketResult>`, there.Format(time.RFC3339))
@@ -42,5 +42,23 @@ func TestAgainCopiesOverAnOlderOne(t *testing.T) {
 		tree, rows := trial{url: s.URL, root: n}.run(t)
 		require.Empty(t, tree.Failed)
 		require.Equal(t, message, rows["k"][0].ResultMessage)
+	}
+}
+
+// One checksum that differs decides, whatever others say.
+func TestCompareSums(t *testing.T) {
+	for _, c := range []struct {
+		a, b map[string]string
+		name string
+		same bool
+	}{
+		{nil, map[string]string{"SHA1": "x"}, "", false},
+		{map[string]string{"SHA1": "x", "CRC32": "y"}, map[string]string{"SHA1": "x"}, "SHA1", true},
+		{map[string]string{"SHA256": "x", "CRC32": "y"}, map[string]string{"SHA256": "z", "CRC32": "y"}, "SHA256", false},
+		{map[string]string{"SHA256": "x", "CRC32": "y"}, map[string]string{"SHA256": "x", "CRC32": "y"}, "CRC32", true},
+	} {
+		name, same := compareSums(c.a, c.b)
+		require.Equal(t, c.name, name)
+		require.Equal(t, c.same, same)
 	}
 }

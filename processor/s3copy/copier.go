@@ -190,14 +190,20 @@ func isDigest(sse types.ServerSideEncryption) bool {
 	return sse == "" || sse == types.ServerSideEncryptionAes256
 }
 
-// compareSums compares checksums of the same kind, if there are any.
+// compareSums compares checksums of the same kind, if there are any. All must be the
+// same: two contents can be made to have one CRC.
 func compareSums(a, b map[string]string) (name string, same bool) {
-	for _, name := range sumNames {
-		if x, y := a[name], b[name]; x != "" && y != "" {
-			return name, x == y
+	for _, kind := range sumNames {
+		x, y := a[kind], b[kind]
+		switch {
+		case x == "" || y == "":
+		case x != y:
+			return kind, false
+		case name == "":
+			name, same = kind, true
 		}
 	}
-	return "", false
+	return name, same
 }
 
 // verify compares a copy with its source, of which h is known if it is not nil. A
