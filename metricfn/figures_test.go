@@ -201,6 +201,30 @@ func TestASeedersClockThatIsBehind(t *testing.T) {
 	})
 }
 
+// One task at a time is on demand; who does many nodes inline writes more for a message.
+func TestSplit(t *testing.T) {
+	now := time.Now()
+	p := metricfn.Prices{TaskHour: 1, FirstHour: 2, Message: 0.1, Inline: 0.3}
+	runs := []ledger.Run{{ID: "a", Created: now.Add(-4 * time.Hour)}, {ID: "b", Created: now.Add(-4 * time.Hour)}}
+	task := func(id string, from, to time.Duration) ledger.Worker {
+		return ledger.Worker{ID: id, Started: now.Add(from), At: now.Add(to)}
+	}
+	costs := p.Split(runs, [][]ledger.Worker{
+		{task("x", -4*time.Hour, -2*time.Hour), task("y", -3*time.Hour, -2*time.Hour)}, {task("z", -time.Hour, 0)},
+	})
+	// Four hours of tasks, and in three of them any.
+	assert.InDelta(t, 3*1+3.0/4*3*2, costs[0], 1e-9)
+	assert.InDelta(t, 1*1+1.0/4*3*2, costs[1], 1e-9)
+
+	w := task("x", -time.Minute, 0)
+	w.Units, w.Done.Nodes = 10, 10
+	one := p.Split(runs[:1], [][]ledger.Worker{{w}})[0]
+	w.Done.Nodes = 9000
+	many := p.Split(runs[:1], [][]ledger.Worker{{w}})[0]
+	assert.InDelta(t, 10*(0.3-0.1), many-one, 1e-9)
+	assert.Equal(t, []float64{0, 0}, p.Split(runs, make([][]ledger.Worker, 2)))
+}
+
 // The age comes late from CloudWatch: it is asked once a minute, and what it says is
 // not believed where the queue was empty since.
 func TestOldestAge(t *testing.T) {

@@ -25,7 +25,7 @@ type Fleet struct {
 
 	// Spent is what tasks look at that heed a budget, in dollars, by the task-seconds and
 	// the nodes so far; a run that has spent its Budget is paused. 0: it has none.
-	Spent  func(taskSeconds, nodes float64) float64
+	Spent  func(taskSeconds, some, nodes float64) float64
 	Budget float64
 }
 
@@ -181,7 +181,7 @@ func (w *world) keep(now int) {
 	if w.f.Budget == 0 || w.paused >= 0 || w.n.finished >= 0 || w.s.running == 0 || now-w.s.first < w.heed || now%sweeps != 0 {
 		return
 	}
-	if w.f.Spent(w.s.taskSeconds(now), w.n.done) >= w.f.Budget {
+	if w.f.Spent(w.s.taskSeconds(now), float64(w.some), w.n.done) >= w.f.Budget {
 		w.paused = now
 		w.n.stopped = true
 	}
