@@ -79,7 +79,7 @@ func (w *Worker) work(ctx context.Context, d held) {
 	end(nil)
 	<-holding
 
-	e.Timestamp, e.Seconds = time.Now().UTC(), time.Since(d.got).Seconds()
+	e.Timestamp, e.Seconds = time.Now().UTC(), time.Since(d.got).Round(time.Millisecond).Seconds()
 	e.Stdout, e.Stderr, e.KillSignal = out.Stdout, out.Stderr, out.Signal
 	if out.Err == nil {
 		e.Event = Succeeded

@@ -40,12 +40,6 @@ type Tally struct {
 	Refused   int `json:"refused"`
 }
 
-// The causes with which a worker's contexts end.
-var (
-	ErrDrained = errors.New("the worker drains")
-	ErrKilled  = errors.New("the worker was told to stop at once")
-)
-
 // Worker listens to queues, one after the other, and runs what it finds.
 type Worker struct {
 	c     Config
@@ -99,10 +93,10 @@ func (w *Worker) Start(ctx context.Context) {
 // to its end.
 func (w *Worker) Drain() { w.once.Do(func() { close(w.hurry) }) }
 
-// Kill ends what runs, at once.
-func (w *Worker) Kill() {
+// Kill ends what runs, at once: the cause is that of Run's contexts.
+func (w *Worker) Kill(cause error) {
 	w.Drain()
-	w.kill(ErrKilled)
+	w.kill(cause)
 }
 
 // Done is closed when the worker has stopped and nothing runs any more.
@@ -194,8 +188,9 @@ func (w *Worker) ask(ctx context.Context, name string) (int, error) {
 	wait := w.c.Wait
 	if w.c.Free {
 		wait = 0
+	} else {
+		w.c.Report(Event{Event: Listening, Queue: w.c.Names.Short(name)})
 	}
-	w.c.Report(Event{Event: Listening, Queue: w.c.Names.Short(name)})
 	got, err := w.c.Queues.Receive(ctx, name, Request{Max: n, Wait: wait, Visibility: FirstLease, Hurry: w.hurry})
 	for range n - len(got) {
 		<-w.slots
