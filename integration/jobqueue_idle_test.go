@@ -106,7 +106,7 @@ func TestIdleQueues(t *testing.T) {
 	if !strings.Contains(r.stderr, "Used 14 SQS and 28 CloudWatch API calls.") {
 		t.Errorf("it says %s", r.stderr)
 	}
-	if got, _ := u.sweep(t, "*", "--idle-for", "48h"); got != nil {
+	if got, _ := u.sweep(t, "*", "--idle-for", "48h"); !slices.Equal(got, []string{"idle"}) {
 		t.Errorf("got %v", got)
 	}
 }
