@@ -15,7 +15,7 @@ import (
 
 // console finds what is typed in a document, and what is printed then.
 var (
-	consoleBlock = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
+	consoleBlock = regexp.MustCompile("(?s)(?:^|\n)```console\n(.*?)```\n")
 	prompt       = "$ "
 )
 

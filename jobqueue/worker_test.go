@@ -246,9 +246,9 @@ func TestKill(t *testing.T) {
 	})
 }
 
-type mendedByNothing struct{ error }
+type lastingError struct{ error }
 
-func (mendedByNothing) Permanent() bool { return true }
+func (lastingError) Permanent() bool { return true }
 
 // Queues that cannot be reached are tried again for a minute and more; those that never
 // will be are not.
@@ -260,7 +260,7 @@ func TestTrouble(t *testing.T) {
 	}{
 		{func(n int) error { return map[bool]error{true: errors.New("away")}[n < 5] }, 15 * time.Second, false},
 		{func(int) error { return errors.New("away") }, time.Minute, true},
-		{func(int) error { return mendedByNothing{errors.New("denied")} }, 0, true},
+		{func(int) error { return lastingError{errors.New("denied")} }, 0, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
