@@ -73,6 +73,9 @@ func (c *jobWorkerCmd) Run(ctx context.Context, g *cli, std streams) error {
 			}
 		}
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // told before anything was begun
+	}
 	return c.work(jobqueue.New(conf), signals, lost, tell, std)
 }
 
