@@ -258,7 +258,7 @@ func (s *story) walk(id string, t *tale) (whole bool) {
 
 // hadRun reports whether a node had its turn before all was healed.
 func (s *story) hadRun(id string) bool {
-	sick := &story{forest: s.forest}
+	sick := &story{forest: s.forest, inline: s.inline}
 	t := &tale{rows: map[string]bool{}, failed: map[string]bool{}}
 	sick.walk("0", t)
 	return t.failed[id]
