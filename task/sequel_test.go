@@ -301,7 +301,7 @@ func (s *story) check(w *world, r ledger.Run) {
 // then what waits for it.
 func TestSequelsAreExact(t *testing.T) {
 	sick := 0
-	for n := range uint64(60) {
+	for n := range uint64(120) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStory(100 * n)
 			s.inline = n%2 == 1

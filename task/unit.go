@@ -266,9 +266,17 @@ func (u *unit) takeStep(ctx context.Context, p *ledger.Plan) (bool, error) {
 
 // takeReduce reports whether the message, a suspect, is the one of all suspects
 // that reduces this node. One that is no suspect is the only one of its kind, and
-// pays for no record.
+// pays for no record; if its plan of a sequel is there it goes on, whoever has taken
+// the step since: all others end at that plan.
 func (u *unit) takeReduce(ctx context.Context) (bool, error) {
-	mine, err := u.own(ctx, schema.ReducePID(u.node))
+	of := schema.ReducePID(u.node)
+	mine, err := u.own(ctx, of)
+	if err == nil && !mine && u.sequel {
+		var rec []ledger.Record
+		if rec, err = u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: of}}); err == nil {
+			mine = rec[0].Plan != nil && rec[0].Plan.MID == u.m.MID
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("take reduce of node %s: %w", u.m.ID, err)
 	}
