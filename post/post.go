@@ -27,7 +27,12 @@ type Poster struct {
 }
 
 // Route says on which queue nodes of a kind, with some args, wait; nil is the poster's.
-type Route func(kind string, args schema.Args) queue.Queue
+type Route func(kind string, args schema.Args) Sender
+
+// Sender is the part of a queue.Queue that takes messages.
+type Sender interface {
+	Send(ctx context.Context, entries []queue.Entry) []error
+}
 
 // Letter is a message and how long it stays invisible at first.
 type Letter struct {
@@ -99,9 +104,9 @@ func (p *Poster) send(ctx context.Context, letters []Letter, entries []queue.Ent
 	if p.Route == nil {
 		return p.Queue.Send(ctx, entries)
 	}
-	where := map[queue.Queue][]int{}
+	where := map[Sender][]int{}
 	for i := range letters {
-		q := p.Queue
+		q := Sender(p.Queue)
 		if m := &letters[i].Message; !letters[i].Copy {
 			if to := p.Route(m.Kind, m.Args); to != nil {
 				q = to

@@ -399,7 +399,7 @@ func TestNodesWaitWhereTheyBelong(t *testing.T) {
 			w.unkind(0.02)
 			other.Set(queuehostile.Faults{Twin: 0.02, Ghost: 0.02, Reorder: 0.5})
 			route := func(here queue.Queue) post.Route {
-				return func(kind string, _ schema.Args) queue.Queue {
+				return func(kind string, _ schema.Args) post.Sender {
 					to := queue.Queue(w.main)
 					if kind == kindStep {
 						to = other
