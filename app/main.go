@@ -69,8 +69,14 @@ type cli struct {
 	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
-	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
+
+	Enqueue      enqueueCmd      `cmd:"" help:"Put a command into a queue."`
+	EnqueueBatch enqueueBatchCmd `cmd:"" help:"Put many commands into queues, from files or standard input."`
+	Worker       jobWorkerCmd    `cmd:"" help:"Run the commands of queues."`
+	IdleQueues   idleQueuesCmd   `cmd:"" help:"List queues in which nothing happens, and delete them if told to."`
+
+	Schema schemaCmd `cmd:"" help:"Print the JSON Schema of the node message."`
+	Demo   demoCmd   `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 
 	// Containers often say in RAMIFY_VERSION what they hold: that asks for nothing.
 	Version kong.VersionFlag `help:"Print the version." env:"-"`

@@ -3,6 +3,8 @@
 package counter
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -53,13 +55,23 @@ func New(t testing.TB, target string) *Counter {
 }
 
 // operation is the name that AWS's JSON protocols send ("AmazonSQS.SendMessage"),
-// without its service, and otherwise the method.
+// without its service, that of RPC in the path (".../operation/PutMetricData"), that of
+// the older query protocol in the form ("Action=SendMessage"), and otherwise the method.
 func operation(r *http.Request) string {
-	target := r.Header.Get("X-Amz-Target")
-	if target == "" {
-		return r.Method
+	if target := r.Header.Get("X-Amz-Target"); target != "" {
+		return target[strings.LastIndexByte(target, '.')+1:]
 	}
-	return target[strings.LastIndexByte(target, '.')+1:]
+	if _, name, found := strings.Cut(r.URL.Path, "/operation/"); found {
+		return name
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if form, bad := url.ParseQuery(string(body)); err == nil && bad == nil && form.Get("Action") != "" {
+			return form.Get("Action")
+		}
+	}
+	return r.Method
 }
 
 func (c *Counter) add(operation string) {
