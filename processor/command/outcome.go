@@ -92,7 +92,7 @@ func (t *task) tell(out processor.Out, end *ended, why error) error {
 	if err != nil {
 		return fmt.Errorf("tell outcome of job %s: %w", t.job.Name, err)
 	}
-	return out.Child(processor.Child{Kind: OutcomeKind, ID: "outcome of " + label(t.job, t.a), Args: text})
+	return out.Child(processor.Child{Kind: OutcomeKind, ID: "outcome of " + t.job.Name, Args: text})
 }
 
 // Teller sends outcomes.
