@@ -92,13 +92,11 @@ func Main(set processor.Set) {
 }
 
 func realMain(args []string, std streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	// A closed pipe is an error of the write, not the end of the process. It is not
 	// ignored: programs that we start would ignore it, too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	// A second signal ends the process at once, as without us.
-	context.AfterFunc(ctx, stop)
 
 	dropEmptyVariables()
 	var c cli
@@ -107,7 +105,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress},
+		vars(),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),
@@ -137,6 +135,11 @@ func realMain(args []string, std streams) int {
 		return exitInterrupted // before there was anything to report
 	}
 	return exitCode(err, std.err)
+}
+
+// vars are what the flags' defaults name.
+func vars() kong.Vars {
+	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress}
 }
 
 // exitCode prints an error, in one line, and says how the process ends.
