@@ -68,7 +68,8 @@ type cli struct {
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
-	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
+	Jobs    jobsCmd    `cmd:"" help:"Run named jobs, and check files of them."`
+	Results resultsCmd `cmd:"" help:"Print the outcomes of jobs that wait in a queue, and take them out of it."`
 
 	Enqueue      enqueueCmd      `cmd:"" help:"Put a command into a queue."`
 	EnqueueBatch enqueueBatchCmd `cmd:"" help:"Put many commands into queues, from files or standard input."`
@@ -138,7 +139,7 @@ func realMain(args []string, std streams) int {
 
 // vars are what the flags' defaults name.
 func vars() kong.Vars {
-	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress}
+	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress}
 }
 
 // exitCode prints an error, in one line, and says how the process ends.
