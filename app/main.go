@@ -69,6 +69,7 @@ type cli struct {
 	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
+	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 

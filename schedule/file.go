@@ -33,6 +33,7 @@ type Schedule struct {
 	Params map[string]string // of the job; {{date}} and {{time}} stand for the tick
 	Target string            // of `ramify run`, as s3://bucket/prefix
 	URL    string            // a path of an application: a periodic task of Elastic Beanstalk
+	Task   string            // the name that the application knows it by
 	Missed Missed
 }
 
@@ -204,6 +205,7 @@ func (r *reader) schedule(key, n *yaml.Node) *Schedule {
 		"job":    r.text(&s.Job, "job"),
 		"target": r.text(&s.Target, "target"),
 		"url":    func(n *yaml.Node) { r.urlPath(n, s) },
+		"task":   r.text(&s.Task, "task"),
 		"params": func(n *yaml.Node) { r.params(n, s) },
 		"missed": func(n *yaml.Node) {
 			s.Missed = Missed(n.Value)
@@ -218,9 +220,14 @@ func (r *reader) schedule(key, n *yaml.Node) *Schedule {
 		r.fail(key, "cron", "the five fields of cron in quotes, such as \"30 2 * * *\"")
 	case given(s.Job)+given(s.Target)+given(s.URL) != 1:
 		r.fail(key, "schedule", "one of job, target and url")
+	case s.Task != "" && s.URL == "":
+		r.fail(key, "schedule", "task with a url only")
 	case len(s.Params) > 0 && s.Job == "":
 		r.fail(key, "schedule", "params with a job only")
 	default:
+		if s.URL != "" && s.Task == "" {
+			s.Task = s.Name
+		}
 		r.when(cron, "cron", zone, s)
 	}
 	return s
@@ -305,16 +312,17 @@ func (r *reader) theirs(n *yaml.Node) {
 		s := &Schedule{Missed: Skip}
 		cron := &yaml.Node{Line: item.Line}
 		r.fields(item, "task", map[string]func(*yaml.Node){
-			"name":     r.text(&s.Name, "name"),
+			"name":     r.text(&s.Task, "name"),
 			"url":      func(n *yaml.Node) { r.urlPath(n, s) },
 			"schedule": func(n *yaml.Node) { cron = n },
 		})
 		if r.err != nil {
 			return
 		}
-		r.name = s.Name
+		s.Name = nameOf(s.Task)
+		r.name = s.Task
 		switch {
-		case s.Name == "":
+		case s.Task == "":
 			r.fail(item, "name", "a name")
 		case s.URL == "":
 			r.fail(item, "url", "a path that begins with /")
@@ -351,18 +359,22 @@ func (s *Schedule) Key() string {
 // Run is the name of the run that a tick starts: there is one of a name, and so one
 // start of a tick, whoever begins it.
 func (s *Schedule) Run(tick time.Time) string {
-	name := s.Name
-	if !scheduleName.MatchString(name) { // one of Elastic Beanstalk's may be called anything
-		sum := sha256.Sum256([]byte(name))
-		name = "task-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+	return s.Name + "-" + tick.UTC().Format("20060102T1504Z")
+}
+
+// nameOf is a name for a task of Elastic Beanstalk, which may be called anything.
+func nameOf(task string) string {
+	if scheduleName.MatchString(task) {
+		return task
 	}
-	return name + "-" + tick.UTC().Format("20060102T1504Z")
+	sum := sha256.Sum256([]byte(task))
+	return "task-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
 // MarshalJSON writes the schedule as a file of this one schedule has it: JSON is YAML.
 func (s *Schedule) MarshalJSON() ([]byte, error) {
 	one := map[string]any{"cron": s.When.text, "zone": s.When.zone.String(), "missed": s.Missed}
-	for name, value := range map[string]string{"job": s.Job, "target": s.Target, "url": s.URL} {
+	for name, value := range map[string]string{"job": s.Job, "target": s.Target, "url": s.URL, "task": s.Task} {
 		if value != "" {
 			one[name] = value
 		}

@@ -49,7 +49,7 @@ func TestElasticBeanstalk(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, f.Schedules, 2)
 	s := f.Schedules[0]
-	assert.Equal(t, [...]any{"backup job", "/backup", schedule.Skip, "0 */12 * * *", "UTC"}, [...]any{s.Name, s.URL, s.Missed, s.When.String(), s.When.Zone().String()})
+	assert.Equal(t, [...]any{"backup job", "/backup", schedule.Skip, "0 */12 * * *", "UTC"}, [...]any{s.Task, s.URL, s.Missed, s.When.String(), s.When.Zone().String()})
 	require.NoError(t, schema.CheckRunName(s.Run(time.Now())))
 	assert.NotEqual(t, f.Schedules[1].Run(time.Time{}), s.Run(time.Time{}))
 }
@@ -150,4 +150,14 @@ func TestOfManyMissedTicksTheNewestStart(t *testing.T) {
 	due, _ := f.Schedules[0].Due(now.AddDate(0, 0, -1), now)
 	require.Len(t, due, schedule.MaxMissed)
 	assert.Equal(t, now.Truncate(time.Minute), due[len(due)-1])
+}
+
+func TestATaskOfElasticBeanstalkIsAFileOfItsOwn(t *testing.T) {
+	f, err := schedule.ParseFile("cron.yaml", []byte("cron: [{name: a task, url: /a, schedule: '* * * * *'}]"))
+	require.NoError(t, err)
+	text, err := json.Marshal(f.Schedules[0])
+	require.NoError(t, err)
+	again, err := schedule.ParseFile("-", text)
+	require.NoError(t, err)
+	assert.Equal(t, f.Schedules, again.Schedules)
 }
