@@ -70,6 +70,8 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
 	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
+	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
+	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
 	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
 	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 

@@ -41,7 +41,7 @@ type starter struct {
 	slots  chan struct{}
 	runs   sync.WaitGroup
 	failed atomic.Bool // one of them, at least
-	posted sync.Mutex // a client of the AWS SDK is slow to begin with: one start at a time
+	posted sync.Mutex  // a client of the AWS SDK is slow to begin with: one start at a time
 }
 
 // errNoSlot is why a run of this machine does not begin.
