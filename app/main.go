@@ -72,8 +72,15 @@ type cli struct {
 	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
 	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
 	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
-	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
+	IAM     iamCmd     `cmd:"" name:"iam" help:"Print the policy of IAM that a role needs."`
+
+	Enqueue      enqueueCmd      `cmd:"" help:"Put a command into a queue."`
+	EnqueueBatch enqueueBatchCmd `cmd:"" help:"Put many commands into queues, from files or standard input."`
+	Worker       jobWorkerCmd    `cmd:"" help:"Run the commands of queues."`
+	IdleQueues   idleQueuesCmd   `cmd:"" help:"List queues in which nothing happens, and delete them if told to."`
+
+	Schema schemaCmd `cmd:"" help:"Print the JSON Schema of the node message."`
+	Demo   demoCmd   `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 
 	// Containers often say in RAMIFY_VERSION what they hold: that asks for nothing.
 	Version kong.VersionFlag `help:"Print the version." env:"-"`
