@@ -66,7 +66,8 @@ func (f *fleet) makeSchedule(s *schedule.Schedule, id, expression string, role a
 		FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: str("OFF")},
 		Target:             target,
 	})
-	made.Node().AddDependency(role)
+	made.Node().AddDependency(role) // and its policy
+	dependent(made)
 }
 
 // invocation is what the task is to do: all it needs to know stands in its command.
