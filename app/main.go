@@ -68,7 +68,8 @@ type cli struct {
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
-	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
+	Jobs    jobsCmd    `cmd:"" help:"Run named jobs, and check files of them."`
+	Results resultsCmd `cmd:"" help:"Print the outcomes of jobs that wait in a queue, and take them out of it."`
 	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
 	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
 	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
@@ -110,7 +111,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress},
+		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress},
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),

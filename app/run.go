@@ -49,12 +49,14 @@ type walkFlags struct {
 const (
 	defaultInline  = 1000
 	defaultRetries = 5
+
+	defaultConcurrency = 64
 )
 
 // runFlags are what run and demo have in common.
 type runFlags struct {
 	walkFlags
-	Concurrency int    `help:"Things done at a time." default:"64"`
+	Concurrency int    `help:"Things done at a time." default:"${concurrency}"`
 	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
 	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	view

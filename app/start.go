@@ -9,11 +9,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/ledger"
+	programs "github.com/ramify/ramify/processor/command"
+	"github.com/ramify/ramify/queue/sqs"
 )
 
 // startFlags are of what starts runs by itself, for as long as it runs.
@@ -22,6 +25,7 @@ type startFlags struct {
 	jobsFlags
 	webhookFlags
 	Out     string `help:"Where the results of runs go: s3://bucket/prefix, the URL of a queue or, on this machine, a folder; below it, a folder a run (default: nowhere)." placeholder:"PLACE"`
+	Results string `help:"Queue to which the outcome of each job goes that names none." placeholder:"QUEUE"`
 	Retries int    `help:"Failures of a node before it is given up." default:"${retries}"`
 	Runs    int    `help:"Runs at a time, on this machine; what is more waits, or is refused." default:"16" placeholder:"N"`
 	Grace   string `help:"For runs of this machine that are under way when it is told to stop." default:"25s" placeholder:"DURATION"`
@@ -59,6 +63,8 @@ func (c *startFlags) open(ctx context.Context, g *cli, std streams, log *slog.Lo
 		return nil, err
 	case c.Runs < 1 || c.Runs > 1000:
 		return nil, usagef("--runs is %d, want 1 to 1000", c.Runs)
+	case c.Results != "" && sqs.CheckName(c.Results) != nil:
+		return nil, usagef("%s: %w", named("results", c.Results), sqs.CheckName(c.Results))
 	case c.Retries < 0:
 		return nil, usagef("--retries is %d, want 0 or more", c.Retries)
 	}
@@ -173,11 +179,23 @@ func (s *starter) start(ctx context.Context, target, run string) error {
 	}
 }
 
-// walk are the flags of a run that nobody gives any.
-func (s *starter) walk(run, out string) walkFlags {
+// walk are the flags of a run that nobody gives any. As of `ramify jobs run`, each job
+// is a message of its own.
+func (s *starter) walk(target, run, out string) walkFlags {
+	inline := defaultInline
+	if strings.HasPrefix(target, jobScheme) {
+		inline = 0
+	}
 	return walkFlags{
-		Run: run, Out: out, Node: "range", Inline: defaultInline, Retries: s.flags.Retries, JSON: true,
+		Run: run, Out: out, Node: "range", Inline: inline, Retries: s.flags.Retries, JSON: true,
 		jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags,
+	}
+}
+
+// params are kept with a run of jobs.
+func (s *starter) params(w *work) {
+	if s.flags.Results != "" {
+		w.params = map[string]string{programs.ParamResults: s.flags.Results}
 	}
 }
 
@@ -199,13 +217,14 @@ func (s *starter) here(spec, run string, began func()) error {
 	defer func() { _ = quiet.Close() }()
 	w := newWork(s.g, streams{out: s.std.out, err: quiet}, true)
 	w.log = s.log
+	s.params(w)
 	var is bool
 	w.begun = func() {
 		is = true
 		s.log.Info("run begins", "run", run, "target", tgt.name)
 		began()
 	}
-	c := &runFlags{walkFlags: s.walk(run, out), Concurrency: 64}
+	c := &runFlags{walkFlags: s.walk(spec, run, out), Concurrency: 64}
 	err = c.begin(s.ctx, w, tgt)
 	if err != nil {
 		s.failed.Store(true)
@@ -230,7 +249,7 @@ func (s *starter) here(spec, run string, began func()) error {
 func (s *starter) post(ctx context.Context, spec, run string) error {
 	s.posted.Lock()
 	defer s.posted.Unlock()
-	c := &seedCmd{Target: spec, walkFlags: s.walk(run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
+	c := &seedCmd{Target: spec, walkFlags: s.walk(spec, run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
 	tgt, err := c.target()
 	if err != nil {
 		return err
@@ -242,13 +261,21 @@ func (s *starter) post(ctx context.Context, spec, run string) error {
 	}
 	w := newWork(s.g, s.std, true)
 	w.log = s.log
+	s.params(w)
 	if err := c.complete(ctx, w, &tgt, only); err != nil {
 		return err
 	}
 	if err := c.checkRoot(tgt); err != nil {
 		return err
 	}
-	if err := c.begin(ctx, s.fleet, w, tgt, only, now); err != nil {
+	if err := s.fleet.openRoutes(ctx, w.jobs, tgt.root); err != nil {
+		return err
+	}
+	defer func() { // of this job
+		s.fleet.routes.close()
+		s.fleet.routes = nil
+	}()
+	if err := c.commit(ctx, s.fleet, w, tgt, only, now); err != nil {
 		return err
 	}
 	s.log.Info("run begins", "run", run, "target", tgt.name)
