@@ -117,15 +117,18 @@ verify: ## All that a change must pass: format, vet, lint, modules, tests
 	cd infra && go mod verify && go mod tidy -diff
 	$(MAKE) test
 
+# What the linker cannot know to be unused by itself: a fifth of the binary (internal/lean).
+LEAN := -modfile="$$(go run ./internal/lean/cmd)"
+
 build: ## Build bin/ramify, static
-	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/ramify
+	CGO_ENABLED=0 go build -trimpath $(LEAN) -o $(BIN) ./cmd/ramify
 
 # Without the names of functions for debuggers: an image is fetched by each task that starts.
 STATIC := CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags='-s -w'
 
 .PHONY: binary-amd64 binary-arm64
 binary-amd64 binary-arm64: binary-%:
-	GOARCH=$* $(STATIC) -o $(DIST)/linux-$*/ramify ./cmd/ramify
+	GOARCH=$* $(STATIC) $(LEAN) -o $(DIST)/linux-$*/ramify ./cmd/ramify
 
 IMAGE := go run ./image/cmd --version="$$(git describe --tags --always --dirty 2>/dev/null || echo devel)"
 
@@ -143,8 +146,10 @@ image: binary-amd64 binary-arm64 ## Build the container image with podman, build
 
 # Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too; what is not
 # said here infra/cdk.context.json may say. So the function is built for both architectures, as the image is.
+# The CDK leaves out what has no value, with a warning, and deploys with the default.
+VALUELESS = $(strip $(foreach k,$(SET),$(if $(findstring =,$(k)),,$(k))))
 CDK   := cd infra && npx --yes --cache "$(CURDIR)/.cache/npm" $(CDK_CLI)
-KNOBS  = $(foreach k,$(if $(STACK),stack=$(STACK)) $(if $(filter-out undefined file,$(origin ARCH)),arch=$(ARCH)) $(SET),-c '$(k)')
+KNOBS  = $(if $(VALUELESS),$(error SET has "$(VALUELESS)", want knob=value, with spaces between knobs only))$(foreach k,$(if $(STACK),stack=$(STACK)) $(if $(filter-out undefined file,$(origin ARCH)),arch=$(ARCH)) $(SET),-c '$(k)')
 BUILT := dist/metricfn-arm64/bootstrap dist/metricfn-amd64/bootstrap
 
 bootstrap: $(BUILT) ## Prepare an account and region for the CDK, once

@@ -84,11 +84,13 @@ type priceFlags struct {
 	Memory    string `help:"Of a task, for its price, in MiB." placeholder:"MIB"`
 	Arch      string `help:"Of a task, for its price: arm64 or x86_64." placeholder:"ARCH"`
 	Spot      string `help:"Part of the tasks that are on Fargate Spot, for their price." placeholder:"PART"`
+	Disk      string `help:"Of a task, for its price, in GiB." placeholder:"GIB"`
+	PublicIP  string `name:"public-ip" help:"Whether a task has a public address, for its price: true or false." placeholder:"BOOL"`
 	TaskPrice string `help:"Dollars an hour of a task (default: from its size, at us-east-1's prices)." placeholder:"DOLLARS"`
 }
 
 func (c *priceFlags) values() map[string]string {
-	return map[string]string{"cpu": c.CPU, "memory": c.Memory, "arch": c.Arch, "spot": c.Spot, "task-price": c.TaskPrice}
+	return map[string]string{"cpu": c.CPU, "memory": c.Memory, "arch": c.Arch, "spot": c.Spot, "disk": c.Disk, "public-ip": c.PublicIP, "task-price": c.TaskPrice}
 }
 
 // prices reads them as metricfn does: a budget is held against what it publishes.

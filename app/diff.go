@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/diff"
 	diffs3 "github.com/ramify/ramify/diff/s3"
@@ -181,9 +183,11 @@ func (c *diffCmd) crawl(ctx context.Context, w *work, name, run string) error {
 	if !inOnePlace(tgt.root.Kind) {
 		return usagef("target %q cannot be compared; want s3://bucket/prefix", name)
 	}
-	flags := runFlags{Concurrency: c.Concurrency, walkFlags: walkFlags{
-		Run: run, Filter: c.Filter, MaxRPS: c.MaxRPS, Node: string(s3crawl.Range), Checksums: true, Inline: defaultInline, Retries: defaultRetries,
-	}}
+	var flags runFlags // as of a run, where nobody says otherwise
+	if err := kong.ApplyDefaults(&flags, vars()); err != nil {
+		return fmt.Errorf("crawl %s: %w", name, err)
+	}
+	flags.Run, flags.Filter, flags.MaxRPS, flags.Checksums, flags.Concurrency = run, c.Filter, c.MaxRPS, true, c.Concurrency
 	err = flags.begin(ctx, w, tgt)
 	if code := exitError(0); errors.As(err, &code) && code == exitFailures {
 		return fmt.Errorf("crawl %s: part of it could not be listed, so there is nothing to compare", name)

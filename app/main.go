@@ -111,7 +111,7 @@ func realMain(args []string, std streams) int {
 		kong.Name("ramify"),
 		kong.Description("Ramify walks trees too big for one machine: buckets, tables, graphs, jobs."),
 		kong.DefaultEnvars("RAMIFY"),
-		kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress},
+		vars(),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),
@@ -141,6 +141,11 @@ func realMain(args []string, std streams) int {
 		return exitInterrupted // before there was anything to report
 	}
 	return exitCode(err, std.err)
+}
+
+// vars are what the flags' defaults name.
+func vars() kong.Vars {
+	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress}
 }
 
 // exitCode prints an error, in one line, and says how the process ends.

@@ -148,7 +148,7 @@ type lookLine struct {
 	Fleet    string             `json:"fleet"`
 	Metrics  map[string]float64 `json:"metrics"`
 	Runs     []lookRun          `json:"runs,omitempty"`
-	Desired  int                `json:"desired"`
+	Desired  *int               `json:"desired,omitempty"` // nothing where nothing is decided
 	Reason   scaling.Reason     `json:"reason"`
 	Applied  bool               `json:"applied"`
 	Failures []lookFailure      `json:"failures,omitempty"`
@@ -168,7 +168,10 @@ type lookFailure struct {
 
 func (p *looks) print(r metricfn.Report) error {
 	if p.json {
-		l := lookLine{At: r.At.UTC(), Fleet: p.fleet, Metrics: map[string]float64{}, Desired: r.Decision.Desired, Reason: r.Decision.Reason, Applied: r.Applied}
+		l := lookLine{At: r.At.UTC(), Fleet: p.fleet, Metrics: map[string]float64{}, Reason: r.Decision.Reason, Applied: r.Applied}
+		if r.Decision.Reason != scaling.Unknown {
+			l.Desired = &r.Decision.Desired
+		}
 		for _, m := range r.Metrics {
 			l.Metrics[m.Name] = m.Value
 		}

@@ -106,7 +106,7 @@ func TestMetricOnce(t *testing.T) {
 	assert.InDelta(t, 0.1/8, line.Metrics["BacklogSeconds"], 1e-9, "a message of 0.1 s, and the stack's tasks do 8 at a time")
 	assert.InDelta(t, 0, line.Metrics["Running"], 0)
 	assert.Contains(t, line.Metrics, "SettledPerSecond", "zeros are published")
-	assert.Equal(t, 1, line.Desired)
+	assert.Equal(t, new(1), line.Desired)
 	assert.False(t, line.Applied)
 	assert.Zero(t, desired(), "it was not told to govern")
 	listed, err := cloudwatch.NewFromConfig(cfg).ListMetrics(t.Context(), &cloudwatch.ListMetricsInput{
@@ -127,7 +127,10 @@ func TestMetricOfAPartThatFails(t *testing.T) {
 	assert.Equal(t, exitFailures, code)
 	assert.Contains(t, out, "Unread")
 	assert.NotContains(t, out, "BacklogPerTask", "nobody knows it")
+	assert.Contains(t, out, "none: queue or service is not known")
 	assert.Contains(t, said, "ramify: look at service: ecs:DescribeServices of service nobody in cluster "+stack+": it is not there")
+	_, out, _ = says(t, "metric", "--once", "--json", "--stack", stack, "--service", "nobody")
+	assert.NotContains(t, out, `"desired"`, "none is not 0")
 }
 
 // Without a stack, what a task does at a time is what one does that is told nothing.

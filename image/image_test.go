@@ -27,6 +27,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/image"
+	"github.com/ramify/ramify/internal/lean"
 )
 
 var folder string // of binaries, built as `make` does
@@ -168,9 +169,33 @@ func TestImage(t *testing.T) {
 			})
 			assert.Equal(t, []string{"ramify", "tmp/"}, names)
 			t.Logf("%s: %.1f MB, %.1f MB to fetch", arch, float64(whole)/1e6, float64(packed)/1e6)
-			assert.Less(t, whole, int64(40e6))
+			assert.Less(t, whole, int64(most))
 			trusts(t, program)
 		})
+	}
+}
+
+// most is what the image is promised to be at most, unpacked.
+const most = 40e6
+
+// TestNoMethodByName: nothing in the command looks methods up by names that the linker
+// does not know, which would keep all methods of the AWS SDK in it.
+func TestNoMethodByName(t *testing.T) {
+	modules, err := lean.Modfile(t.Context())
+	require.NoError(t, err)
+	cmd := exec.Command("go", "build", "-trimpath", "-modfile="+modules, "-ldflags=-dumpdep", "-o", filepath.Join(t.TempDir(), "ramify"), "../cmd/ramify")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err)
+	const arrow, flag = " -> ", "<ReflectMethod>"
+	lines := strings.Split(string(out), "\n")
+	require.Greater(t, len(lines), 10_000, "the linker says what needs what")
+	for _, line := range lines {
+		by, what, found := strings.Cut(line, arrow)
+		if found && strings.Contains(what, flag) {
+			t.Errorf("%s looks methods up by any name, and is in the binary because of %s: see package internal/lean", strings.TrimSuffix(what, " "+flag), by)
+			return // those which come after are there because of it
+		}
 	}
 }
 

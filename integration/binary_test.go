@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ramify/ramify/internal/lean"
 )
 
 // deadline is how long any single thing may take before a test gives it up. On
@@ -38,7 +41,12 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "ramify")
-	args := []string{"build", "-trimpath", "-o", binary}
+	modules, err := lean.Modfile(context.Background()) // what is tested is what is shipped
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	args := []string{"build", "-trimpath", "-modfile=" + modules, "-o", binary}
 	if os.Getenv("RAMIFY_TEST_RACE") != "" {
 		args = append(args, "-race") // needs cgo
 	}

@@ -275,6 +275,15 @@ func TestChecksumsAreShown(t *testing.T) {
 		}
 		requireHas(t, u.run(t, "du", run).stdout, first.Digests.ETag[:16])
 	}
+	// An inventory has the digests of what it lists, and one without ETags none.
+	all := "s3://" + bucket + "/"
+	u.run(t, "run", all, "--out", "inv", "--run", "inv").requireCode(t, 0)
+	u.run(t, "run", "inventory:inv", "--checksums", "--run", "listed").requireCode(t, 0)
+	u.run(t, "diff", "listed", "sums").requireCode(t, 0)
+	u.run(t, "run", all, "--out", "bare", "--columns", "key,size", "--run", "bare").requireCode(t, 0)
+	r := u.run(t, "run", "inventory:bare", "--checksums")
+	r.requireCode(t, 1)
+	requireHas(t, r.stderr, "of which digests are made (--checksums)")
 }
 
 func requireHas(t *testing.T, got, want string) {

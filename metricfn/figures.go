@@ -104,12 +104,17 @@ func (f *figures) look(ctx context.Context, now time.Time, q *scaling.Queue) (*s
 }
 
 // runs are the live ones, and those that have ended since the last look, the newest
-// first, and whether they were taken from a list of all. A list costs a read of every run that there ever was: it is made once a
-// minute, where a run may be new, and before nothing is taken to be left.
+// first, and whether they were taken from a list of all. A list costs a read of every
+// run that there ever was: it is made once a minute, where a run may be new, and before
+// nothing is taken to be left, or all to be paused: else a fleet that was woken for a
+// new run beside paused ones is sent back to sleep.
 func (f *figures) runs(ctx context.Context, now time.Time, q *scaling.Queue) (some []ledger.Run, list bool, err error) {
 	if q != nil && q.Outstanding() > 0 && len(f.live) > 0 && now.Sub(f.listed) < relist {
 		some, err = f.again(ctx)
-		return some, false, err
+		if err != nil || slices.ContainsFunc(some, goesOn) {
+			return some, false, err
+		}
+		some = nil
 	}
 	all, err := f.ledger.Runs(ctx)
 	for _, r := range all {
@@ -121,6 +126,8 @@ func (f *figures) runs(ctx context.Context, now time.Time, q *scaling.Queue) (so
 	}
 	return some, true, err
 }
+
+func goesOn(r ledger.Run) bool { return !r.State.Over() && !r.Paused }
 
 // since is whether something may have been after the last list.
 func (f *figures) since(at time.Time) bool { return !f.listed.IsZero() && at.After(f.listed.Add(-lag)) }

@@ -107,6 +107,36 @@ func TestAListIsMadeOnceAMinute(t *testing.T) {
 	})
 }
 
+// A run that is seeded beside a paused one is seen by the next look, though a list was
+// made seconds ago: its task stays.
+func TestARunBesideAPausedOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		fn := f.function()
+		f.run("waits", time.Now(), func(r *ledger.Run) { r.Paused = true })
+		f.queue.Unread = 1000
+		fn.Look(t.Context())
+		time.Sleep(10 * time.Second)
+		f.run("new", time.Now())
+		f.queue.Unread++
+		f.service = scaling.Service{Desired: 1, Pending: 1} // by its seed
+		r := fn.Look(t.Context())
+		assert.NotEqual(t, scaling.Waits, r.Decision.Reason)
+		assert.GreaterOrEqual(t, f.service.Desired, 1)
+		assert.Contains(t, f.published(t), "new/FractionDone")
+	})
+}
+
+func TestNothingCostsLessThanNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.run("r", time.Now())
+		f.report("r", "a", ledger.Worker{Units: -5_000_000, Busy: -time.Hour, Requests: map[string]int64{"list": -1000}})
+		f.function().Look(t.Context())
+		assert.InDelta(t, 0.06, f.published(t)["r/Cost"], 1e-9, "a minute of a task")
+	})
+}
+
 func TestProgressIsBelowOneUntilTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
@@ -136,6 +166,30 @@ func TestCost(t *testing.T) {
 		assert.InDelta(t, 2*3.6*0.75+0.01, got["a/Cost"], 1e-9)
 		assert.InDelta(t, 1*3.6*0.25+0.5*3.6+0.05, got["b/Cost"], 1e-9)
 	})
+}
+
+// One task at a time is on demand; who does many nodes inline writes more for a message.
+func TestSplit(t *testing.T) {
+	now := time.Now()
+	p := metricfn.Prices{TaskHour: 1, FirstHour: 2, Message: 0.1, Inline: 0.3}
+	runs := []ledger.Run{{ID: "a", Created: now.Add(-4 * time.Hour)}, {ID: "b", Created: now.Add(-4 * time.Hour)}}
+	task := func(id string, from, to time.Duration) ledger.Worker {
+		return ledger.Worker{ID: id, Started: now.Add(from), At: now.Add(to)}
+	}
+	costs := p.Split(runs, [][]ledger.Worker{
+		{task("x", -4*time.Hour, -2*time.Hour), task("y", -3*time.Hour, -2*time.Hour)}, {task("z", -time.Hour, 0)},
+	})
+	// Four hours of tasks, and in three of them any.
+	assert.InDelta(t, 3*1+3.0/4*3*2, costs[0], 1e-9)
+	assert.InDelta(t, 1*1+1.0/4*3*2, costs[1], 1e-9)
+
+	w := task("x", -time.Minute, 0)
+	w.Units, w.Done.Nodes = 10, 10
+	one := p.Split(runs[:1], [][]ledger.Worker{{w}})[0]
+	w.Done.Nodes = 9000
+	many := p.Split(runs[:1], [][]ledger.Worker{{w}})[0]
+	assert.InDelta(t, 10*(0.3-0.1), many-one, 1e-9)
+	assert.Equal(t, []float64{0, 0}, p.Split(runs, make([][]ledger.Worker, 2)))
 }
 
 // The age comes late from CloudWatch: it is asked once a minute, and what it says is

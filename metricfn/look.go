@@ -133,13 +133,15 @@ func (f *Function) prime(s *scaling.Sample) {
 
 // change sets the desired count, unless another look has just done so. Where no lease
 // can be had for want of a ledger it goes without: twice the same number does no harm.
+// So it does where one is held for longer than looks hold any: a clock was wrong, or
+// somebody wrote it who has no business with it, and nobody would govern until then.
 func (f *Function) change(ctx context.Context, r *Report) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if f.o.Leases != nil {
 		now := time.Now()
 		l, err := f.o.Leases.Lease(ctx, ledger.Lease{Name: f.lease, Owner: f.o.Owner, From: now, Until: now.Add(held)})
-		if err == nil && l.Owner != f.o.Owner {
+		if err == nil && l.Owner != f.o.Owner && !l.Until.After(now.Add(held+skew)) {
 			f.o.Log.Info("another look decides", "owner", l.Owner, "desired", r.Decision.Desired)
 			r.Metrics.Applied(r.Decision)
 			return

@@ -100,6 +100,7 @@ const (
 	within   = 55 * time.Second // looks of one start of the function begin
 	spare    = 4 * time.Second  // before the function is ended, to finish a look
 	held     = scaling.Every    // a lease, from a change on: the next look sees the change
+	skew     = 10 * time.Second // between the clocks of two that look
 )
 
 // Function looks, and remembers between looks what the arithmetic needs. It is used by

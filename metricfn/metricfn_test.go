@@ -171,6 +171,21 @@ func TestAlarmsRestWhereTheCountWasSet(t *testing.T) {
 	})
 }
 
+// A lease of a clock that was an hour ahead is none: nobody would govern for so long.
+func TestALeaseThatIsTooLongIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for ahead, want := range map[time.Duration][]int{time.Hour: {1}, 5 * time.Second: nil} {
+			f := newFleet()
+			f.queue.Unread = 1
+			until := time.Now().Add(ahead + 10*time.Second)
+			f.leases["metric:test"] = ledger.Lease{Name: "metric:test", Owner: "laptop", Until: until}
+			r := f.function().Look(t.Context())
+			assert.Equal(t, want, f.updates, ahead)
+			assert.Empty(t, r.Failures)
+		}
+	})
+}
+
 func TestPartsThatFail(t *testing.T) {
 	cases := []struct {
 		call, part string

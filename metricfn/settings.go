@@ -50,6 +50,8 @@ const (
 	varMemory      = "RAMIFY_MEMORY"
 	varArch        = "RAMIFY_ARCH"
 	varSpot        = "RAMIFY_SPOT"
+	varDisk        = "RAMIFY_DISK"
+	varPublicIP    = "RAMIFY_PUBLIC_IP"
 	varTaskPrice   = "RAMIFY_TASK_PRICE"
 	varLog         = "RAMIFY_LOG"
 )
@@ -106,22 +108,12 @@ func named(err error) error {
 	return &schema.FieldError{Field: "RAMIFY_" + strings.ToUpper(field), Value: f.Value, Want: f.Want}
 }
 
-// What a message costs beside its node; docs/cost.md has the measurements.
-const (
-	requestsPerMessage = 0.31 // to SQS
-	writesPerMessage   = 1.1  // units of DynamoDB
-)
-
 // DefaultPrices are those of plan.PriceRegion at plan.PriceDate.
 func DefaultPrices(s plan.Size) Prices {
 	p := plan.DefaultPrices()
-	cpu, gb := p.VCPU, p.GB
-	if s.ARM {
-		cpu, gb = p.VCPUARM, p.GBARM
-	}
 	return Prices{
-		TaskHour: (s.VCPU*cpu+s.GB*gb)*(1-s.Spot*p.Spot[1]) + p.IPv4,
-		Message:  requestsPerMessage*p.SQS + writesPerMessage*p.Write,
+		TaskHour: p.TaskHour(s), FirstHour: p.FirstHour(s),
+		Message: p.Message(1), Inline: p.Message(math.Inf(1)),
 		Requests: map[string]float64{
 			"list": p.List, "put": p.List, "copy": p.List, "get": p.Get, "head": p.Get,
 			// Of copies in parts.
@@ -143,12 +135,15 @@ func (r *reader) prices() Prices {
 	size := plan.Size{
 		VCPU: r.amount(varCPU, unit) / unit, GB: r.amount(varMemory, 2*gib) / gib,
 		ARM: r.one(varArch, "arm64", "x86_64") == "arm64", Spot: r.amount(varSpot, 0),
+		Disk: r.amount(varDisk, 0), PublicIP: r.one(varPublicIP, "true", "false") == "true",
 	}
 	if size.Spot > 1 {
 		r.bad(varSpot, "the part of tasks that are on Spot, 0 to 1")
 	}
 	p := DefaultPrices(size)
-	p.TaskHour = r.amount(varTaskPrice, p.TaskHour)
+	if r.get(varTaskPrice) != "" {
+		p.TaskHour, p.FirstHour = r.amount(varTaskPrice, 0), 0
+	}
 	return p
 }
 
@@ -237,10 +232,11 @@ func (r *reader) duration(variable string, otherwise time.Duration) time.Duratio
 	if v == "" {
 		return otherwise
 	}
-	if n, err := strconv.Atoi(v); err == nil {
-		return time.Duration(n) * time.Second
+	text := v
+	if _, err := strconv.Atoi(v); err == nil {
+		text += "s"
 	}
-	d, err := time.ParseDuration(v)
+	d, err := time.ParseDuration(text)
 	if err != nil {
 		r.bad(variable, "a time, such as 90s")
 	}

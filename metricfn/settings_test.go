@@ -47,17 +47,25 @@ func TestSettings(t *testing.T) {
 	assert.Empty(t, s.Table)
 	assert.InDelta(t, (0.5*0.04048+0.004445)*(1-0.5*0.65)+0.005, s.Prices.TaskHour, 1e-9)
 
-	s, err = metricfn.ReadSettings(environment(map[string]string{"RAMIFY_TASK_PRICE": "0.02"}))
+	assert.InDelta(t, (0.5*0.04048+0.004445)*0.5*0.65, s.Prices.FirstHour, 1e-9, "the first is on demand")
+
+	s, err = metricfn.ReadSettings(environment(map[string]string{"RAMIFY_TASK_PRICE": "0.02", "RAMIFY_SPOT": "0.5"}))
 	require.NoError(t, err)
 	assert.InDelta(t, 0.02, s.Prices.TaskHour, 0)
+	assert.Zero(t, s.Prices.FirstHour, "who says a price means each task")
+
+	s, err = metricfn.ReadSettings(environment(map[string]string{"RAMIFY_DISK": "120", "RAMIFY_PUBLIC_IP": "false", "RAMIFY_SPOT": "1"}))
+	require.NoError(t, err)
+	assert.InDelta(t, (0.03238+2*0.00356)*0.35+100*0.000111, s.Prices.TaskHour, 1e-9)
+	assert.Zero(t, s.Prices.FirstHour, "all are on Spot")
 }
 
 func TestSettingsThatAreWrong(t *testing.T) {
 	for name, values := range map[string][]string{
 		"RAMIFY_FLEET": {"", "-x", "a b"}, "RAMIFY_QUEUE": {""}, "RAMIFY_LEDGER": {"", "table", "dynamodb:", "dynamodb:a/b"},
 		"RAMIFY_CLUSTER": {""}, "RAMIFY_SERVICE": {""}, "RAMIFY_SCALING": {"cpu"}, "RAMIFY_MIN": {"-1", "few"}, "RAMIFY_MAX": {"0", "1563"},
-		"RAMIFY_CONCURRENCY": {"0", "1.5"}, "RAMIFY_TARGET": {"0", "soon"}, "RAMIFY_LAUNCH": {"-1s"}, "RAMIFY_LATENCY": {"0s"}, "RAMIFY_RULE": {"guess"},
-		"RAMIFY_CPU": {"NaN", "-1"}, "RAMIFY_MEMORY": {"Inf"}, "RAMIFY_ARCH": {"mips"}, "RAMIFY_SPOT": {"1.1"}, "RAMIFY_TASK_PRICE": {"$1"}, "RAMIFY_LOG": {"loud"},
+		"RAMIFY_CONCURRENCY": {"0", "1.5"}, "RAMIFY_TARGET": {"0", "soon", "99999999999999"}, "RAMIFY_LAUNCH": {"-1s"}, "RAMIFY_LATENCY": {"0s"}, "RAMIFY_RULE": {"guess"},
+		"RAMIFY_CPU": {"NaN", "-1"}, "RAMIFY_MEMORY": {"Inf"}, "RAMIFY_ARCH": {"mips"}, "RAMIFY_SPOT": {"1.1"}, "RAMIFY_DISK": {"-1", "big"}, "RAMIFY_PUBLIC_IP": {"yes"}, "RAMIFY_TASK_PRICE": {"$1"}, "RAMIFY_LOG": {"loud"},
 	} {
 		for _, v := range values {
 			_, err := metricfn.ReadSettings(environment(map[string]string{name: v}))

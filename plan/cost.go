@@ -65,6 +65,15 @@ func (p *Prices) TaskHour(s Size) float64 {
 	return p.compute(s)*(1-s.Spot*p.Spot[1]) + disk + ipv4
 }
 
+// FirstHour is what an hour of the first task costs more than TaskHour: it is on
+// demand, unless all are on Spot.
+func (p *Prices) FirstHour(s Size) float64 {
+	if s.Spot == 1 {
+		return 0
+	}
+	return p.compute(s) * s.Spot * p.Spot[1]
+}
+
 // Cost is dollars by service.
 type Cost struct {
 	Fargate, IPv4, SQS, DynamoDB, S3, Lambda, CloudWatch float64
@@ -79,13 +88,15 @@ func (c Cost) Total() float64 {
 const (
 	// A send, a receive and a delete, ten messages each, and what does not fill up.
 	requestsPerMessage = 0.31
+	// Write units as they were measured (docs/cost.md, "What a node takes"): of a message
+	// for one node, in a tree of fan-out ten, and of one that does a thousand inline.
+	writesOfOne, writesOfMany = 1.104, 2.9
 	// A receive of twenty seconds by each of two receivers of a task that waits.
 	pollsPerSecond = 0.1
 	// A task's figures, every five seconds, and its leases.
 	writesPerTaskSecond = 0.25
 	readsPerLook        = 4.0
-	fullPlan            = 4.0 // write units
-	settlement          = 1.0
+	settlement          = 1.0  // write units
 	metricsOfFleet      = 19.0 // docs/metrics.md
 	metricsOfRun        = 3.0
 	metricsOfTasks      = 9.0 // of a run and kind of node, out of the tasks' logs, and Nodes of the run
@@ -94,15 +105,27 @@ const (
 	logsPerTaskSecond   = 20e-9
 	alarms, fastAlarms  = 12.0, 1.0 // metrics that the template's alarms look at each minute, and every ten seconds
 	alarmsOfTrack       = 2.0       // what target tracking makes by itself: one scales out, one in
-	countedWrites       = 1.1       // write units of a message, as metricfn counts them
 )
 
+// Message is what queue and ledger take for a message that does so many nodes, in
+// dollars: what the metric Cost and budgets are reckoned by.
+func (p *Prices) Message(nodes float64) float64 {
+	return requestsPerMessage*p.SQS + measuredWrites(nodes)*p.Write
+}
+
+func measuredWrites(nodes float64) float64 {
+	if nodes > 1 {
+		return writesOfMany
+	}
+	return writesOfOne
+}
+
 // writesPerMessage are the write units of a message: one to settle, and where it
-// has children one a kilobyte of plan. Of a unit that does many nodes inline, a
-// plan is nearly full.
+// has children one a kilobyte of plan, by the tree. What a unit that does many nodes
+// inline posts does not depend on the tree as simply: that was measured.
 func (m *Model) writesPerMessage() float64 {
 	if m.perMessage() > 1 {
-		return settlement + fullPlan
+		return measuredWrites(m.perMessage())
 	}
 	inner := 0.0
 	for l, n := range m.Tree.Levels[:len(m.Tree.Levels)-1] {
@@ -158,8 +181,10 @@ func (m *Model) cost(o *Outcome, f *Fleet, p *Prices, s Size, discount float64) 
 
 // spent is what tasks hold against a budget, as metricfn reckons the metric Cost:
 // tasks, requests and messages.
-func (m *Model) spent(p *Prices, s Size) func(taskSeconds, nodes float64) float64 {
-	hour := p.TaskHour(s)
-	node := (requestsPerMessage*p.SQS+countedWrites*p.Write)/m.perMessage() + m.Lists*p.List
-	return func(taskSeconds, nodes float64) float64 { return taskSeconds/3600*hour + nodes*node }
+func (m *Model) spent(p *Prices, s Size) func(taskSeconds, some, nodes float64) float64 {
+	hour, first := p.TaskHour(s), p.FirstHour(s)
+	node := p.Message(m.perMessage())/m.perMessage() + m.Lists*p.List
+	return func(taskSeconds, some, nodes float64) float64 {
+		return taskSeconds/3600*hour + min(some, taskSeconds)/3600*first + nodes*node
+	}
 }

@@ -99,7 +99,7 @@ func (a Ask) run(seed uint64) run {
 	f.Rate, r.limit = m.limits(&f)
 	f.Spent, f.Budget = m.spent(&a.Prices, a.Size), a.Budget
 	r.Outcome = f.Run(m.held(seed), seed)
-	r.counted = f.Spent(r.TaskSeconds, r.nodes*r.Done)
+	r.counted = f.Spent(r.TaskSeconds, r.Some.Seconds(), r.nodes*r.Done)
 	spot := a.Prices.Spot
 	rng := rand.New(rand.NewPCG(seed, 0x73706f74))
 	r.Cost = m.cost(&r.Outcome, &f, &a.Prices, a.Size, spot[0]+(spot[2]-spot[0])*rng.Float64())

@@ -154,6 +154,8 @@ func TestNotFinished(t *testing.T) {
 	var b strings.Builder
 	require.NoError(t, e.WriteText(&b))
 	assert.Contains(t, b.String(), "did not finish within 30 days")
+	const most = 30 * 24 * 36 * 32 // nodes of 100 s in 32 slots
+	assert.LessOrEqual(t, dollars(t, e, "SQS").High, 1.5*most*1e-6, "of what was done, not of 10⁹ nodes")
 }
 
 func TestCancelledPlan(t *testing.T) {

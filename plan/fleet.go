@@ -25,7 +25,7 @@ type Fleet struct {
 
 	// Spent is what tasks look at that heed a budget, in dollars, by the task-seconds and
 	// the nodes so far; a run that has spent its Budget is paused. 0: it has none.
-	Spent  func(taskSeconds, nodes float64) float64
+	Spent  func(taskSeconds, some, nodes float64) float64
 	Budget float64
 }
 
@@ -50,7 +50,7 @@ func (f *Fleet) Check() error {
 type Outcome struct {
 	Finished    bool
 	Paused      bool          // for its budget
-	Done        float64       // part of the nodes, when it was paused; else 1
+	Done        float64       // part of the nodes, when it was paused or given up; else 1
 	Duration    time.Duration // from the seed to the last node, or until it was paused
 	First       time.Duration // to the first running task
 	Peak        int           // tasks running at most
@@ -142,7 +142,7 @@ func (f *Fleet) Run(t Tree, seed uint64) Outcome {
 	case o.Paused:
 		o.Done, o.Duration = w.n.done/w.n.total, seconds(float64(w.paused))
 	case !o.Finished:
-		o.Duration = seconds(float64(now))
+		o.Done, o.Duration = min(w.n.done/w.n.total, 1), seconds(float64(now))
 	}
 	return o
 }
@@ -181,7 +181,7 @@ func (w *world) keep(now int) {
 	if w.f.Budget == 0 || w.paused >= 0 || w.n.finished >= 0 || w.s.running == 0 || now-w.s.first < w.heed || now%sweeps != 0 {
 		return
 	}
-	if w.f.Spent(w.s.taskSeconds(now), w.n.done) >= w.f.Budget {
+	if w.f.Spent(w.s.taskSeconds(now), float64(w.some), w.n.done) >= w.f.Budget {
 		w.paused = now
 		w.n.stopped = true
 	}

@@ -122,8 +122,17 @@ func ParseModel(s string) (*Model, error) {
 		if err := dec.Decode(&sp); err != nil {
 			return nil, fmt.Errorf("read model: %w", err)
 		}
+		if rest := strings.TrimSpace(s[dec.InputOffset():]); rest != "" {
+			return nil, fmt.Errorf("read model: %w", bad("what follows the object", rest, "nothing"))
+		}
 	case strings.HasPrefix(s, scheme):
+		said := map[string]bool{}
 		for part := range strings.SplitSeq(strings.TrimPrefix(s, scheme), ",") {
+			field, value, _ := strings.Cut(part, "=")
+			if said[field] {
+				return nil, fmt.Errorf("read model: %w", bad(field, value, "to be said once"))
+			}
+			said[field] = true
 			if err := sp.set(part); err != nil {
 				return nil, fmt.Errorf("read model: %w", err)
 			}

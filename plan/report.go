@@ -32,7 +32,7 @@ func (e *Estimate) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "%-13s %s\n", "", "by "+e.Limit)
 	}
 	if left := e.Runs - e.Finished - e.Paused; left > 0 {
-		fmt.Fprintf(&b, "%d of %d runs of the model did not finish within 30 days: more tasks, or more slots a task, are needed\n", left, e.Runs)
+		fmt.Fprintf(&b, "%d of %d runs of the model did not finish within 30 days, and cost this until then: more tasks, or more slots a task, are needed\n", left, e.Runs)
 	}
 	row("counted", e.Counted, dollars)
 	switch {

@@ -38,7 +38,7 @@ const (
 type Client struct {
 	api     *s3.Client
 	backoff retry.BackoffDelayer
-	tries   int      // of a request; 0: Attempts
+	tries   int // of a request; 0: Attempts
 	http    aws.HTTPClient
 	regions sync.Map // bucket → its region, where S3 named another than the configured one
 }

@@ -234,6 +234,9 @@ type Decision struct {
 
 // String is the decision in one line of a log.
 func (d Decision) String() string {
+	if d.Reason == Unknown {
+		return "none: " + string(d.Reason)
+	}
 	return "desired " + strconv.Itoa(d.Desired) + ": " + string(d.Reason)
 }
 

@@ -36,7 +36,7 @@ type Knobs struct {
 
 	Visibility  time.Duration
 	MaxReceives int
-	Read, Write []string // buckets; "*" is all
+	Read, Write []string // buckets; "*" is all to read
 	KMSKeys     []string // ARNs of the keys that these are encrypted with
 	PartsDays   int
 	LogDays     int

@@ -45,17 +45,18 @@ func TestDefaults(t *testing.T) {
 
 func TestGiven(t *testing.T) {
 	k, err := read(map[string]string{
-		"max": " 50 ", "read": "a-bucket, b.bucket,", "write": "*", "retain": "table,bucket", "latency": "90s", "recovery": "true",
-		"vpc": "vpc-01234567", "subnets": "subnet-01234567", "public-ip": "false",
+		"max": " 50 ", "read": "a-bucket, b.bucket,", "write": "c-bucket", "retain": "table,bucket", "latency": "90s", "recovery": "true",
+		"vpc": "vpc-01234567", "subnets": "subnet-01234567,subnet-01234567", "public-ip": "false",
 		"aws:cdk:enable-path-metadata": "true", "@aws-cdk/core:x": "true", "aws-cdk/x": "1",
 	})
 	require.NoError(t, err)
 	assert.Equal(t, 50, k.Max)
 	assert.Equal(t, []string{"a-bucket", "b.bucket"}, k.Read)
-	assert.Equal(t, []string{"*"}, k.Write)
+	assert.Equal(t, []string{"c-bucket"}, k.Write)
 	assert.Equal(t, []string{knob.Table, knob.Bucket}, k.Retain)
 	assert.Equal(t, 90*time.Second, k.Latency)
 	assert.True(t, k.Recovery)
+	assert.Equal(t, []string{"subnet-01234567"}, k.Subnets, "said twice it is one: the CDK knows no other of its name")
 	assert.False(t, k.PublicIP)
 }
 
@@ -80,9 +81,11 @@ func TestRefused(t *testing.T) {
 		{"disk=10", `disk is "10", want a number from 20 to 200`},
 		{"spot=101", `spot is "101", want a number from 0 to 100`},
 		{"visibility=1s", `visibility is "1s", want a time from 10s`},
+		{"visibility=10500ms", "in whole seconds"},
 		{"max-receives=1", `max-receives is "1", want a number from 10`},
 		{"read=Bucket", `read is "Bucket", want names of buckets`},
 		{"read=a-bucket,*", `read is "a-bucket,*"`},
+		{"write=*", `write is "*", want names of buckets`}, // that of templates among them
 		{"write=s3://b", `write is "s3://b"`},
 		{"kms-keys=alias/mine", `kms-keys is "alias/mine", want arn:aws:kms:REGION:ACCOUNT:key/ID`},
 		{"kms-keys=arn:aws:kms:eu-central-1:123456789012:key/1", "kms-keys are those of the buckets of read and write"},

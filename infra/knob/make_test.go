@@ -14,6 +14,13 @@ import (
 // made is what make would do.
 func made(t *testing.T, args ...string) string {
 	t.Helper()
+	out, err := makes(t, args...)
+	require.NoError(t, err, out)
+	return out
+}
+
+func makes(t *testing.T, args ...string) (string, error) {
+	t.Helper()
 	_, err := os.ReadFile("../../Makefile") // so that no result of another is cached
 	require.NoError(t, err)
 	cmd := exec.Command("make", append([]string{"--no-print-directory", "-n", "-C", "../.."}, args...)...)
@@ -22,8 +29,19 @@ func made(t *testing.T, args ...string) string {
 		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "STACK", "ARCH", "SET"}, name)
 	})
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return string(out)
+	return string(out), err
+}
+
+// TestMakeWithoutAValue: the CDK would leave out what is no NAME=VALUE, warn of it and
+// deploy with the default.
+func TestMakeWithoutAValue(t *testing.T) {
+	for _, target := range []string{"deploy", "synth", "bootstrap", "destroy"} {
+		for knobs, want := range map[string]string{"retain": "retain", "max 50": "max 50", "max=50 read=a, b": "b"} {
+			out, err := makes(t, target, "SET="+knobs)
+			require.Error(t, err, "%s %s", target, knobs)
+			assert.Contains(t, out, `SET has "`+want+`", want knob=value`)
+		}
+	}
 }
 
 // TestMake: whichever way make is told the architecture, or infra/cdk.context.json says

@@ -44,6 +44,15 @@ func period(into func(*Knobs) *time.Duration, least, most time.Duration) reader 
 	}
 }
 
+// whole is a period of whole seconds: AWS takes no parts of one.
+func whole(into func(*Knobs) *time.Duration, least, most time.Duration) reader {
+	read := period(into, least, most)
+	return func(k *Knobs, v string) (string, bool) {
+		want, ok := read(k, v)
+		return want + ", in whole seconds", ok && *into(k)%time.Second == 0
+	}
+}
+
 func yes(into func(*Knobs) *bool) reader {
 	return func(k *Knobs, v string) (string, bool) {
 		*into(k) = v == "true"
@@ -60,13 +69,17 @@ func listOf(into func(*Knobs) *[]string, pattern, want string) reader {
 	}
 }
 
-func buckets(into func(*Knobs) *[]string) reader {
+// anyOr reads buckets, or * for every one.
+func anyOr(buckets reader) reader {
 	return func(k *Knobs, v string) (string, bool) {
-		list := split(v)
-		*into(k) = list
-		good := v == "*" || !slices.ContainsFunc(list, func(s string) bool { return !anyBucket.MatchString(s) })
-		return "names of buckets with commas between, or *", good
+		want, ok := buckets(k, v)
+		return want + ", or *", ok || v == "*"
 	}
+}
+
+// buckets are named one by one.
+func buckets(into func(*Knobs) *[]string) reader {
+	return listOf(into, bucketName, "names of buckets with commas between")
 }
 
 func retained(k *Knobs, v string) (string, bool) {
@@ -93,10 +106,10 @@ func schedules(k *Knobs, path string) (string, bool) {
 	return "", true
 }
 
-// split is a list without what is empty in it.
+// split is a list without what is empty in it, or said again.
 func split(v string) (list []string) {
 	for s := range strings.SplitSeq(v, ",") {
-		if s = strings.TrimSpace(s); s != "" {
+		if s = strings.TrimSpace(s); s != "" && !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}

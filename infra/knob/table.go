@@ -1,7 +1,6 @@
 package knob
 
 import (
-	"regexp"
 	"strconv"
 	"time"
 )
@@ -46,9 +45,9 @@ var table = []Knob{
 	{"disk", "20", "of a task, in GiB; results are sorted there; more than 20 costs", number(func(k *Knobs) *int { return &k.Disk }, 20, 200)},
 	{"spot", "80", "percent of tasks on Fargate Spot; unless it is 100, the first is not. With 100 all may be taken back at a time", number(func(k *Knobs) *int { return &k.Spot }, 0, 100)},
 
-	{"visibility", "60s", "for how long a message is hidden that a task has received; extended while it is held", period(func(k *Knobs) *time.Duration { return &k.Visibility }, 10*time.Second, 12*time.Hour)},
+	{"visibility", "60s", "for how long a message is hidden that a task has received; extended while it is held", whole(func(k *Knobs) *time.Duration { return &k.Visibility }, 10*time.Second, 12*time.Hour)},
 	{"max-receives", "100", "receives after which the queue itself gives a message up; how often a node is retried each run says (`ramify seed --retries`)", number(func(k *Knobs) *int { return &k.MaxReceives }, 10, 1000)},
-	{"read", "", "buckets that tasks may list and read, with commas between; `*` is every bucket that its owner allows", buckets(func(k *Knobs) *[]string { return &k.Read })},
+	{"read", "", "buckets that tasks may list and read, with commas between; `*` is every bucket that its owner allows", anyOr(buckets(func(k *Knobs) *[]string { return &k.Read }))},
 	{"write", "", "buckets that tasks may write results to, besides the stack's own", buckets(func(k *Knobs) *[]string { return &k.Write })},
 
 	{
@@ -84,8 +83,6 @@ var logDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 73
 
 // bucketName is one of S3. Source: Amazon S3 User Guide, "General purpose bucket naming rules".
 const bucketName = `^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`
-
-var anyBucket = regexp.MustCompile(bucketName)
 
 func days(k *Knobs, v string) (string, bool) {
 	n, err := strconv.Atoi(v)

@@ -160,10 +160,12 @@ func (f *fleet) taskEnvironment() *map[string]*string {
 // price says what a task costs, to tasks and to the function alike.
 func (f *fleet) price() map[string]string {
 	return map[string]string{
-		"RAMIFY_CPU":    strconv.Itoa(f.knobs.CPU),
-		"RAMIFY_MEMORY": strconv.Itoa(f.knobs.Memory),
-		"RAMIFY_ARCH":   f.knobs.Arch,
-		"RAMIFY_SPOT":   strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
+		"RAMIFY_CPU":       strconv.Itoa(f.knobs.CPU),
+		"RAMIFY_MEMORY":    strconv.Itoa(f.knobs.Memory),
+		"RAMIFY_DISK":      strconv.Itoa(f.knobs.Disk),
+		"RAMIFY_PUBLIC_IP": strconv.FormatBool(f.knobs.PublicIP),
+		"RAMIFY_ARCH":      f.knobs.Arch,
+		"RAMIFY_SPOT":      strconv.FormatFloat(float64(f.knobs.Spot)/100, 'f', -1, 64),
 	}
 }
 

@@ -166,6 +166,7 @@ func TestFunction(t *testing.T) {
 		"Environment": tree{"Variables": tree{
 			"RAMIFY_FLEET": "ramify", "RAMIFY_MIN": "2", "RAMIFY_MAX": "50", "RAMIFY_CONCURRENCY": "32", "RAMIFY_SCALING": "governor",
 			"RAMIFY_TARGET": "15s", "RAMIFY_LATENCY": "2m0s", "RAMIFY_SPOT": "0.8", "RAMIFY_ARCH": "arm64",
+			"RAMIFY_DISK": "20", "RAMIFY_PUBLIC_IP": "true",
 		}},
 	})
 	require.Equal(t, time.Minute, scaling.Idle, "an idle fleet is looked at as often as the schedule says")

@@ -17,22 +17,25 @@ import (
 
 // Secrets are those of an account and region. It implements keyring.Secrets.
 type Secrets struct {
-	client *sdk.Client
+	region string
+	get    func(context.Context, *sdk.GetSecretValueInput, ...func(*sdk.Options)) (*sdk.GetSecretValueOutput, error) // alone: the linker would keep all of a client
 }
 
 var _ keyring.Secrets = (*Secrets)(nil)
 
 // New asks nothing of AWS yet. Credentials, region, endpoint and transport are the
 // config's, and so are retries.
-func New(config aws.Config) *Secrets { return &Secrets{sdk.NewFromConfig(config)} }
+func New(config aws.Config) *Secrets {
+	return &Secrets{config.Region, sdk.NewFromConfig(config).GetSecretValue}
+}
 
 // Get reads a secret by its name or ARN, whose region is then the one asked.
 func (s *Secrets) Get(ctx context.Context, id, stage string) (string, error) {
-	region := s.client.Options().Region
+	region := s.region
 	if parts := strings.SplitN(id, ":", 5); len(parts) == 5 && parts[0] == "arn" && parts[3] != "" {
 		region = parts[3]
 	}
-	out, err := s.client.GetSecretValue(ctx, &sdk.GetSecretValueInput{SecretId: &id, VersionStage: &stage},
+	out, err := s.get(ctx, &sdk.GetSecretValueInput{SecretId: &id, VersionStage: &stage},
 		func(o *sdk.Options) { o.Region = region })
 	if err == nil && out.SecretString == nil {
 		err = errors.New("it is binary: store the key as text")

@@ -101,7 +101,7 @@ func (l *Ledger) listKeys(ctx context.Context, what string, forward bool) (keys 
 	e := newExpression()
 	e.is(listed, text(what))
 	index := listing
-	pages := sdk.NewQueryPaginator(l.client, &sdk.QueryInput{
+	pages := sdk.NewQueryPaginator(l.client.Query, &sdk.QueryInput{
 		TableName: &l.table, IndexName: &index, ScanIndexForward: &forward,
 		KeyConditionExpression: e.condition(), ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.given(),
 		ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,

@@ -64,7 +64,7 @@ type Ledger struct {
 	table     string
 	options   Options
 	region    string
-	client    *sdk.Client
+	client    requests
 	closeIdle func()
 	pace      *pace.Pacer
 
@@ -98,10 +98,10 @@ func New(config aws.Config, table string, o Options) *Ledger {
 		config.HTTPClient = &http.Client{Transport: transport, Timeout: o.Timeout}
 		l.closeIdle = transport.CloseIdleConnections
 	}
-	l.client = sdk.NewFromConfig(config, func(o *sdk.Options) {
+	l.client = requestsOf(sdk.NewFromConfig(config, func(o *sdk.Options) {
 		o.Retryer = newRetryer()
 		o.APIOptions = append(o.APIOptions, l.paced)
-	})
+	}))
 	return l
 }
 

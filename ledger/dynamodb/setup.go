@@ -64,7 +64,7 @@ func (t Table) create(ctx context.Context, client *sdk.Client) error {
 	if err != nil && !errors.As(err, &taken) {
 		return err
 	}
-	wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
+	wait := sdk.NewTableExistsWaiter(describes(client.DescribeTable), func(o *sdk.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 200*time.Millisecond, 5*time.Second
 	})
 	out, err := wait.WaitForOutput(ctx, &sdk.DescribeTableInput{TableName: &t.Name}, creation)

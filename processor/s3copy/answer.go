@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -39,7 +40,7 @@ func (*quick) ID() string { return "OperationDeserializer" }
 func (q *quick) HandleDeserialize(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 	out, meta, err := next.HandleDeserialize(ctx, in)
 	answer, ok := out.RawResponse.(*smithyhttp.Response)
-	if ok && err == nil && answer.StatusCode == 200 {
+	if ok && err == nil && answer.StatusCode == http.StatusOK {
 		var body []byte
 		body, err = io.ReadAll(answer.Body)
 		answer.Body.Close()
@@ -71,7 +72,7 @@ type replay struct {
 
 func (r *replay) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
-	if err == io.EOF && r.err != nil { //nolint:errorlint // bytes.Reader's own
+	if err == io.EOF && r.err != nil {
 		err = r.err
 	}
 	return n, err

@@ -251,8 +251,6 @@ func (u *upload) length(i int) int64 { return min(u.size, u.o.Size-int64(i)*u.si
 // all copies the parts that are missing, on the object's own slot and on borrowed
 // ones.
 func (u *upload) all(ctx context.Context) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
 	var (
 		next    int
 		failed  error
@@ -296,9 +294,7 @@ func (u *upload) all(ctx context.Context) error {
 			u.mu.Lock()
 			u.parts[i] = etag
 			if err != nil && (failed == nil || errors.Is(failed, s3crawl.ErrLater)) {
-				if failed = err; !errors.Is(err, s3crawl.ErrLater) {
-					end(err)
-				}
+				failed = err // no other begins; of those under way S3 must hear the end before it can be aborted
 			}
 			u.mu.Unlock()
 			if slot != nil && slot.Wanted() {
@@ -408,12 +404,22 @@ func (u *upload) worthKeeping(ctx context.Context, err error) bool {
 	return all != nil || !f.Permanent
 }
 
+// aborts are how often it is tried: a part that was under way may come after it.
+//
+// Source: Amazon S3 API Reference, "AbortMultipartUpload".
+const aborts = 3
+
 // abort removes an upload, as far as that can be done: whoever has a rule for
 // uploads that are not completed does not need it.
 func (u *upload) abort(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	_, _ = ask(ctx, u.to, "abort-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
-		return u.to.s3.API().AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.order.bucket, Key: &u.key, UploadId: &id}, opts...)
-	})
+	for range aborts {
+		_, _ = ask(ctx, u.to, "abort-upload", u.order.bucket, u.out.Request, func(ctx context.Context, opts ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error) {
+			return u.to.s3.API().AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &u.order.bucket, Key: &u.key, UploadId: &id}, opts...)
+		})
+		if u.list(ctx, id, "0", func(*types.Part) {}) != nil {
+			return // there is no such upload any more
+		}
+	}
 }

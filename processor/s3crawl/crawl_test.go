@@ -280,7 +280,9 @@ func TestShapes(t *testing.T) {
 				pages := float64(max(1, (len(b.keys)+pageKeys-1)/pageKeys))
 				ideal := time.Duration(pages / slots * float64(latency))
 				t.Logf("%d keys: %d LISTs, %.2f × the pages; %v, %.1f × the ideal", len(b.keys), b.lists(), float64(b.lists())/pages, took, float64(took)/float64(ideal))
-				if most := 1.2*pages + slots; float64(b.lists()) > most {
+				// The goal is one a slot above 1.2 × the pages; which goroutine comes first
+				// is worth a request or two, which must not fail a run of the tests.
+				if most := 1.2*pages + 1.25*slots; float64(b.lists()) > most {
 					t.Errorf("%d LISTs, want at most %v", b.lists(), most)
 				}
 				// A chain with few keys a level shows nothing ahead to cut at.

@@ -19,6 +19,11 @@
 // A key that exists throughout the walk is therefore listed exactly once, also
 // where others come and go.
 //
+// With Pages a crawl works on what it lists (pages.go): copies, and whatever is done
+// to each object or page. A slot lists or works, whatever is wanted most (crew.go),
+// so a unit has few pages ahead; when it ends, the first object that is not done is
+// where a child begins.
+//
 // The other mode, "prefix", is for those who need one node per prefix: a node
 // lists what is directly below its prefix, and its children are the prefixes
 // below that.

@@ -2,18 +2,10 @@ package sqlrows
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver of the name "sqlite"
 )
 
 // The beginnings of DSNs.
@@ -23,26 +15,33 @@ const (
 	postgresqlScheme = "postgresql://"
 )
 
-// maxTrees bounds the trees whose statements are kept prepared: a task sees a few, and
-// an endless stream of different ones must not fill its memory.
-const maxTrees = 64
+// client is one connection, used by one goroutine at a time.
+type client interface {
+	// query answers all rows of a statement: nil, int64, float64, bool, string,
+	// time.Time, json.RawMessage and, of bytes, []byte.
+	query(ctx context.Context, text string, params []Value) ([][]any, error)
+	// lost reports whether it is of no use any more.
+	lost() bool
+	close()
+}
 
-// database is one that is open.
+// database is one that is open, with some connections to it.
 type database struct {
-	*sql.DB
 	param  string // before the number of a parameter
 	secret string // which no error may show
+	dial   func(context.Context) (client, error)
 
+	slots chan struct{} // connections that are in use
 	mu    sync.Mutex
-	trees map[string]*prepared // by table and columns
+	idle  []client
+	shut  bool
+
+	trees map[string]*statements // by table and columns
 }
 
-// prepared is the statements of a tree, as they are prepared once they are needed.
-type prepared struct {
-	statements
-	mu   sync.Mutex
-	made map[string]*sql.Stmt
-}
+// maxTrees bounds the trees whose statements are kept: a task sees a few, and an
+// endless stream of different ones must not fill its memory.
+const maxTrees = 64
 
 // IsDSN reports whether a text is a DSN, and not the name of a database.
 func IsDSN(text string) bool {
@@ -74,86 +73,101 @@ func Password(dsn string) (string, bool) {
 // errDSN quotes nothing of a DSN, which has a password in it.
 var errDSN = errors.New("it is no DSN that can be read, want postgres://user:password@host:5432/database?sslmode=require or sqlite:PATH")
 
-// open opens a database, without asking it yet. SQLite is opened to read only.
+// open opens a database, without asking it yet.
 func open(dsn string, connections int) (*database, error) {
-	d := &database{trees: map[string]*prepared{}}
+	d := &database{trees: map[string]*statements{}, slots: make(chan struct{}, connections)}
+	var err error
 	if path, is := strings.CutPrefix(dsn, sqliteScheme); is {
-		if path == "" {
-			return nil, errDSN
-		}
-		path, err := filepath.Abs(path)
-		if err != nil {
-			return nil, err
-		}
-		if path = filepath.ToSlash(path); path[0] != '/' { // a Windows drive
-			path = "/" + path
-		}
-		at := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"}
 		d.param = "?"
-		d.DB, err = sql.Open("sqlite", at.String())
-		if err != nil {
-			return nil, err
-		}
+		d.dial, err = sqliteFile(path)
 	} else {
-		var known bool
-		if d.secret, known = Password(dsn); !known || !IsDSN(dsn) {
-			return nil, errDSN
-		}
-		cfg, err := pgx.ParseConfig(dsn)
-		if err != nil {
-			return nil, errDSN
-		}
-		if cfg.RuntimeParams["application_name"] == "" {
-			cfg.RuntimeParams["application_name"] = "ramify"
-		}
-		d.param, d.secret = "$", cfg.Password
-		d.DB = stdlib.OpenDB(*cfg)
+		d.param = "$"
+		d.dial, d.secret, err = postgresServer(dsn)
 	}
-	d.SetMaxOpenConns(connections)
-	d.SetMaxIdleConns(connections)
-	d.SetConnMaxIdleTime(time.Minute)
-	return d, nil
+	return d, err
 }
 
 // tree is the statements of a tree.
-func (d *database) tree(t *Tree) *prepared {
+func (d *database) tree(t *Tree) *statements {
 	id := strings.Join(append([]string{t.Table, t.Key, t.Parent}, t.Columns...), "\x00")
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	p := d.trees[id]
-	if p == nil {
-		p = &prepared{statements: t.write(d.param)}
+	s := d.trees[id]
+	if s == nil {
+		s = t.write(d.param)
 		if len(d.trees) < maxTrees {
-			p.made = map[string]*sql.Stmt{}
-			d.trees[id] = p
+			d.trees[id] = s
 		}
 	}
-	return p
+	return s
 }
 
-// query asks. The statement is prepared once for all who ask it.
-func (d *database) query(ctx context.Context, p *prepared, text string, params ...any) (*sql.Rows, error) {
-	if p.made == nil {
-		return d.QueryContext(ctx, text, params...)
+// query asks, by a connection that is free. One that was idle may have been lost in
+// the meantime: then another asks.
+func (d *database) query(ctx context.Context, text string, params ...Value) ([][]any, error) {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	p.mu.Lock()
-	s := p.made[text]
-	if s == nil {
-		var err error
-		if s, err = d.PrepareContext(ctx, text); err != nil {
-			p.mu.Unlock()
-			return nil, err
+	for {
+		c := d.take()
+		fresh := c == nil
+		if fresh {
+			var err error
+			if c, err = d.dial(ctx); err != nil {
+				return nil, err
+			}
 		}
-		p.made[text] = s
+		rows, err := c.query(ctx, text, params)
+		if !c.lost() {
+			d.put(c)
+			return rows, err
+		}
+		c.close()
+		if fresh || ctx.Err() != nil {
+			return rows, err
+		}
 	}
-	p.mu.Unlock()
-	return s.QueryContext(ctx, params...)
+}
+
+// take takes a connection that is idle, or nil.
+func (d *database) take() client {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.idle) == 0 {
+		return nil
+	}
+	c := d.idle[len(d.idle)-1]
+	d.idle = d.idle[:len(d.idle)-1]
+	return c
+}
+
+func (d *database) put(c client) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shut {
+		c.close()
+		return
+	}
+	d.idle = append(d.idle, c)
+}
+
+func (d *database) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.shut = true
+	for _, c := range d.idle {
+		c.close()
+	}
+	d.idle = nil
 }
 
 // hushed is an error without the password, if it has it in it.
 func (d *database) hushed(err error) error {
-	if err == nil || d.secret == "" || !strings.Contains(err.Error(), d.secret) {
+	if d.secret == "" || !strings.Contains(err.Error(), d.secret) {
 		return err
 	}
-	return fmt.Errorf("%s", strings.ReplaceAll(err.Error(), d.secret, "…"))
+	return errors.New(strings.ReplaceAll(err.Error(), d.secret, "…"))
 }

@@ -53,15 +53,13 @@ func New(o Options) *Processor {
 }
 
 // Close closes the databases. Nothing may be under way.
-func (p *Processor) Close() error {
+func (p *Processor) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var errs []error
 	for _, d := range p.open {
-		errs = append(errs, d.Close())
+		d.close()
 	}
 	clear(p.open)
-	return errors.Join(errs...)
 }
 
 // Check asks whether a tree can be read, and returns its root's key as the database
@@ -75,7 +73,7 @@ func (p *Processor) Check(ctx context.Context, t Tree, params map[string]string,
 		return nil, err
 	}
 	s := d.tree(&t)
-	if _, err := keys(ctx, d, s, s.shape, nil); err != nil {
+	if _, err := keys(ctx, d, s.shape); err != nil {
 		return nil, t.failed("read columns", d, err)
 	}
 	if root == nil {
@@ -133,9 +131,9 @@ func (t *Tree) failed(what string, d *database, err error) error {
 
 func (p *Processor) process(ctx context.Context, d *database, a *args, out processor.Out) error {
 	s := d.tree(&a.Tree)
-	ask := func(text string, params ...any) ([]Value, error) {
+	ask := func(text string, params ...Value) ([]Value, error) {
 		out.Request("query", 1)
-		return keys(ctx, d, s, text, params)
+		return keys(ctx, d, text, params...)
 	}
 	var children []Value
 	var err error
@@ -143,12 +141,12 @@ func (p *Processor) process(ctx context.Context, d *database, a *args, out proce
 	case a.At == nil && a.After == nil:
 		children, err = ask(s.tops)
 	case a.At == nil:
-		children, err = ask(s.topsPast, a.After.bound())
+		children, err = ask(s.topsPast, *a.After)
 	case a.After != nil:
-		children, err = ask(s.beyond, a.At.bound(), a.After.bound())
+		children, err = ask(s.beyond, *a.At, *a.After)
 	case len(a.Columns) == 0:
 		out.Count(1, 0)
-		children, err = ask(s.first, a.At.bound())
+		children, err = ask(s.first, *a.At)
 		if err == nil && len(children) == 0 {
 			return ErrGone
 		}
@@ -165,11 +163,11 @@ func (p *Processor) process(ctx context.Context, d *database, a *args, out proce
 		if err := out.Write(sink.Rows, row, 1); err != nil {
 			return outError{fmt.Errorf("write row: %w", err)}
 		}
-		if children, err = ask(s.children, a.At.bound()); err != nil {
+		if children, err = ask(s.children, *a.At); err != nil {
 			return err
 		}
 	}
-	for ; err == nil && len(children) > 0; children, err = p.next(a, s, children, ask) {
+	for ; err == nil && len(children) > 0; children, err = a.next(s, children, ask) {
 		if err := a.reveal(children, out); err != nil {
 			return err
 		}
@@ -189,12 +187,12 @@ func (p *Processor) process(ctx context.Context, d *database, a *args, out proce
 }
 
 // next is the page after one.
-func (p *Processor) next(a *args, s *prepared, last []Value, ask func(string, ...any) ([]Value, error)) ([]Value, error) {
-	after := last[len(last)-1].bound()
+func (a *args) next(s *statements, last []Value, ask func(string, ...Value) ([]Value, error)) ([]Value, error) {
+	after := last[len(last)-1]
 	if a.At == nil {
 		return ask(s.topsPast, after)
 	}
-	return ask(s.beyond, a.At.bound(), after)
+	return ask(s.beyond, *a.At, after)
 }
 
 // reveal reveals children. A row that is its own parent is a root, as some tables have
@@ -217,26 +215,19 @@ var null = Value{"\x00", true}
 
 func (v Value) isNull() bool { return v == null }
 
-// keys are those that a statement answers.
-func keys(ctx context.Context, d *database, s *prepared, text string, params []any) ([]Value, error) {
-	rows, err := d.query(ctx, s, text, params...)
+// keys are those that a statement answers, in its first column.
+func keys(ctx context.Context, d *database, text string, params ...Value) ([]Value, error) {
+	rows, err := d.query(ctx, text, params...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []Value
-	for rows.Next() {
-		var v any
-		if err := rows.Scan(&v); err != nil {
+	all := make([]Value, len(rows))
+	for i, row := range rows {
+		if all[i], err = keyOf(row[0]); err != nil {
 			return nil, err
 		}
-		key, err := keyOf(v)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, key)
 	}
-	return all, rows.Err()
+	return all, nil
 }
 
 func keyOf(v any) (Value, error) {
@@ -256,40 +247,19 @@ func keyOf(v any) (Value, error) {
 }
 
 // row reads a row: its key as the database has it, and a line of JSON with its columns.
-func (d *database) row(ctx context.Context, s *prepared, t *Tree, at Value) (Value, []byte, error) {
-	rows, err := d.query(ctx, s, s.row, at.bound())
+func (d *database) row(ctx context.Context, s *statements, t *Tree, at Value) (Value, []byte, error) {
+	rows, err := d.query(ctx, s.row, at)
 	if err != nil {
 		return Value{}, nil, err
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return Value{}, nil, err
-		}
+	if len(rows) == 0 {
 		return Value{}, nil, ErrGone
 	}
-	values := make([]any, 1+len(t.Columns))
-	into := make([]any, len(values))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	if err := rows.Scan(into...); err != nil {
-		return Value{}, nil, err
-	}
-	types, err := rows.ColumnTypes()
+	key, err := keyOf(rows[0][0])
 	if err != nil {
 		return Value{}, nil, err
 	}
-	for i, v := range values {
-		if text, is := v.([]byte); is && strings.HasPrefix(types[i].DatabaseTypeName(), "JSON") {
-			values[i] = json.RawMessage(text)
-		}
-	}
-	key, err := keyOf(values[0])
-	if err != nil {
-		return Value{}, nil, err
-	}
-	line, err := encode(append([]string{t.Key}, t.Columns...), values)
+	line, err := encode(append([]string{t.Key}, t.Columns...), rows[0])
 	return key, line, err
 }
 

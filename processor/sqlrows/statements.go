@@ -22,7 +22,7 @@ type statements struct {
 }
 
 // write writes the statements of a tree, with the parameters of a dialect: $1 or ?1.
-func (t *Tree) write(param string) statements {
+func (t *Tree) write(param string) *statements {
 	table := quote(t.Table)
 	columns := ""
 	for _, c := range t.Columns {
@@ -34,7 +34,7 @@ func (t *Tree) write(param string) statements {
 	sprintf := fmt.Sprintf
 	children := sprintf("SELECT c.%s FROM %s AS c WHERE c.%s = %s", key, table, parent, p1)
 	tops := sprintf("SELECT c.%s FROM %s AS c WHERE c.%s IS NULL", key, table, parent)
-	return statements{
+	return &statements{
 		shape: sprintf("SELECT n.%s, n.%s%s FROM %s AS n WHERE 1 = 0", key, parent, columns, table),
 		row:   sprintf("SELECT n.%s%s FROM %s AS n WHERE n.%s = %s", key, columns, table, key, p1),
 		// A row of NULL is a row without children, no row at all that there is none.
