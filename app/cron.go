@@ -27,6 +27,8 @@ type cronCmd struct {
 	Next int    `env:"-" help:"Print the next ticks of each schedule, so many, and end." placeholder:"N"`
 	Fire string `env:"-" help:"Start one schedule at the tick of --at, unless it was, and end: for clocks of others." placeholder:"NAME"`
 	At   string `env:"-" help:"The tick of --fire, such as 2026-01-31T02:30:00Z." placeholder:"TIME"`
+
+	Compat string `help:"sqsd: send periodic tasks to the queue, as Elastic Beanstalk's daemon does." placeholder:"sqsd"`
 }
 
 // Run implements the command.
@@ -38,8 +40,14 @@ func (c *cronCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.Next > 0 {
 		return c.next(file, std, time.Now())
 	}
+	if c.Compat != "" && c.Fire != "" {
+		return usagef("--fire is %q, and --compat sqsd sends what is due, as often as it is told: leave out one of them", c.Fire)
+	}
 	if (c.Fire == "") != (c.At == "") {
 		return usagef("--fire and --at go together: want --fire NAME --at 2026-01-31T02:30:00Z")
+	}
+	if c.Compat != "" {
+		return c.relay(ctx, file, g, std)
 	}
 	log := console.Logger(std.err, false, g.Verbose)
 	s, err := c.open(ctx, g, std, log)
@@ -50,7 +58,7 @@ func (c *cronCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.Fire != "" {
 		return c.fire(ctx, file, s)
 	}
-	return c.keep(ctx, file, s)
+	return c.keep(ctx, file, s, s.tick)
 }
 
 // read reads the file, and what its jobs are.
@@ -75,7 +83,7 @@ func (c *cronCmd) read() (file *schedule.File, err error) {
 			if _, err := programs.Root(jobs, s.Job, s.Values(time.Now())); err != nil {
 				return nil, usagef("%s: schedule %s: %w", c.File, s.Name, err)
 			}
-		case s.URL != "" && c.WebhookURL == "" && !c.given():
+		case s.URL != "" && c.WebhookURL == "" && !c.given() && c.Compat == "" && c.Next == 0:
 			return nil, usagef("%s: schedule %s posts to an application, and it is not said to which: set --webhook-url or RAMIFY_WEBHOOK_URL", c.File, s.Name)
 		case s.Target != "":
 			if _, err := parseTarget(s.Target, "range"); err != nil {
@@ -160,7 +168,7 @@ func (c *cronCmd) fire(ctx context.Context, file *schedule.File, s *starter) err
 }
 
 // keep starts what is due until ctx ends.
-func (c *cronCmd) keep(ctx context.Context, file *schedule.File, s *starter) error {
+func (c *cronCmd) keep(ctx context.Context, file *schedule.File, s *starter, start func(context.Context, *schedule.Schedule, time.Time) error) error {
 	l, done, err := s.marks(ctx)
 	if err != nil {
 		return err
@@ -169,9 +177,7 @@ func (c *cronCmd) keep(ctx context.Context, file *schedule.File, s *starter) err
 	host, _ := os.Hostname() // for whoever reads the lease
 	clock := schedule.New(schedule.Options{
 		Schedules: file.Schedules, Ledger: l, Owner: host + " " + strconv.FormatUint(uint64(schema.NewMID()), 36), Log: s.log,
-		Start: func(ctx context.Context, what *schedule.Schedule, tick time.Time) error {
-			return s.tick(ctx, what, tick)
-		},
+		Start: start,
 	})
 	for _, what := range file.Schedules {
 		s.log.Info("schedule", "schedule", what.Name, "cron", what.When.String(), "zone", what.When.Zone().String(), "missed", string(what.Missed), "next", what.When.Next(time.Now()))

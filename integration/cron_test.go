@@ -141,16 +141,7 @@ func TestCronOnThisMachine(t *testing.T) {
 	if err := os.WriteFile(path, []byte(everyMinute), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := store.Open(filepath.Join(u.state(), "cron", "ticks.db"), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := ledgerdb.Open(t.Context(), s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := behind(t, path, 5, l.Tick)
-	_, _ = l.Close(), s.Close()
+	want := behind(t, path, 5, openTicks(t, u).Tick)
 	requireOnce(t, want, u, u, 3)
 	for _, run := range begun(t, u) {
 		if r := u.run(t, "status", run, "--json"); !strings.Contains(r.stdout, `"state":"finished"`) {
@@ -258,4 +249,48 @@ func (p *posts) requests() []*http.Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.got)
+}
+
+// The same file, for an application that has its queue from that environment: what is
+// due is a message there, which a daemon delivers, ours here.
+func TestCronCompatSqsd(t *testing.T) {
+	t.Parallel()
+	q := newForeignQueue(t, 5)
+	if err := os.WriteFile(q.path("cron.yaml"), []byte("cron: [{name: audit it, url: /audit, schedule: '* * * * *'}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := openTicks(t, q.user)
+	f, err := schedule.Read(q.path("cron.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := f.Schedules[0].When.Next(time.Now().Add(-time.Minute))
+	if _, err := l.Tick(t.Context(), f.Schedules[0].Key(), tick.Add(-time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	p := q.start(t, "cron", "cron.yaml", "--compat", "sqsd")
+	p.stderr.await(t, "periodic task is sent")
+	p.signal(t, syscall.SIGTERM)
+	p.wait(t).requireCode(t, 0)
+	app := newPosts(t)
+	q.start(t, "task", "--compat", "sqsd", "--webhook-url", app.URL+"/", "--until-empty", "--grace", "5s").wait(t).requireCode(t, 0)
+	got := app.requests()
+	if len(got) == 0 || got[0].URL.Path != "/audit" || got[0].Header.Get("X-Aws-Sqsd-Taskname") != "audit it" || got[0].Header.Get("X-Aws-Sqsd-Scheduled-At") != tick.UTC().Format("2006-01-02 15:04:05 UTC") {
+		t.Errorf("got %v", got)
+	}
+}
+
+// openTicks opens the marks of a machine.
+func openTicks(t *testing.T, u *user) *ledgerdb.Ledger {
+	t.Helper()
+	s, err := store.Open(filepath.Join(u.state(), "cron", "ticks.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledgerdb.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = l.Close(), s.Close() })
+	return l
 }
