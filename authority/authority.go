@@ -156,7 +156,7 @@ func (a *Authority) write(name string, c *x509.Certificate, key *ecdsa.PrivateKe
 			return err
 		}
 		err = pem.Encode(file, &pem.Block{Type: f.kind, Bytes: f.bytes})
-		if err = errors.Join(err, file.Close()); err != nil {
+		if err := errors.Join(err, file.Close()); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,7 @@ func actionOf(r *http.Request) string {
 // resourcesOf are the ARNs of what a request is about.
 func resourcesOf(r *http.Request, body []byte) []string {
 	var in struct {
-		QueueUrl, QueueName, TableName string //nolint:revive // as AWS has them
+		QueueUrl, QueueName, TableName string // as AWS has them
 		RequestItems                   map[string]any
 	}
 	_ = json.Unmarshal(body, &in) // CBOR is none

@@ -106,7 +106,7 @@ func TestDocsHTTP(t *testing.T) {
 	for i, line := range append(asks, asks[0]) {
 		answer := u.typed(t, here.Replace(line), 0)
 		m := regexp.MustCompile(`^\{"run":"([^"]+)","job":"report","begun":(true|false)\}\n$`).FindStringSubmatch(answer)
-		if m == nil || (m[2] == "true") != (i < len(asks)) {
+		if len(m) != 3 || (m[2] == "true") != (i < len(asks)) {
 			t.Fatalf("%s answers %s", line, answer)
 		}
 		runs = append(runs, m[1])
