@@ -43,11 +43,11 @@ type Clock struct {
 // Causes of contexts that end.
 var (
 	ErrStopped = errors.New("the clock was stopped")
-	ErrSlow    = errors.New("what is due has not been started within a minute, and another clock may begin it")
+	ErrSlow    = errors.New("what is due has not been started within 20 seconds, and another clock may begin it")
 )
 
 const (
-	leased = time.Minute      // that a clock may take for its starts
+	leased = 20 * time.Second // that a clock may take for its starts; as long another waits where it dies
 	again  = 5 * time.Second  // between two looks at what another has taken, or what failed
 	glance = 30 * time.Second // at the clock: it may be set, or the machine sleep
 	fresh  = 24 * time.Hour   // how old the mark of a schedule that is rarely due becomes
@@ -69,7 +69,7 @@ func (c *Clock) Start(ctx context.Context) {
 	}
 }
 
-// Stop ends the clock. It waits for what is being started, which has a minute.
+// Stop ends the clock. It waits for what is being started, which has 20 seconds.
 func (c *Clock) Stop() {
 	c.cancel(ErrStopped)
 	c.all.Wait()
