@@ -27,6 +27,7 @@ type records interface {
 	ledger.Board
 	ledger.Leaser
 	ledger.Visits
+	ledger.Ticks
 }
 
 // fleet is a fleet that can be asked.

@@ -70,6 +70,10 @@ type cli struct {
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
 	Jobs    jobsCmd    `cmd:"" help:"Run named jobs, and check files of them."`
 	Results resultsCmd `cmd:"" help:"Print the outcomes of jobs that wait in a queue, and take them out of it."`
+	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
+	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
+	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
+	IAM     iamCmd     `cmd:"" name:"iam" help:"Print the policy of IAM that a role needs."`
 
 	Enqueue      enqueueCmd      `cmd:"" help:"Put a command into a queue."`
 	EnqueueBatch enqueueBatchCmd `cmd:"" help:"Put many commands into queues, from files or standard input."`

@@ -244,6 +244,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if w.begun != nil {
+		w.begun()
+	}
 	if tgt.leftOut > 0 {
 		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
 	}

@@ -52,6 +52,7 @@ type work struct {
 	seeds       bool          // nothing is processed here
 	st          *state        // of the run that is worked on
 	graphs      *graph.Processor
+	begun       func() // called once there is the run; nil: nobody asks
 	storing     sync.Mutex
 }
 

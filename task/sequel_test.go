@@ -72,7 +72,9 @@ func (s *story) kind(id string) string {
 }
 
 // stuck reports whether the second step of a seq fails.
-func (s *story) stuck(id string) bool { return !s.healed && !s.inline && s.roll(id, "stuck") < s.poison }
+func (s *story) stuck(id string) bool {
+	return !s.healed && !s.inline && s.roll(id, "stuck") < s.poison
+}
 
 // fails reports whether a step fails: an alert never does.
 func (s *story) fails(id string) bool {

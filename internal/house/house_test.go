@@ -142,6 +142,21 @@ var (
 			fix: "jobqueue knows queues and the node message: what runs a job is passed to it",
 		},
 		{
+			name: "schedule", in: []string{"./schedule/..."},
+			deny: []string{"./..."}, allow: []string{"./schedule/...", "./ledger", "./schema"},
+			fix: "schedule says when, and asks a ledger who looks after it: what it starts is passed to it",
+		},
+		{
+			name: "doors", in: []string{"./guard/...", "./authority/...", "./policy/..."},
+			deny: []string{"./..."}, allow: []string{"./guard/...", "./authority/...", "./policy/..."},
+			fix: "who may ask is decided without knowing what is asked for: pass it what it needs",
+		},
+		{
+			name: "trigger", in: []string{"./trigger/..."},
+			deny: []string{"./..."}, allow: []string{"./trigger/...", "./guard"},
+			fix: "trigger reads requests and starts nothing itself: what does is passed to it",
+		},
+		{
 			name: "rooms within", in: within,
 			deny: []string{"./..."}, allow: within,
 			fix: "it serves any room and knows none: pass it what it needs",
