@@ -56,7 +56,6 @@ type Worker struct {
 	mu      sync.Mutex
 	tally   Tally
 	running int
-	began   int // jobs, ever
 }
 
 // New makes a worker that is not yet started.
@@ -121,11 +120,10 @@ func (w *Worker) listen(ctx context.Context) error {
 	r := &roll{w: w}
 	failures := 0
 	for !w.draining() && ctx.Err() == nil {
-		idle, before := w.idle()
-		found, err := w.round(ctx, r)
+		found, idle, err := w.round(ctx, r)
 		switch {
 		case err != nil && (ctx.Err() != nil || w.draining()):
-			return nil
+			return nil //nolint:nilerr // it was told to end, and nobody waits for more
 		case err != nil && (permanent(err) || failures == grudges):
 			return err
 		case err != nil:
@@ -137,7 +135,7 @@ func (w *Worker) listen(ctx context.Context) error {
 		failures = 0
 		switch {
 		case found > 0:
-		case w.c.Drain && idle && w.begun() == before:
+		case w.c.Drain && idle:
 			return nil
 		case w.c.Drain:
 			w.await(ctx) // what runs may send more
@@ -158,30 +156,36 @@ func permanent(err error) bool {
 	return errors.As(err, &p) && p.Permanent() || errors.Is(err, ErrInvalid)
 }
 
-// round listens to every queue once, and returns how many messages there were.
-func (w *Worker) round(ctx context.Context, r *roll) (found int, err error) {
+// round listens to every queue once, and returns how many messages there were, and
+// whether nothing ran when the first was asked for, so that nothing can have been sent
+// behind its back.
+func (w *Worker) round(ctx context.Context, r *roll) (found int, idle bool, err error) {
 	if err := r.call(ctx); err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	for _, name := range r.queues {
-		n, err := w.ask(ctx, name)
+	idle = w.idle()
+	for i, name := range r.queues {
+		slots := w.take(ctx, name)
+		if i == 0 {
+			idle = w.idle()
+		}
+		n, err := w.ask(ctx, name, slots)
 		found += n
 		switch {
 		case errors.Is(err, ErrNoQueue):
 			r.forget() // it was removed
 		case err != nil:
-			return found, err
+			return found, idle, err
 		}
 		if w.draining() {
-			return found, nil
+			return found, idle, nil
 		}
 	}
-	return found, nil
+	return found, idle, nil
 }
 
 // ask receives from one queue as much as there are slots for, and begins it.
-func (w *Worker) ask(ctx context.Context, name string) (int, error) {
-	n := w.take(ctx, name)
+func (w *Worker) ask(ctx context.Context, name string, n int) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
@@ -198,12 +202,11 @@ func (w *Worker) ask(ctx context.Context, name string) (int, error) {
 	for _, d := range got {
 		w.mu.Lock()
 		w.running++
-		w.began++
 		w.mu.Unlock()
 		w.jobs.Go(func() {
 			defer func() {
 				w.mu.Lock()
-				w.running--
+				w.running-- // before the slot is free: who takes it may ask
 				w.mu.Unlock()
 				<-w.slots
 			}()
@@ -248,24 +251,18 @@ func (w *Worker) draining() bool {
 	}
 }
 
-// idle reports whether nothing runs, and how many jobs were begun.
-func (w *Worker) idle() (bool, int) {
+// idle reports whether nothing runs.
+func (w *Worker) idle() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.running == 0, w.began
+	return w.running == 0
 }
 
-func (w *Worker) begun() int {
-	_, n := w.idle()
-	return n
-}
-
-// await waits until a job ends, or a moment.
+// await waits a moment, if something runs.
 func (w *Worker) await(ctx context.Context) {
-	if idle, _ := w.idle(); idle {
-		return
+	if !w.idle() {
+		w.pause(ctx, glance)
 	}
-	w.pause(ctx, glance)
 }
 
 // pause waits, unless the worker drains.

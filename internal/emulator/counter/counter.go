@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,18 @@ type Counter struct {
 // New starts a proxy in front of the server at target, until the test ends.
 func New(t testing.TB, target string) *Counter {
 	t.Helper()
+	return start(t, target, false)
+}
+
+// NewFacing is New for clients that ask where answers say that a queue is: these name the
+// proxy where the server names itself.
+func NewFacing(t testing.TB, target string) *Counter {
+	t.Helper()
+	return start(t, target, true)
+}
+
+func start(t testing.TB, target string, facing bool) *Counter {
+	t.Helper()
 	u, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +54,19 @@ func New(t testing.TB, target string) *Counter {
 			}
 			w.WriteHeader(http.StatusBadGateway)
 		},
+	}
+	if facing {
+		proxy.ModifyResponse = func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			_ = r.Body.Close()
+			body = bytes.ReplaceAll(body, []byte(u.Host), []byte(strings.TrimPrefix(c.URL, "http://")))
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+			return nil
+		}
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.add(operation(r))
