@@ -96,13 +96,11 @@ func Main(set processor.Set) {
 }
 
 func realMain(args []string, std streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	// A closed pipe is an error of the write, not the end of the process. It is not
 	// ignored: programs that we start would ignore it, too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	// A second signal ends the process at once, as without us.
-	context.AfterFunc(ctx, stop)
 
 	dropEmptyVariables()
 	var c cli

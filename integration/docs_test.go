@@ -67,6 +67,10 @@ func TestDocsObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.follow(t, "processors/s3objects.md", "")
+	said := u.run(t, "run", "s3://bucket/data/", "--each", `command={"job":"say","params":{"url":"{url}"}}`, "--jobs", u.path("jobs.yaml"), "--out", "-")
+	if n := strings.Count(said.stdout, `{"url":"s3://bucket/data/`); n != len(sums) {
+		t.Errorf("the job of the page says %d URLs, want %d:\n%.300s", n, len(sums), said.stdout)
+	}
 	if got := hashesIn(t, u.path("digests")); len(got) != len(sums) {
 		t.Errorf("%d digests, want %d", len(got), len(sums))
 	}

@@ -125,6 +125,12 @@ func (r *reader) known(j *Job, t Text, p position, field string) {
 // shells are programs that take a script as an argument.
 var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "busybox"}
 
+// carriers are programs that run the program that their arguments name.
+var carriers = []string{
+	"busybox", "chroot", "chrt", "doas", "env", "gosu", "ionice", "nice", "nohup", "runuser", "setpriv", "setsid", "stdbuf",
+	"su-exec", "sudo", "taskset", "time", "timeout", "unshare", "xargs",
+}
+
 // checkProgram refuses programs that data could choose or become.
 func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 	first := program[0].String()
@@ -133,17 +139,37 @@ func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 		r.fail(at(n), field+"[0]", first, "the name of a program: no parameter may choose it")
 	case first == "":
 		r.fail(at(n), field+"[0]", first, "the name of a program")
-	case slices.Contains(shells, path.Base(first)):
-		for i, arg := range program[1:] {
-			word := arg.String()
-			if !strings.HasPrefix(word, "-") || strings.HasPrefix(word, "--") || !strings.Contains(word, "c") {
-				continue
-			}
-			if i+2 < len(program) && len(program[i+2].params()) > 0 {
-				r.fail(at(n), field, program[i+2].String(), "a script without placeholders, which data would become a part of: say `shell: true` and use $"+ParamPrefix+program[i+2].params()[0]+`, or pass it behind the script and use "$1"`)
-			}
-		}
+	default:
+		r.checkShell(n, field, program)
 	}
+}
+
+// checkShell refuses a script with placeholders, behind the -c of a shell that is run
+// or that a carrier runs.
+func (r *reader) checkShell(n *yaml.Node, field string, program Program) {
+	isShell := func(t Text) bool { return slices.Contains(shells, path.Base(t.String())) }
+	shell := slices.IndexFunc(program, isShell)
+	if shell < 0 || shell > 0 && !slices.Contains(carriers, path.Base(program[0].String())) {
+		return
+	}
+	next := false // what comes may be the script
+	for _, arg := range program[shell+1:] {
+		word := arg.String()
+		option := strings.HasPrefix(word, "-")
+		if names := arg.params(); next && len(names) > 0 {
+			r.fail(at(n), field, word, "a script without placeholders, which data would become a part of: say `shell: true` and use $"+ParamPrefix+names[0]+`, or pass it behind the script and use "$1"`)
+			return
+		}
+		// Options may stand between -c and the script.
+		next = option && (next || !strings.HasPrefix(word, "--") && strings.Contains(word, "c"))
+	}
+}
+
+// choosers are variables that say which program, or what code within it, is run.
+var choosers = []string{"PATH", "ENV", "BASH_ENV", "SHELLOPTS", "PS4"}
+
+func chooses(variable string) bool {
+	return slices.Contains(choosers, variable) || strings.HasPrefix(variable, "LD_") || strings.HasPrefix(variable, "DYLD_")
 }
 
 // env reads variables.
@@ -165,6 +191,9 @@ func (r *reader) env(n *yaml.Node, field string, j *Job) {
 		t, err := parseText(v)
 		if err != nil {
 			r.fail(at(value), field, v, err.Error())
+		}
+		if chooses(key.Value) && len(t.params()) > 0 {
+			r.fail(at(value), field, v, "a text without placeholders: no parameter may choose the program")
 		}
 		j.Env = append(j.Env, Variable{key.Value, t})
 	})

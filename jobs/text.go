@@ -59,12 +59,15 @@ func (t Text) params() []string {
 	return names
 }
 
-// begins is the parameter that the text begins with, or "".
-func (t Text) begins() string {
-	if len(t.parts) == 0 {
-		return ""
+// begins is the parameter whose value the filled text begins with, or "": one that
+// holds nothing leaves the beginning to what follows it.
+func (t Text) begins(values map[string]string) string {
+	for _, p := range t.parts {
+		if p.param == "" || values[p.param] != "" {
+			return p.param
+		}
 	}
-	return t.parts[0].param
+	return ""
 }
 
 // fill is the text with what the parameters hold.

@@ -348,3 +348,39 @@ func TestNames(t *testing.T) {
 		assert.Equal(t, want, fmt.Sprintf("%s %v", p, known), dsn)
 	}
 }
+
+// A row below that has no key is an error: it can be no node, and neither it nor its
+// siblings may be lost for it.
+func TestARowWithoutAKey(t *testing.T) {
+	s := openSQLite(t)
+	s.nodes(t, "text", "r ", "a r", "b r", "c a")
+	s.exec(t, `INSERT INTO nodes VALUES (NULL, 'r', 'nameless', 1)`)
+	p := s.processor(t)
+	withColumns := usual
+	withColumns.Columns = []string{"name"}
+	for _, tree := range []sqlrows.Tree{usual, withColumns} {
+		n := root(t, tree, key(sqlrows.Text("r")))
+		_, err := processortest.Run(t.Context(), p, &n)
+		require.ErrorContains(t, err, "read row r of table nodes: a row below it has no key, it is NULL")
+		assert.True(t, processor.IsPermanent(err))
+		n = root(t, tree, key(sqlrows.Text("a")))
+		got, err := processortest.Run(t.Context(), p, &n)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"c"}, ids(got.Children))
+	}
+	s.exec(t, `UPDATE nodes SET parent_id = NULL WHERE id IS NULL`)
+	n := root(t, usual, nil)
+	_, err := processortest.Run(t.Context(), p, &n)
+	require.ErrorContains(t, err, "has no key")
+}
+
+// Keys that are not unique would lose rows between two pages.
+func TestAKeyThatIsNotUnique(t *testing.T) {
+	onServers(t, func(t *testing.T, s server) {
+		s.exec(t, `CREATE TABLE nodes (id bigint, parent_id bigint)`, `INSERT INTO nodes VALUES (1, NULL), (2, 1), (2, 1)`)
+		n := root(t, usual, key(sqlrows.Integer(1)))
+		_, err := processortest.Run(t.Context(), s.processor(t), &n)
+		require.ErrorContains(t, err, "read row 1 of table nodes: two rows below it have the key 2, it is no primary key")
+		assert.True(t, processor.IsPermanent(err))
+	})
+}
