@@ -175,8 +175,8 @@ func (c *enqueueBatchCmd) Run(ctx context.Context, g *cli, std streams) error {
 
 // send sends all files.
 func (c *enqueueBatchCmd) send(ctx context.Context, q depot, tell *teller) error {
-	var texts []string
-	var failed, good int
+	texts := map[int]string{} // of jobs that wait
+	var n, failed, good int
 	var told error
 	b := jobqueue.Batch{Queues: q, Done: func(n int, p jobqueue.Posting, s jobqueue.Sent) {
 		if s.Err == nil {
@@ -185,15 +185,16 @@ func (c *enqueueBatchCmd) send(ctx context.Context, q depot, tell *teller) error
 			failed++
 		}
 		told = errors.Join(told, tell.sent(texts[n], p, s, true))
-		texts[n] = ""
+		delete(texts, n)
 	}}
 	err := c.each(ctx, true, func(p jobqueue.Posting, text string, wrong error) error {
 		if wrong != nil {
 			failed++
 			return tell.notSent(wrong)
 		}
-		texts = append(texts, text)
-		b.Add(ctx, len(texts)-1, p)
+		n++
+		texts[n] = text
+		b.Add(ctx, n, p)
 		return told
 	})
 	b.Flush(ctx)
@@ -268,7 +269,10 @@ func (c *enqueueBatchCmd) lines(ctx context.Context, in io.Reader, name string, 
 			return err
 		}
 	}
-	if err := s.Err(); err != nil {
+	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return usagef("read %s: a line has more than %d bytes, which no job can", name, maxJob)
+	case err != nil:
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil

@@ -151,8 +151,11 @@ func (e *elsewhere) close() {
 // come to its end there.
 func (f *fleet) openRoutes(ctx context.Context, file *jobs.File, root ledger.Kid) error {
 	var a struct{ Job string }
-	if file == nil || !isCommand(root.Kind) || json.Unmarshal(root.Args, &a) != nil {
+	if file == nil || !isCommand(root.Kind) {
 		return nil
+	}
+	if err := json.Unmarshal(root.Args, &a); err != nil {
+		return fmt.Errorf("read args of job: %w", err)
 	}
 	if f.Ledger == ledgerNone {
 		if err := checkJoins(file, a.Job); err != nil {

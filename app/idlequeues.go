@@ -67,9 +67,9 @@ func (c *idleQueuesCmd) Run(ctx context.Context, g *cli, std streams) error {
 	calls, past := q.Calls()
 	if c.JSON {
 		told = errors.Join(told, encode(std.out, struct {
-			Event          string `json:"event"`
-			SQSCalls       int64  `json:"sqsCalls"`
-			CloudWatchCall int64  `json:"cloudWatchCalls"`
+			Event           string `json:"event"`
+			SQSCalls        int64  `json:"sqsCalls"`
+			CloudWatchCalls int64  `json:"cloudWatchCalls"`
 		}{"QUEUES_CHECKED", calls, past}))
 	} else if !c.Local {
 		fmt.Fprintf(std.err, "Used %d SQS and %d CloudWatch API calls.\n", calls, past)

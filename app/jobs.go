@@ -116,7 +116,7 @@ func (c *jobsRunCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return r.begin(ctx, w, tgt)
 	}
 	s := &seedCmd{walkFlags: walk, fleetFlags: c.fleetFlags, Concurrency: c.Concurrency, Check: true, Watch: c.Watch}
-	if s.fleetFlags.Ledger == ledgerNone {
+	if s.Ledger == ledgerNone {
 		s.Inline, s.Retries = defaultInline, defaultRetries // the tasks' own
 	}
 	return s.begin(ctx, w, tgt, time.Now())

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -40,9 +38,8 @@ const killGrace = time.Second
 // Run implements the command.
 func (c *jobWorkerCmd) Run(ctx context.Context, g *cli, std streams) error {
 	// Before anything is received: the first asks to end, the second makes it.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	signals, ignore := answerSignals(ctx)
+	defer ignore()
 
 	conf, err := c.config()
 	if err != nil {
@@ -75,6 +72,9 @@ func (c *jobWorkerCmd) Run(ctx context.Context, g *cli, std streams) error {
 			default:
 			}
 		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // told before anything was begun
 	}
 	return c.work(jobqueue.New(conf), signals, lost, tell, std)
 }

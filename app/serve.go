@@ -108,10 +108,10 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 		return trigger.Started{}, err
 	}
 	if _, err := file.Job(j.Name); err != nil {
-		return trigger.Started{}, answered{trigger.ErrUnknown, "no job " + j.Name}
+		return trigger.Started{}, refusal{trigger.ErrUnknown, "no job " + j.Name}
 	}
 	if _, err := programs.Root(file, j.Name, j.Params); err != nil {
-		return trigger.Started{}, answered{trigger.ErrParams, oneLine(err)}
+		return trigger.Started{}, refusal{trigger.ErrParams, oneLine(err)}
 	}
 	if j.Run == "" {
 		j.Run = seed.Name(time.Now())
@@ -121,16 +121,16 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 	}
 	began, err := s.once(ctx, jobURL(j.Name, j.Params), j.Run)
 	if errors.Is(err, errNoSlot) {
-		return trigger.Started{}, answered{trigger.ErrBusy, oneLine(err)}
+		return trigger.Started{}, refusal{trigger.ErrBusy, oneLine(err)}
 	}
 	return trigger.Started{Run: j.Run, Job: j.Name, Begun: began}, err
 }
 
-// answered is an error as whoever asked is told it.
-type answered struct {
+// refusal is an error as whoever asked is told it.
+type refusal struct {
 	kind error
 	text string
 }
 
-func (a answered) Error() string        { return a.text }
-func (a answered) Is(target error) bool { return target == a.kind }
+func (a refusal) Error() string        { return a.text }
+func (a refusal) Is(target error) bool { return target == a.kind }

@@ -125,7 +125,7 @@ func TestFlowKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := newKiller(t, 400*time.Millisecond)
-	v := victim{user: u, name: "n", command: []string{"jobs", "run", "night", "day=d", "--run", "n", "--results", "told"}, args: []string{"--json", "--concurrency", "3"}}
+	v := victim{user: u, name: "n", out: "none", command: []string{"jobs", "run", "night", "day=d", "--run", "n", "--results", "told"}, args: []string{"--json", "--concurrency", "3"}}
 	r := v.toTheEnd(t, k, 12)
 	r.requireCode(t, 3)
 	// The part that failed, an alert in its place, and nothing that waits for it; with

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ramify/ramify/internal/emulator/counter"
 	"github.com/ramify/ramify/internal/emulator/elasticmq"
@@ -121,12 +122,11 @@ func TestListeningCostsNoMoreThanReceives(t *testing.T) {
 	c := counter.New(t, direct)
 	u.env = append(u.env, "AWS_ENDPOINT_URL="+c.URL)
 	p := u.start(t, "worker", "a", "b", "--wait-time", "1")
-	e := newNews()
 	go func() { // the counter tells nobody
-		defer p.cmd.Process.Signal(terminate)
-		for c.Requests()["ReceiveMessage"] < 7 && p.running() {
-			e.tell()
+		for tick := time.NewTicker(50 * time.Millisecond); c.Requests()["ReceiveMessage"] < 7 && p.running(); {
+			<-tick.C
 		}
+		_ = p.cmd.Process.Signal(terminate)
 	}()
 	p.wait(t).requireCode(t, 0)
 	got := c.Requests()

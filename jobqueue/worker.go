@@ -123,7 +123,7 @@ func (w *Worker) listen(ctx context.Context) error {
 		found, idle, err := w.round(ctx, r)
 		switch {
 		case err != nil && (ctx.Err() != nil || w.draining()):
-			return nil
+			return nil //nolint:nilerr // it was told to end, and nobody waits for more
 		case err != nil && (permanent(err) || failures == grudges):
 			return err
 		case err != nil:

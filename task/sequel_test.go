@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,7 +73,9 @@ func (s *story) kind(id string) string {
 }
 
 // stuck reports whether the second step of a seq fails.
-func (s *story) stuck(id string) bool { return !s.healed && !s.inline && s.roll(id, "stuck") < s.poison }
+func (s *story) stuck(id string) bool {
+	return !s.healed && !s.inline && s.roll(id, "stuck") < s.poison
+}
 
 // fails reports whether a step fails: an alert never does.
 func (s *story) fails(id string) bool {
@@ -438,4 +441,89 @@ func (s seqElsewhere) Process(context.Context, *processor.Node, processor.Out) e
 func (s seqElsewhere) Reduce(context.Context, *processor.Node, schema.Account, processor.Out) error {
 	assert.Fail(s.t, "reduced on the wrong queue")
 	return nil
+}
+
+// Whoever wrote the plan of a second step goes on with it, though it is received again
+// and another suspect has taken the reduce meanwhile: that one ends at the plan.
+func TestTheOwnerOfASequelGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStory(0)
+		s.poison = 0
+		flaky := func(id string) bool { return s.roll(id, "flaky") < 0.2 } // whose retry would be a suspect
+		for before, after := s.parts("0"); len(before) == 0 || len(after) == 0 || slices.ContainsFunc(s.steps("0"), flaky); before, after = s.parts("0") {
+			s.seed++
+		}
+		w := newWorld(t, 1, processor.Set{kindSeq: seq{s}, kindStep: step{s}})
+		w.seed(kindSeq)
+		q := &fallen{Queue: w.main}
+		w.task(func(c *task.Config) { c.Queue = q })
+		r := w.wait(0)
+		w.stop()
+		assert.True(t, q.lost)
+		assert.Positive(t, q.doubled)
+		s.check(w, r)
+	})
+}
+
+// fallen is a queue on which the root's reduce comes twice: the original, whose first
+// attempt loses its lease when it has written its plan and posts, and a copy that is
+// received before the original is again.
+type fallen struct {
+	*queuehostile.Queue
+	mu      sync.Mutex
+	doubled int
+	stuck   bool // the attempt is about to lose its lease
+	lost    bool // it has
+}
+
+func (q *fallen) Send(ctx context.Context, entries []queue.Entry) []error {
+	root := schema.PIDOf("run", schema.Place{})
+	for _, e := range entries {
+		m, err := schema.Parse(e.Body)
+		switch {
+		case err != nil:
+			return []error{err}
+		case m.Op == schema.OpReduce && m.PID() == root && m.Re == schema.PostOriginal:
+			q.double(ctx, *m)
+		case m.Up.Parent == schema.ReducePID(root) && q.lose(ctx):
+			return slices.Repeat([]error{context.Cause(ctx)}, len(entries))
+		}
+	}
+	return q.Queue.Send(ctx, entries)
+}
+
+// double posts a copy, which comes a little later.
+func (q *fallen) double(ctx context.Context, m schema.Message) {
+	m.Re, m.MID = schema.PostAgain, schema.NewMID()
+	if body, err := m.Encode(); err == nil {
+		q.Queue.Send(ctx, []queue.Entry{{Body: body, Delay: time.Second}})
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.doubled++
+}
+
+// lose waits, once, until the caller has lost its lease.
+func (q *fallen) lose(ctx context.Context) bool {
+	q.mu.Lock()
+	if q.lost {
+		q.mu.Unlock()
+		return false
+	}
+	q.stuck, q.lost = true, true
+	q.mu.Unlock()
+	<-ctx.Done()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.stuck = false
+	return true
+}
+
+func (q *fallen) Extend(ctx context.Context, leases []queue.Lease) []error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stuck {
+		return slices.Repeat([]error{queue.ErrLeaseLost}, len(leases))
+	}
+	return q.Queue.Extend(ctx, leases)
 }

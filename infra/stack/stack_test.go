@@ -334,6 +334,31 @@ func TestLeastPrivilege(t *testing.T) {
 			assert.Equal(t, tree{"Fn::GetAtt": []any{"Queue4A7E3555", "Arn"}}, at(s, "Resource"))
 		}
 	}
+	// It sets how many tasks there are, of the fleet's own kind.
+	var said []string
+	for _, s := range at(synth(t, nil).policy("MetricRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "DesiredCount" {
+			said = append(said, fmt.Sprint(at(s, "Condition")))
+		}
+	}
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "ArnLikeIfExists")
+	assert.Contains(t, said[0], ":task-definition/ramifyTask177D283B:*")
+	assert.Contains(t, said[0], "ecs:enable-execute-command:false")
+	for _, s := range at(synth(t, nil).policy("TaskRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "Results" {
+			assert.Equal(t, tree{"StringLikeIfExists": tree{"s3:prefix": "results/*"}}, at(s, "Condition"), "of the bucket only results")
+		}
+	}
+	// ECS takes the tasks' roles for this account alone.
+	trusting := 0
+	for name, role := range synth(t, nil).resources("AWS::IAM::Role") {
+		if trust := fmt.Sprint(at(role, "AssumeRolePolicyDocument")); strings.Contains(trust, "ecs-tasks.amazonaws.com") {
+			trusting++
+			assert.Contains(t, trust, "StringEquals:map[aws:SourceAccount:map[Ref:AWS::AccountId]]", name)
+		}
+	}
+	assert.Equal(t, 2, trusting)
 	// Of the tasks' permissions, those on buckets are all that a knob widens.
 	read := fmt.Sprint(synth(t, set{"read": "a-bucket"}).resources("AWS::IAM::Policy"))
 	assert.Contains(t, read, ":s3:::a-bucket/*")

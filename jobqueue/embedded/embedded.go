@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -269,10 +270,11 @@ func (q *Queues) take(ctx context.Context, name string, r jobqueue.Request) (got
 			}
 			var seq, receives int64
 			var attrs string
-			d := jobqueue.Delivery{Receipt: rand.Text()}
+			var d jobqueue.Delivery
 			if err := row.Scan(&seq, &d.ID, &d.Body, &attrs, &d.Group, &receives); err != nil {
 				return err
 			}
+			d.Receipt = fmt.Sprintf("%d-%s", seq, rand.Text())
 			if attrs != "" {
 				if err := json.Unmarshal([]byte(attrs), &d.Attrs); err != nil {
 					return fmt.Errorf("read attributes of job %s: %w", d.ID, err)
@@ -336,10 +338,20 @@ func moveSpent(tx *store.Tx, name string, now time.Time) error {
 	return err
 }
 
+// seqOf is the row of a receipt; -1 of what is none.
+func seqOf(receipt string) int64 {
+	text, _, _ := strings.Cut(receipt, "-")
+	seq, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return -1
+	}
+	return seq
+}
+
 // Delete removes a message as jobqueue.Queues says.
 func (q *Queues) Delete(ctx context.Context, name, receipt string) error {
 	err := q.update(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Exec(deleteJob, name, receipt); err != nil {
+		if _, err := tx.Exec(deleteJob, seqOf(receipt), name, receipt); err != nil {
 			return err
 		}
 		_, err := tx.Exec(touch, time.Now().UnixMicro(), name)
@@ -355,7 +367,7 @@ func (q *Queues) Delete(ctx context.Context, name, receipt string) error {
 func (q *Queues) Extend(ctx context.Context, name, receipt string, d time.Duration) error {
 	err := q.update(ctx, func(tx *store.Tx) error {
 		now := time.Now()
-		n, err := tx.Exec(extendJob, now.Add(d).UnixMicro(), name, receipt, now.UnixMicro())
+		n, err := tx.Exec(extendJob, now.Add(d).UnixMicro(), seqOf(receipt), name, receipt, now.UnixMicro())
 		if err == nil && n == 0 {
 			err = jobqueue.ErrLeaseLost
 		}

@@ -20,7 +20,8 @@ const schema = `
 		receives INTEGER NOT NULL,
 		receipt  TEXT NOT NULL      -- of the last receive
 	);
-	CREATE INDEX IF NOT EXISTS job_visible ON job (queue, visible);
+	CREATE INDEX IF NOT EXISTS job_visible ON job (queue, visible, seq);
+	CREATE INDEX IF NOT EXISTS job_received ON job (queue, visible) WHERE receives > 0;
 	CREATE INDEX IF NOT EXISTS job_group ON job (queue, grp, seq);
 	CREATE TABLE IF NOT EXISTS jobdedup (
 		queue TEXT NOT NULL,
@@ -50,13 +51,13 @@ const (
 	// A job of a group waits for those before it, also while they are held or hidden.
 	firstOfGroup = ` AND NOT EXISTS (SELECT 1 FROM job AS b WHERE b.queue = job.queue AND b.grp = job.grp AND b.seq < job.seq)`
 	selectJobs   = `SELECT seq, id, body, attrs, grp, receives FROM job WHERE queue = ? AND visible <= ?`
-	inOrder      = ` ORDER BY seq LIMIT ?`
+	inOrder      = ` ORDER BY visible, seq LIMIT ?` // those that nobody has received first, by an index
 	holdJob      = `UPDATE job SET visible = ?, receives = receives + 1, receipt = ? WHERE seq = ?`
 	// A failed queue counts anew.
-	spentJobs = `SELECT seq FROM job WHERE queue = ? AND visible <= ? AND receives >= ? ORDER BY seq`
+	spentJobs = `SELECT seq FROM job WHERE queue = ? AND visible <= ? AND receives > 0 AND receives >= ?`
 	moveJob   = `UPDATE job SET queue = ?, receives = 0, receipt = '', visible = 0 WHERE seq = ?`
-	deleteJob = `DELETE FROM job WHERE queue = ? AND receipt = ?`
-	extendJob = `UPDATE job SET visible = ? WHERE queue = ? AND receipt = ? AND visible > ?`
+	deleteJob = `DELETE FROM job WHERE seq = ? AND queue = ? AND receipt = ?`
+	extendJob = `UPDATE job SET visible = ? WHERE seq = ? AND queue = ? AND receipt = ? AND visible > ?`
 	countJobs = `SELECT coalesce(sum(visible <= ?), 0), coalesce(sum(visible > ? AND receipt <> ''), 0), coalesce(sum(visible > ? AND receipt = ''), 0) FROM job WHERE queue = ?`
 	countAll  = `SELECT count(*) FROM job WHERE queue = ?`
 )

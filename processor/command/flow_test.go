@@ -153,7 +153,7 @@ func TestGivenUp(t *testing.T) {
 
 	again := processor.Node{Run: "r", Kind: left.Kind, ID: left.ID, Args: left.Args, Epoch: 4, Key: func() schema.PID { return schema.PID{2} }}
 	_, err = new(processortest.Recorder).Run(t.Context(), p, &again)
-	assert.EqualError(t, err, "no� luck")
+	require.EqualError(t, err, "no� luck")
 	assert.True(t, processor.IsPermanent(err))
 	result, err = new(processortest.Recorder).GiveUp(t.Context(), p, &again, err)
 	require.NoError(t, err)
