@@ -72,6 +72,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		return w.st.crawls(ctx, n)
 	})
 	w.graphs = graph.New(graph.Options{
+		Files:  true,
 		Visits: func() ledger.Visits { return w.st.ledger },
 		Fetch:  fetchFrom(w.store),
 	})

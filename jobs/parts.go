@@ -125,12 +125,6 @@ func (r *reader) known(j *Job, t Text, p position, field string) {
 // shells are programs that take a script as an argument.
 var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh", "busybox"}
 
-// carriers are programs that run the program that their arguments name.
-var carriers = []string{
-	"busybox", "chroot", "chrt", "doas", "env", "gosu", "ionice", "nice", "nohup", "runuser", "setpriv", "setsid", "stdbuf",
-	"su-exec", "sudo", "taskset", "time", "timeout", "unshare", "xargs",
-}
-
 // checkProgram refuses programs that data could choose or become.
 func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 	first := program[0].String()
@@ -140,6 +134,7 @@ func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 	case first == "":
 		r.fail(at(n), field+"[0]", first, "the name of a program")
 	default:
+		r.checkCarried(n, field, program)
 		r.checkShell(n, field, program)
 	}
 }
@@ -149,7 +144,10 @@ func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 func (r *reader) checkShell(n *yaml.Node, field string, program Program) {
 	isShell := func(t Text) bool { return slices.Contains(shells, path.Base(t.String())) }
 	shell := slices.IndexFunc(program, isShell)
-	if shell < 0 || shell > 0 && !slices.Contains(carriers, path.Base(program[0].String())) {
+	if shell < 0 {
+		return
+	}
+	if _, carried := carrierOf(program[0]); shell > 0 && !carried {
 		return
 	}
 	next := false // what comes may be the script

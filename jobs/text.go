@@ -48,6 +48,14 @@ func parseText(s string) (Text, error) {
 	}
 }
 
+// fixed is what the text begins with whatever parameters hold.
+func (t Text) fixed() string {
+	if len(t.parts) == 0 {
+		return ""
+	}
+	return t.parts[0].literal
+}
+
 // params are the names of the placeholders.
 func (t Text) params() []string {
 	var names []string

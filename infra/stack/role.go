@@ -21,12 +21,13 @@ func (f *fleet) makeRole(id string, of awsiam.ServicePrincipal, description stri
 	return awsiam.NewRole(f.stack, str(id), &awsiam.RoleProps{AssumedBy: of, Description: str(description)})
 }
 
-// ofTasks is ECS, where it acts for this account: for another's it must not take a role
-// that it was told of.
+// only is a service of AWS where it acts for this account: for another's it must not
+// take a role that it was told of.
 //
-// Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role".
-func (f *fleet) ofTasks() awsiam.ServicePrincipal {
-	return awsiam.NewServicePrincipal(str("ecs-tasks.amazonaws.com"), &awsiam.ServicePrincipalOpts{
+// Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role"; AWS IAM User Guide,
+// "The confused deputy problem".
+func (f *fleet) only(service string) awsiam.ServicePrincipal {
+	return awsiam.NewServicePrincipal(str(service), &awsiam.ServicePrincipalOpts{
 		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": f.stack.Account()}},
 	})
 }
@@ -44,7 +45,7 @@ var privateImage = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazon
 // makeTaskRoles: docs/operations.md says for what tasks need each permission.
 func (f *fleet) makeTaskRoles() {
 	s := &f.service
-	s.starts = f.makeRole("StartRole", f.ofTasks(), "Of ECS: fetches the image and writes logs.")
+	s.starts = f.makeRole("StartRole", f.only("ecs-tasks.amazonaws.com"), "Of ECS: fetches the image and writes logs.")
 	// To write logs it is let by its log driver.
 	if m := privateImage.FindStringSubmatch(f.knobs.Image); m != nil {
 		repository := *f.stack.FormatArn(&awscdk.ArnComponents{
@@ -54,7 +55,7 @@ func (f *fleet) makeTaskRoles() {
 		allow(s.starts, "Registry", []string{"*"}, "ecr:GetAuthorizationToken")
 	}
 
-	s.tasks = f.makeRole("TaskRole", f.ofTasks(), "Of the tasks.")
+	s.tasks = f.makeRole("TaskRole", f.only("ecs-tasks.amazonaws.com"), "Of the tasks.")
 	allow(s.tasks, "Queue", f.queueARNs(),
 		"sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 	allow(s.tasks, "Ledger", f.ledgerARNs(),

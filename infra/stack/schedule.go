@@ -27,7 +27,7 @@ func (f *fleet) makeSchedules() {
 	if len(f.knobs.Cron) == 0 {
 		return
 	}
-	role := f.makeRole("ScheduleRole", f.ofScheduler(), "Of EventBridge Scheduler: starts a task at each tick.")
+	role := f.makeRole("ScheduleRole", f.only("scheduler.amazonaws.com"), "Of EventBridge Scheduler: starts a task at each tick.")
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Sid: str("Start"), Actions: strs("ecs:RunTask"), Resources: strs(*f.service.task.TaskDefinitionArn()),
 		Conditions: &map[string]any{"ArnEquals": map[string]any{"ecs:cluster": *f.service.cluster.ClusterArn()}},
@@ -41,15 +41,6 @@ func (f *fleet) makeSchedules() {
 			f.makeSchedule(s, "Schedule-"+s.Name+"-"+strconv.Itoa(i+1), expression, role)
 		}
 	}
-}
-
-// ofScheduler is Scheduler, where it acts for this account.
-//
-// Source: Amazon EventBridge Scheduler User Guide, "Prevent confused deputy".
-func (f *fleet) ofScheduler() awsiam.ServicePrincipal {
-	return awsiam.NewServicePrincipal(str("scheduler.amazonaws.com"), &awsiam.ServicePrincipalOpts{
-		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": f.stack.Account()}},
-	})
 }
 
 func (f *fleet) makeSchedule(s *schedule.Schedule, id, expression string, role awsiam.Role) {

@@ -18,8 +18,8 @@ import (
 func TestAgainCopiesOverAnOlderOne(t *testing.T) {
 	written := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for message, there := range map[string]time.Time{
-		"copied: there is no checksum to compare": written.Add(-time.Hour),
-		"equal: not copied":                       written.Add(time.Hour),
+		"copied: there is no checksum to compare":                                             written.Add(-time.Hour),
+		"taken for equal (same size, not older; there is no checksum to compare): not copied": written.Add(time.Hour),
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			at, etag := there, "y-2"

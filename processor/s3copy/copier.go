@@ -78,6 +78,8 @@ func (c *copier) settle(ctx context.Context, o, d *inventory.Object, unknown boo
 	switch {
 	case same == equal:
 		return "equal: not copied", nil
+	case same == taken:
+		return "taken for equal (same size, not older; there is no checksum to compare): not copied", nil
 	case c.order.DryRun:
 		return "would be copied", nil
 	case o.Size > c.order.Above:
@@ -266,7 +268,7 @@ func (c *copier) lookAlike(ctx context.Context, o, d *inventory.Object) (likenes
 	if aws.ToTime(b.LastModified).Before(aws.ToTime(a.LastModified)) {
 		return differs, nil
 	}
-	return equal, nil
+	return taken, nil
 }
 
 // sourceOf names a source as CopySource does: URL-encoded.

@@ -26,8 +26,8 @@ const (
 	MaxCopy  = 5 << 30 // of one CopyObject, and of a part
 	minPart  = 5 << 20 // of a part that is not the last
 	maxParts = 10_000
-	realest  = maxParts - 2 // parts that hold content: two say whose an upload is
-	usualest = 128 << 20    // a part where nothing speaks for another size
+	realest  = maxParts - signs // parts that hold content: the others say whose an upload is
+	usualest = 128 << 20        // a part where nothing speaks for another size
 )
 
 // throughCopy is up to which size an object goes through the task in one PUT, and
