@@ -506,7 +506,7 @@ func TestKnobs(t *testing.T) {
 		"stack": "other", "image": "registry.example/ramify:2", "function": other, "arch": "x86_64",
 		"min": "1", "max": "7", "concurrency": "8", "scaling": knob.TargetTracking, "target": "30s", "latency": "1m",
 		"cpu": "2048", "memory": "4096", "disk": "50", "spot": "50",
-		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket",
+		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket", "cron": "testdata/cron.yaml",
 		"parts-days": "30", "log-days": "7", "retain": "table", "recovery": "true",
 		"alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms", "alarm-age": "2h",
 		"public-ip": "false",
