@@ -175,7 +175,7 @@ func TestWrongFiles(t *testing.T) {
 		{"jobs:\n  -a: {run: [x]}", `f.yaml:2: name of a job is "-a", want 1 to 64 letters`},
 		{"jobs:\n  a:\n", `f.yaml:2: job a: job is "", want a mapping`},
 		{"jobs:\n  a: {}\n", `f.yaml:2: job a: run is "", want a list`},
-		{"jobs:\n  a:\n    run: [x]\n    tiemout: 3s\n", `f.yaml:4: job a: field is "tiemout", want one of about, dir, env, exit, inherit, kill_after, nice, output, params, reduce, retries, run, shell, timeout, user`},
+		{"jobs:\n  a:\n    run: [x]\n    tiemout: 3s\n", `f.yaml:4: job a: field is "tiemout", want one of about, dir, env, exit, inherit, join, kill_after, needs, nice, on_failure, on_success, output, params, queue, reduce, results, retries, run, shell, timeout, user`},
 		{"jobs:\n  a:\n    run: [x]\n    run: [y]\n", `f.yaml:4: job a: job is "run", want each name once`},
 		{"jobs:\n  a:\n    run: x y\n", `f.yaml:3: job a: run is "x y", want a list, [PROGRAM, ARGUMENT, …]; or say ` + "`shell: true`"},
 		{"jobs:\n  a:\n    run: []\n", `f.yaml:3: job a: run is "a list", want a list, [PROGRAM`},
