@@ -189,6 +189,7 @@ func TestBadInput(t *testing.T) {
 		`{"db": "main", "table": "nodes", "key": "id\"", "parent": "p"}`:                                    `column is "id\""`,
 		`{"db": "main", "table": "nodes", "key": "1d", "parent": "p"}`:                                      `column is "1d"`,
 		`{"db": "main", "table": "nodes", "key": "id", "parent": "parent_id", "columns": ["a b"]}`:          `column is "a b"`,
+		`{"db": "postgres://me:hunter2@h/d", "table": "nodes", "key": "id", "parent": "parent_id"}`:         `db is "…"`,
 		`{"db": "sqlite:/etc/passwd", "table": "nodes", "key": "id", "parent": "parent_id"}`:                `db is "sqlite:/etc/passwd"`,
 		`{"db": "other", "table": "nodes", "key": "id", "parent": "parent_id"}`:                             "database other is not known to this task: set RAMIFY_SQL_DSN_OTHER",
 		`{"table": "nodes", "key": "id", "parent": "parent_id"}`:                                            `db is ""`,
@@ -334,6 +335,7 @@ func TestAChildThatIsRefused(t *testing.T) {
 func TestNames(t *testing.T) {
 	assert.True(t, sqlrows.IsDSN("sqlite:a.db"))
 	assert.True(t, sqlrows.IsDSN("postgres://h/d"))
+	assert.True(t, sqlrows.IsDSN("PostgreSQL://h/d"))
 	assert.False(t, sqlrows.IsDSN("main"))
 	require.NoError(t, sqlrows.CheckName("main_2"))
 	for _, bad := range []string{"", "Main", "a-b", strings.Repeat("a", 33)} {
@@ -342,7 +344,8 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "RAMIFY_SQL_DSN_MAIN_2", sqlrows.Variable("main_2"))
 	for dsn, want := range map[string]string{
 		"postgres://u:p@h/d": "p true", "postgres://u@h/d?password=q": "q true", "postgres://u@h/d": " true", "sqlite:a:b@c": " true",
-		"postgres://u:p@h:x/d": " false",
+		"postgres://u:p@h:x/d": " false", "POSTGRES://u:p@h/d": "p true", "postgres://u@h/d?PassWord=q": "q true", "postgres://u@h/d?p%61ssword=q": "q true",
+		"postgres://u@h/d?sslpassword=q": "q true", "postgres://u@h/d?x=%zz": " false", "SQLite:a:b@c": " true",
 	} {
 		p, known := sqlrows.Password(dsn)
 		assert.Equal(t, want, fmt.Sprintf("%s %v", p, known), dsn)
