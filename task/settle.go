@@ -259,6 +259,7 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 		return 0, fmt.Errorf("reduce node %s: its plan is missing from the ledger", u.m.ID)
 	}
 	sum := p.Own
+	sum.Failures = 0 // one that the node takes back, which was given up in an earlier epoch, was counted above it
 	for _, r := range rec[1:] {
 		if r.Tally != nil {
 			sum = sum.Add(r.Tally.Sum)
