@@ -1,7 +1,7 @@
 package exact
 
 // runtimeEdits make of the runtime's chance a sequence that Seed begins. Chance is in
-// rand, which serves maps and math/rand/v2, in the order in which select looks at its
+// math/rand/v2, in the order of maps, in that in which select looks at its
 // channels, in that of timers of one moment in a bubble of testing/synctest, and in
 // the order in which a context cancels others: by their addresses.
 func runtimeEdits() []Edit {
@@ -9,7 +9,7 @@ func runtimeEdits() []Edit {
 		{
 			"std/runtime/rand.go",
 			"	mp := getg().m\n	c := &mp.chacha8\n",
-			"	if exactOn {\n		return exactRand()\n	}\n	mp := getg().m\n	c := &mp.chacha8\n",
+			"	if exactOn {\n		return exactMaps\n	}\n	mp := getg().m\n	c := &mp.chacha8\n",
 		},
 		{
 			"std/runtime/rand.go",
@@ -42,6 +42,7 @@ func runtimeEdits() []Edit {
 			"		} else if pd.schedwhen+forcePreemptNS <= now {\n			preemptone(pp)\n",
 			"		} else if !exactOn && pd.schedwhen+forcePreemptNS <= now {\n			preemptone(pp)\n",
 		},
+		{"std/math/rand/v2/rand.go", "//go:linkname runtime_rand runtime.rand\n", "//go:linkname runtime_rand runtime.exactNext\n"},
 		{"std/context/context.go", "children map[canceler]struct{}", "children map[canceler]int"},
 		{"std/context/context.go", "p.children = make(map[canceler]struct{})", "p.children = make(map[canceler]int)"},
 		{"std/context/context.go", "p.children[child] = struct{}{}", "p.born++\n			p.children[child] = p.born"},
@@ -58,7 +59,19 @@ const exactSource = `
 var (
 	exactOn    bool
 	exactState uint64
+	exactMaps  uint64 // of all maps: how many are made depends on what the program did before
 )
+
+// exactNext serves math/rand/v2.
+//
+//go:nosplit
+//go:linkname exactNext
+func exactNext() uint64 {
+	if exactOn {
+		return exactRand()
+	}
+	return rand()
+}
 
 //go:nosplit
 func exactRand() uint64 {
@@ -80,5 +93,6 @@ func exactRandn(n uint32) uint32 {
 //go:linkname exactSeed
 func exactSeed(on bool, seed uint64) {
 	exactOn, exactState = on, seed
+	exactMaps = exactRand()
 }
 `

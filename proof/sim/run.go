@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,9 +29,23 @@ type Result struct {
 	Took     time.Duration // of the simulated time
 }
 
+// Report is a result as a program passes it on.
+type Report struct {
+	Case     string   `json:"case"`
+	Begun    bool     `json:"begun,omitempty"` // it is under way, and nothing else is known
+	Problems []string `json:"problems,omitempty"`
+	Digest   string   `json:"digest"` // of the history
+	Events   int      `json:"events"`
+	State    string   `json:"state"`
+	Nodes    int64    `json:"nodes"`
+}
+
 // Run runs a case and audits it.
 func Run(t *testing.T, c Case) (r Result) {
 	t.Helper()
+	if chance.Exact {
+		runtime.GC() // none comes while it runs
+	}
 	synctest.Test(t, func(t *testing.T) {
 		chance.Seed(c.Seed)
 		defer chance.Free()
@@ -195,7 +210,7 @@ func (p *people) turn() {
 	case v < 0.3:
 		w.calm, f, what = true, queuehostile.Faults{}, "calm"
 	case v < 0.5:
-		w.throttle = 0.3 + p.dice.Float64()*0.7
+		w.throttle = 0.3 + p.dice.Float64()*0.6
 		f.Send.Before, f.Receive.Before, f.Delete.Before, f.Extend.Before = w.throttle, w.throttle, w.throttle, w.throttle
 		what = "requests are refused"
 	}
