@@ -15,6 +15,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/ledger"
@@ -29,7 +30,11 @@ type Truth struct {
 	Shape tree.Shape
 	Rows  func(pid schema.PID, attempt uint64, leaf bool) []string // of a unit that counts, as the sink keeps them
 	Units int                                                      // that one worker may work on at a time
+	Tries int                                                      // failed attempts after which a node is given up; 0: the queue may give it up before
 }
+
+// stops is how long what was under way may take to stop: stalls are of minutes.
+const stops = 15 * time.Minute
 
 // most is how many problems are worth reading.
 const most = 10
@@ -38,7 +43,7 @@ const most = 10
 func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
-		calls: map[int]*call{}, open: map[int]int{}, latest: map[string]*call{},
+		calls: map[int]*call{}, open: map[int]int{}, latest: map[string]*call{}, failures: map[string]int{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -69,6 +74,8 @@ type auditor struct {
 	open     map[int]int      // calls under way, by worker
 	latest   map[string]*call // the last one on a node that ended, by worker and node
 	last     string           // the event that is looked at
+	failures map[string]int   // attempts that failed, by node and epoch
+	idle     time.Duration    // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
 
@@ -93,6 +100,9 @@ func (a *auditor) event(e *history.Event) {
 		if e.ID == "forged" {
 			a.bad("I6: a message that nobody signed was executed")
 		}
+		if a.idle > 0 && e.At-a.idle > stops {
+			a.bad("a node is processed %s after the run was paused or cancelled", e.At-a.idle)
+		}
 		if a.open[e.Worker]++; a.open[e.Worker] > a.Units {
 			a.bad("I7: a worker with %d slots works on %d nodes", a.Units, a.open[e.Worker])
 		}
@@ -105,12 +115,23 @@ func (a *auditor) event(e *history.Event) {
 		c := a.calls[e.Serial]
 		c.kids, c.account, c.ok, c.ended = e.Kids, e.Account, e.Err == "", e.At
 		a.latest[latest(e)] = c
+		switch {
+		case strings.Contains(e.Err, tree.Permanent):
+			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
+		case e.Err != "":
+			a.failures[failing(c.id, c.reduce, e.Epoch)]++
+		}
 	}
 }
 
 func (a *auditor) amend(e *history.Event) {
 	if err := a.model.amend(*e.Change); (err == nil) != (e.Err == "") {
 		a.bad("I5: the run's record was changed against the rules, or not changed by them (the model says %v)", err)
+	}
+	if r := a.model.run; !r.Paused && r.State != ledger.Cancelled {
+		a.idle = 0
+	} else if a.idle == 0 {
+		a.idle = e.At
 	}
 	if got, want := e.Run, a.model.run; got.State != want.State || got.Epoch != want.Epoch || got.Paused != want.Paused || got.Totals != want.Totals {
 		a.bad("I5: the run's record is %s in epoch %d with %v, want %s in epoch %d with %v", got.State, got.Epoch, got.Totals, want.State, want.Epoch, want.Totals)
@@ -124,6 +145,9 @@ func (a *auditor) plan(e *history.Event) {
 	}
 	if n := len(ledger.PackKids(p.Kids)); n > ledger.MaxBytes && len(p.Kids) > 1 {
 		a.bad("I7: a plan has %d bytes", n)
+	}
+	if p.Type == ledger.Tomb {
+		a.givenUp(p)
 	}
 	stored, won := a.model.plan(p)
 	if won != e.Won || !samePlan(stored, *e.Stored) {
@@ -233,3 +257,21 @@ func (a *auditor) reduces(e *history.Event) {
 }
 
 func latest(e *history.Event) string { return fmt.Sprint(e.Worker, " ", e.ID) }
+
+func failing(id string, reduce bool, epoch int) string { return fmt.Sprint(id, reduce, epoch) }
+
+// givenUp asks whether as many attempts on a node have failed as it was to have.
+func (a *auditor) givenUp(p ledger.Plan) {
+	reduce := p.PID != a.model.nodeAt(p.Up)
+	id := a.model.run.Root.ID
+	if !p.Up.IsRoot() {
+		id = a.model.plans[p.Up.Parent].Kids[p.Up.Slot].ID
+	}
+	if n := a.failures[failing(short(id), reduce, p.Epoch)]; n < a.Tries {
+		// Where a node has no children its reduce is part of its attempt.
+		n += a.failures[failing(short(id), true, p.Epoch)]
+		if n < a.Tries {
+			a.bad("a node is given up after %d failed attempts, want %d", n, a.Tries)
+		}
+	}
+}

@@ -67,8 +67,11 @@ func (c Case) drawn() Case {
 	}
 	if c.Nodes == 0 {
 		c.Nodes = 1 + int(c.roll("nodes")*40)
-		if c.On("chain") || c.On("wide") {
+		if c.On("chain") {
 			c.Nodes *= 2
+		}
+		if c.On("wide") {
+			c.Nodes *= 4
 		}
 	}
 	return c
@@ -83,8 +86,15 @@ func (c Case) part(fault string, p float64) float64 {
 
 // shape is the case's tree.
 func (c Case) shape() tree.Shape {
+	fanout, pad := 2+int(c.roll("fanout")*5), 0
+	if c.On("wide") {
+		fanout, pad = c.Nodes, 330
+		if c.roll("wider") < 0.3 {
+			pad = 3600 // one child fills a plan, and a hundred of those a plan of groups
+		}
+	}
 	return tree.Shape{
-		Seed: c.Seed, Nodes: c.Nodes, Fanout: 2 + int(c.roll("fanout")*5), Chain: c.On("chain"), Wide: c.On("wide"),
+		Seed: c.Seed, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
 		Fail: c.part("fail", 0.15), Heal: int(c.roll("heal") * 3), Flaky: c.part("flaky", 0.7), Slow: c.part("slow", 0.2),
 		Moody: c.part("moody", 0.5), Panic: c.part("panic", 0.1), Ill: c.part("ill", 0.05), Sum: c.part("sum", 0.4),
 		Graph: c.part("graph", 0.3), Nearer: c.On("nearer"), Rest: c.part("rest", 0.15),

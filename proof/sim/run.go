@@ -59,10 +59,18 @@ func Run(t *testing.T, c Case) (r Result) {
 		r.Took = time.Since(began)
 		r.State, _ = w.ledger.Run(context.Background(), run)
 		r.Problems = append(problems, audit.Check(w.log.Events(), audit.Truth{
-			Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Units: 1 + int(c.roll("concurrency")*5),
+			Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
 		})...)
 	})
 	return r
+}
+
+// tries is how many attempts on a node must fail before it is given up.
+func (w *world) tries() int {
+	if w.c.On("maxreceive") {
+		return 0
+	}
+	return w.retries() + 1
 }
 
 // How long things may take, in simulated time.

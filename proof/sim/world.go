@@ -72,7 +72,7 @@ func newWorld(c Case) *world {
 
 // begin seeds the run.
 func (w *world) begin(ctx context.Context) error {
-	r := ledger.Run{ID: run, Root: w.tree.Root(), Options: ledger.Options{Retries: int(w.c.roll("retries") * 4)}}
+	r := ledger.Run{ID: run, Root: w.tree.Root(), Options: ledger.Options{Retries: w.retries()}}
 	if w.c.On("inline") {
 		r.Options.Inline = 2 + int(w.c.roll("inline")*20)
 	}
@@ -85,16 +85,21 @@ func (w *world) begin(ctx context.Context) error {
 	return nil
 }
 
+func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
+
 // forge puts on the queue what somebody else might: messages that are well made, and
-// signed by nobody or with a key of their own.
+// signed by nobody or with a key of their own; and one that is ours, of a run that is not.
 func (w *world) forge(ctx context.Context, r ledger.Run) {
 	theirs, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: make([]byte, 32)})
 	if err != nil {
 		panic(err)
 	}
-	for _, keys := range []*schema.Keyring{theirs, nil} {
+	for i, keys := range []*schema.Keyring{theirs, nil, w.keys} {
 		p := post.Poster{Queue: messages{Queue: w.main, w: w}, Keys: keys}
 		m := schema.Message{V: schema.Version, Run: run, Op: schema.OpNode, Kind: tree.Plain, ID: "forged", MID: 1, Share: schema.Whole}
+		if i == 2 {
+			m.Run = "another" // that nobody has begun
+		}
 		if err := p.Send(ctx, post.Letter{Message: m}); err != nil {
 			panic(err)
 		}

@@ -29,7 +29,7 @@ type Shape struct {
 	Nodes  int  // at most, but for those of graphs
 	Fanout int  // children of a node at most
 	Chain  bool // one child each
-	Wide   bool // the names are so long that a dozen children fill a plan
+	Pad    int  // bytes by which names are longer, about: a few hundred, and a dozen children fill a plan
 
 	Fail   float64 // fail whatever is tried, until Heal
 	Heal   int     // the epoch from which on half of these succeed, and in the next all do
@@ -130,10 +130,10 @@ func path(id string) string {
 }
 
 func (s Shape) id(p string) string {
-	if !s.Wide {
+	if s.Pad == 0 {
 		return p
 	}
-	return p + ":" + strings.Repeat(strconv.FormatUint(uint64(s.roll(p, "long")*(1<<53)), 36), 30)
+	return p + ":" + strings.Repeat(strconv.FormatUint(1<<53+uint64(s.roll(p, "long")*(1<<53)), 36), s.Pad/11)
 }
 
 // spared reports whether a node is the root, and well: mostly, or there were no tree.
@@ -147,14 +147,20 @@ func (s Shape) fails(p string, epoch int) bool {
 	return epoch < s.Heal || epoch == s.Heal && s.roll(p, "heal") < 0.5
 }
 
-var errFails = errors.New("it fails")
+// Permanent is what an error says that no retry mends.
+const Permanent = "it fails for good"
+
+var (
+	errFails = errors.New("it fails")
+	errFor   = processor.Permanent(errors.New(Permanent))
+)
 
 // mood ends an attempt as the node's mood is; variant makes attempts differ.
 func (s Shape) mood(p string, n *processor.Node, variant, attempt int) error {
 	switch {
 	case s.fails(p, n.Epoch):
 		if s.roll(p, "permanent") < 0.3 {
-			return processor.Permanent(errFails)
+			return errFor
 		}
 		return errFails
 	case s.roll(p, "panic") < s.Panic && attempt == 1:
@@ -221,10 +227,14 @@ func (t *Tree) attempt(what, ended string, worker int, n *processor.Node, out pr
 	serial, attempt, variant := t.begin(what, worker, n, sum)
 	r := &recorder{Out: out}
 	p := path(n.ID)
-	err := errors.New("it panicked")
+	var err error
+	panics := true
 	defer func() {
 		e := history.Event{Worker: worker, What: ended, Serial: serial, ID: p, Epoch: n.Epoch, Kids: r.kids, Account: r.sum}
-		if err != nil {
+		switch {
+		case panics:
+			e.Err = "it panicked"
+		case err != nil:
 			e.Err = err.Error()
 		}
 		t.Log.Add(e)
@@ -235,11 +245,13 @@ func (t *Tree) attempt(what, ended string, worker int, n *processor.Node, out pr
 	}
 	for i := range 1 + int(t.roll(p, "rows", variant)*3) {
 		if err = out.Write(sink.Rows, fmt.Appendf(nil, "%s %d %d\n", name, serial, i), 1); err != nil {
+			panics = false
 			return err
 		}
 		r.Count(1, int64(t.roll(p, "bytes", variant, i)*100))
 	}
 	err = step(r, variant, attempt)
+	panics = false
 	return err
 }
 
@@ -253,6 +265,10 @@ type plain struct {
 func (p plain) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
 	return p.attempt(history.Process, history.Processed, p.worker, n, out, schema.Account{}, func(r *recorder, variant, attempt int) error {
 		name := path(n.ID)
+		if slot, ok := out.Borrow(); ok {
+			defer slot.Return()
+		}
+		out.Request("looked", 1)
 		if err := p.linger(ctx, name, "before", variant); err != nil {
 			return err
 		}
@@ -284,7 +300,7 @@ func (s Shape) reveal(n *processor.Node, out processor.Out, variant int) error {
 	if s.roll(p, "keep") < 0.3 {
 		out.Keep(s.roll(p, "kept"))
 	}
-	rest := !a.Rest && left > 0 && s.roll(p, "rest", variant) < s.Rest
+	rest := !a.Rest && left > 0 && (s.roll(p, "rest", variant) < s.Rest || s.Rest > 0 && out.Due() != processor.NotDue)
 	if rest {
 		left /= 2
 		k = min(k, left)
