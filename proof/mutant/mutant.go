@@ -125,7 +125,10 @@ var More = []Bug{
 	{"reduce-forgets-healing", "the sum that a reduce is given has a failure less than none", []exact.Edit{
 		{File: "task/settle.go", Old: "	sum.Failures = 0 // one that", New: "	// one that"},
 	}},
-	{"lost-is-processed", "a delete that was not made is taken for made, and so is a send", []exact.Edit{
+	{"held-children-unpaged", "children that were held to be done inline, and could not be, make one plan however many bytes they have", []exact.Edit{
+		{File: "task/collect.go", Old: "	if c.hold { // none of them", New: "	if c.hold && len(c.kids) == 0 { // none of them"},
+	}},
+	{"send-not-repeated", "a message that the queue did not take is taken for sent", []exact.Edit{
 		{File: "post/post.go", Old: "				again = append(again, letters[i])\n", New: ""},
 	}},
 	{"claims-given-back", "a vertex is revealed only as long as its claim is the nearest", []exact.Edit{

@@ -19,7 +19,7 @@ type Case struct {
 	Off     []string // what may go wrong, and does not
 	Nodes   int      // most nodes of the tree; 0: as drawn
 	Workers int      // 0: as drawn
-	CrashAt int      // the first worker dies at this call: odd before it, even after; 0: as drawn
+	CrashAt int      // the first worker dies at this step: 2n-1 is before its call n, 2n after answer n; 0: as drawn
 
 	P float64 // how likely each fault is
 }

@@ -20,8 +20,9 @@ type gate struct {
 	worker  int
 	dice    *rand.Rand
 	crash   float64 // at each call
-	at      int     // crash at this call; 0: at none
-	calls   int
+	at      int     // crash at this step: 2n-1 before call n, 2n after answer n; 0: at none
+	entered int
+	left    int
 	dead    bool
 	thawed  time.Time // stalled until then
 	crashed chan struct{}
@@ -41,9 +42,8 @@ func newGate(w *world, worker int) *gate {
 // enter lets a call through.
 func (g *gate) enter(ctx context.Context, what string) error {
 	g.w.mu.Lock()
-	g.calls++
-	die := g.calls == 2*g.at-1 && g.at > 0 || g.crash > 0 && g.dice.Float64() < g.crash
-	if die {
+	g.entered++
+	if 2*g.entered-1 == g.at || g.crash > 0 && g.dice.Float64() < g.crash {
 		g.die("before " + what)
 	}
 	dead, wait := g.dead, time.Until(g.thawed)
@@ -58,8 +58,8 @@ func (g *gate) enter(ctx context.Context, what string) error {
 func (g *gate) leave(what string) error {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	g.calls++
-	if g.calls == 2*g.at && g.at > 0 || g.crash > 0 && g.dice.Float64() < g.crash {
+	g.left++
+	if 2*g.left == g.at || g.crash > 0 && g.dice.Float64() < g.crash {
 		g.die("after " + what)
 	}
 	if g.dead {

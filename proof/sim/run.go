@@ -156,7 +156,8 @@ type people struct {
 	dice   *rand.Rand
 	faults queuehostile.Faults
 	turned time.Duration // when the weather last did
-	paused time.Duration // when the run last was; 0: it is not
+	paused time.Duration // when the run last was
+	swept  int           // how often somebody swept
 }
 
 func (p *people) roll(per float64) bool { return p.dice.Float64() < per }
@@ -192,7 +193,8 @@ func (p *people) meddle(ctx context.Context, r ledger.Run, age time.Duration) {
 	if w.c.On("cancel") && p.roll(0.02) {
 		_, _ = l.Amend(ctx, run, ledger.Change{From: ledger.Running, Epoch: r.Epoch, State: ledger.Cancelled, At: time.Now()})
 	}
-	if w.c.On("sweep") && p.roll(0.03) {
+	if w.c.On("sweep") && p.roll(0.03) && p.swept < 5 { // each posts all that waits once more: a slow fleet would not catch up
+		p.swept++
 		n, err := sweep.Run(ctx, l, w.poster(nil), run)
 		w.log.Add(history.Event{What: history.Note, Note: fmt.Sprintf("somebody sweeps: %d posted, %v", n, err)})
 	}
