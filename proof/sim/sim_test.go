@@ -58,7 +58,7 @@ func TestCases(t *testing.T) {
 }
 
 func TestACaseIsReadAsItIsWritten(t *testing.T) {
-	for _, text := range []string{"17", "17,-crash,-twin,nodes=4,workers=1,crash=3"} {
+	for _, text := range []string{"17", "17,-crash,-twin,nodes=4,workers=9,crash=3"} {
 		c, err := sim.ParseCase(text)
 		require.NoError(t, err)
 		assert.Equal(t, text, c.String())
