@@ -192,7 +192,7 @@ func (a *auditor) settlement(s ledger.Settlement) {
 			} else if s.Account != p.Own {
 				a.bad("I2: a tomb of %v settles as %v", p.Own, s.Account)
 			}
-		case planned && p.Type == ledger.Live && !a.twoFirsts(p, s):
+		case planned && p.Type == ledger.Live && !a.beforeClaim(s):
 			a.bad("I3: a node settles as a leaf, and has a plan with %d children", len(p.Kids))
 		case planned && p.Type == ledger.Leaf:
 			if s.Account != p.Own {
@@ -235,11 +235,10 @@ func (a *auditor) settlement(s ledger.Settlement) {
 	}
 }
 
-// twoFirsts reports whether the leaf is one that the protocol lets pass: two deliveries
-// of one message said that they were the first, and found different things.
-func (a *auditor) twoFirsts(p ledger.Plan, s ledger.Settlement) bool {
-	claimed := a.model.claimed(s)
-	return s.Unfenced && !claimed
+// beforeClaim reports whether the leaf is one that the protocol lets pass: another
+// attempt has found children, and has not claimed the slot yet, which it now cannot.
+func (a *auditor) beforeClaim(s ledger.Settlement) bool {
+	return s.Unfenced && !a.model.claimed(s)
 }
 
 // reduces asks whether all below a node that is reduced has settled.

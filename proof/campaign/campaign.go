@@ -148,7 +148,7 @@ func read(name string) (reports []sim.Report, begun string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read reports: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {

@@ -32,7 +32,7 @@ type Edit struct {
 // runtime. root is the module's folder; what is built and all that it is built from
 // are kept in dir.
 func Build(ctx context.Context, root, pkg, dir string, edits ...Edit) (program string, err error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return "", fmt.Errorf("build exact program: %w", err)
 	}
 	std, err := run(ctx, root, "env", "GOROOT")
@@ -81,7 +81,7 @@ func write(dir string, files map[string]string) (overlay string, err error) {
 	replace := map[string]string{}
 	for name, text := range files {
 		to := filepath.Join(dir, strings.ReplaceAll(strings.Trim(filepath.ToSlash(name), "/"), "/", "+"))
-		if err := os.WriteFile(to, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(to, []byte(text), 0o600); err != nil {
 			return "", fmt.Errorf("write overlay: %w", err)
 		}
 		replace[name] = to
@@ -91,7 +91,7 @@ func write(dir string, files map[string]string) (overlay string, err error) {
 		return "", fmt.Errorf("write overlay: %w", err)
 	}
 	overlay = filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(overlay, b, 0o644); err != nil {
+	if err := os.WriteFile(overlay, b, 0o600); err != nil {
 		return "", fmt.Errorf("write overlay: %w", err)
 	}
 	return overlay, nil

@@ -43,7 +43,7 @@ func replay(ctx context.Context, text string, shrink bool) (failed bool, err err
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	history := filepath.Join(dir, "history")
 	r, err := p.One(ctx, text, history)
 	if err != nil {
@@ -58,7 +58,7 @@ func replay(ctx context.Context, text string, shrink bool) (failed bool, err err
 		}
 	}
 	if f, err := os.Open(history); err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		if _, err := io.Copy(os.Stdout, f); err != nil {
 			return false, err
 		}

@@ -58,7 +58,8 @@ func Run(t *testing.T, c Case) (r Result) {
 		}
 		r.Took = time.Since(began)
 		r.State, _ = w.ledger.Run(context.Background(), run)
-		r.Problems = append(problems, audit.Check(w.log.Events(), audit.Truth{
+		r.Problems = problems
+		r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
 			Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
 		})...)
 	})
@@ -115,11 +116,13 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 		} else {
 			people.meddle(ctx, r, age)
 		}
-		if w.depth() > 0 || w.keeps() || r.Paused {
+		switch {
+		case w.depth() > 0 || w.keeps() || r.Paused:
 			empty = time.Time{}
-		} else if empty.IsZero() {
+		case empty.IsZero():
 			empty = time.Now()
-		} else if time.Since(empty) > 10*time.Minute {
+		}
+		if !empty.IsZero() && time.Since(empty) > 10*time.Minute {
 			problems = append(problems, "I1: the queue is empty, nobody works, and the run is not over")
 			break
 		}
@@ -247,11 +250,7 @@ func (p *people) again(ctx context.Context, r ledger.Run) bool {
 		return false
 	}
 	for range 1 + int(p.dice.Float64()*2) { // two at a time: one of them is late
-		now, err := seed.Redrive(ctx, records{w: w}, w.poster(nil), run)
-		switch {
-		case err == nil:
-			r = now
-		case !errors.Is(err, ledger.ErrConflict):
+		if _, err := seed.Redrive(ctx, records{w: w}, w.poster(nil), run); err != nil && !errors.Is(err, ledger.ErrConflict) {
 			w.log.Add(history.Event{What: history.Note, Note: "redrive: " + err.Error()})
 		}
 	}

@@ -80,7 +80,7 @@ func (w *world) begin(ctx context.Context) error {
 		return err
 	}
 	if w.c.On("forge") {
-		w.forge(ctx, r)
+		w.forge(ctx)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
 
 // forge puts on the queue what somebody else might: messages that are well made, and
 // signed by nobody or with a key of their own; and one that is ours, of a run that is not.
-func (w *world) forge(ctx context.Context, r ledger.Run) {
+func (w *world) forge(ctx context.Context) {
 	theirs, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: make([]byte, 32)})
 	if err != nil {
 		panic(err)
