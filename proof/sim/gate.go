@@ -59,7 +59,11 @@ func (g *gate) leave(what string) error {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
 	g.left++
-	if 2*g.left == g.at || g.crash > 0 && g.dice.Float64() < g.crash {
+	p := g.crash
+	if what == "plan" || what == "claim" {
+		p *= 5 // what follows is owed to the record that was just written
+	}
+	if 2*g.left == g.at || p > 0 && g.dice.Float64() < p {
 		g.die("after " + what)
 	}
 	if g.dead {
