@@ -43,7 +43,7 @@ const most = 10
 func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
-		calls: map[int]*call{}, open: map[int]int{}, latest: map[string]*call{}, failures: map[string]int{},
+		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]bool{}, failures: map[string]int{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -64,18 +64,24 @@ type call struct {
 	kids    []string
 	account schema.Account
 	ok      bool
-	ended   time.Duration
+	pid     schema.PID
+}
+
+// by is a worker's work on a node.
+type by struct {
+	worker int
+	pid    schema.PID
 }
 
 type auditor struct {
 	Truth
 	model    *model
 	calls    map[int]*call
-	open     map[int]int      // calls under way, by worker
-	latest   map[string]*call // the last one on a node that ended, by worker and node
-	last     string           // the event that is looked at
-	failures map[string]int   // attempts that failed, by node and epoch
-	idle     time.Duration    // since when the run is paused or cancelled; 0: it is not
+	open     map[int]int    // calls under way, by worker
+	leaves   map[by]bool    // a worker's attempt on a node went well, and it has not planned it since
+	last     string         // the event that is looked at
+	failures map[string]int // attempts that failed, by node and epoch
+	idle     time.Duration  // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
 
@@ -106,15 +112,17 @@ func (a *auditor) event(e *history.Event) {
 		if a.open[e.Worker]++; a.open[e.Worker] > a.Units {
 			a.bad("I7: a worker with %d slots works on %d nodes", a.Units, a.open[e.Worker])
 		}
-		a.calls[e.Serial] = &call{id: e.ID, kind: e.Kind, reduce: e.What == history.Reduce, given: e.Account}
+		a.calls[e.Serial] = &call{id: e.ID, kind: e.Kind, reduce: e.What == history.Reduce, given: e.Account, pid: e.PID}
 		if e.What == history.Reduce {
 			a.reduces(e)
 		}
 	case history.Processed, history.Reduced:
 		a.open[e.Worker]--
 		c := a.calls[e.Serial]
-		c.kids, c.account, c.ok, c.ended = e.Kids, e.Account, e.Err == "", e.At
-		a.latest[latest(e)] = c
+		c.kids, c.account, c.ok = e.Kids, e.Account, e.Err == ""
+		if e.What == history.Processed {
+			a.leaves[by{e.Worker, c.pid}] = c.ok
+		}
 		switch {
 		case strings.Contains(e.Err, tree.Permanent):
 			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
@@ -149,6 +157,7 @@ func (a *auditor) plan(e *history.Event) {
 	if p.Type == ledger.Tomb {
 		a.givenUp(p)
 	}
+	delete(a.leaves, by{e.Worker, p.PID})
 	stored, won := a.model.plan(p)
 	if won != e.Won || !samePlan(stored, *e.Stored) {
 		a.bad("I5: a plan was replaced against the rules, or not kept by them")
@@ -247,15 +256,13 @@ func (a *auditor) reduces(e *history.Event) {
 	if !planned || p.Type != ledger.Live {
 		return // it has no children
 	}
-	if c := a.latest[latest(e)]; c != nil && c.ended == e.At {
-		return // nor has it in this attempt
+	if a.leaves[by{e.Worker, e.PID}] {
+		return // nor has it in this attempt, or all were done inline
 	}
 	if done, _, failed := a.model.below(p, e.Epoch); (!done || failed) && e.Epoch == a.model.run.Epoch {
 		a.bad("I4: a node is reduced before all its children have settled, or though some have failed")
 	}
 }
-
-func latest(e *history.Event) string { return fmt.Sprint(e.Worker, " ", e.ID) }
 
 func failing(id string, reduce bool, epoch int) string { return fmt.Sprint(id, reduce, epoch) }
 
