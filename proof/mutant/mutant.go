@@ -116,9 +116,6 @@ var More = []Bug{
 	{"inline-rows-of-failures", "rows of a node that failed inline stay with those of the next", []exact.Edit{
 		{File: "task/output.go", Old: "	o.kids, o.blocks = o.kids[:0], o.blocks[:0]\n", New: "	o.kids = o.kids[:0]\n"},
 	}},
-	{"yield-deletes", "a leaf whose slot its own plan has claimed deletes its message", []exact.Edit{
-		{File: "task/settle.go", Old: "	return letGo, nil\n", New: "	return done, nil\n"},
-	}},
 	{"one-tally", "a climb looks at the failures of no epoch but the first", []exact.Edit{
 		{File: "task/settle.go", Old: "		failed = rec[1].Tally.Fail.Len()\n", New: "		failed = rec[1].Tally.Done.Len()\n"},
 	}},
