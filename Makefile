@@ -158,6 +158,7 @@ bootstrap: $(BUILT) ## Prepare an account and region for the CDK, once
 	$(CDK) bootstrap $(KNOBS) -c image=none
 
 synth: $(BUILT) ## Write the template of a fleet into out/cdk (SET="max=50 ...")
+	rm -rf out/cdk # of another stack, or of other assets
 	$(CDK) synth --quiet -c image=none $(KNOBS)
 
 deploy: synth binary-amd64 binary-arm64 ## Put a fleet on Fargate (STACK=name SET="max=50 read=my-bucket"); docs/deploy.md

@@ -5,6 +5,7 @@ go 1.26.0
 ignore ./dist // what a build leaves behind is nobody's to format
 
 require (
+	github.com/adhocore/gronx v1.20.4
 	github.com/alecthomas/kong v1.17.0
 	github.com/aws/aws-lambda-go v1.55.1
 	github.com/aws/aws-sdk-go-v2 v1.47.7

@@ -20,6 +20,10 @@ func (c *onFlags) openFleet(ctx context.Context) (*fleet, ledger.Run, error) {
 	if fromEnvironment("concurrency", strconv.Itoa(c.Concurrency)) {
 		c.Concurrency = 0 // that is what a task has where a run says nothing
 	}
+	file, err := c.readJobs()
+	if err != nil {
+		return nil, ledger.Run{}, err
+	}
 	f, err := c.openRecords(ctx)
 	if err != nil {
 		return nil, ledger.Run{}, err
@@ -27,6 +31,9 @@ func (c *onFlags) openFleet(ctx context.Context) (*fleet, ledger.Run, error) {
 	r, err := f.run(ctx, c.Name)
 	if err == nil {
 		err = f.openToPost(ctx)
+	}
+	if err == nil {
+		f.routes = newRoutes(f.cfg, file, f.main.Name())
 	}
 	if err != nil {
 		f.close()

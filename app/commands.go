@@ -58,12 +58,15 @@ func (f *jobsFlags) jobsOf(r ledger.Run) *jobsFlags {
 const paramJobs = "jobs"
 
 // addCommands adds the processors that run programs.
-func addCommands(set processor.Set, file *jobs.File) {
-	o := programs.Options{Jobs: file}
+func addCommands(set processor.Set, file *jobs.File, to *outcomes) {
+	o := programs.Options{Jobs: file, Results: to.send}
 	set[programs.Kind], set[programs.ReduceKind] = programs.New(o), programs.NewReducer(o)
+	set[programs.FlowKind], set[programs.OutcomeKind] = programs.NewFlow(o), programs.NewTeller(o)
 }
 
-func isCommand(kind string) bool { return kind == programs.Kind || kind == programs.ReduceKind }
+func isCommand(kind string) bool {
+	return kind == programs.Kind || kind == programs.ReduceKind || kind == programs.FlowKind
+}
 
 // jobScheme begins a target that is a job.
 const jobScheme = "job:"
@@ -85,6 +88,11 @@ func jobTarget(s string) (target, error) {
 		}
 		params[name] = values[name][0]
 	}
+	return namedJob(s, name, params), nil
+}
+
+// namedJob is a target that is a job of a name.
+func namedJob(s, name string, params map[string]string) target {
 	t := target{name: s, root: ledger.Kid{Kind: programs.Kind, ID: s}}
 	t.ready = func(_ context.Context, t *target, w *work, _ *walkFlags, _ *filter.Filter) error {
 		if w.jobs == nil {
@@ -97,7 +105,7 @@ func jobTarget(s string) (target, error) {
 		t.root.Kind, t.root.ID, t.root.Args = root.Kind, root.ID, root.Args
 		return nil
 	}
-	return t, nil
+	return t
 }
 
 // canRun checks a node that was given as JSON, where the jobs are known.

@@ -27,6 +27,7 @@ type records interface {
 	ledger.Board
 	ledger.Leaser
 	ledger.Visits
+	ledger.Ticks
 }
 
 // fleet is a fleet that can be asked.
@@ -44,6 +45,7 @@ type fleet struct {
 	secret  string          // where the stack has its signing key
 	keys    *schema.Keyring // nil: messages are not signed
 	watch   *keyring.Watch
+	routes  *routes          // nil: all nodes wait on main
 	buckets *s3client.Client // nil: not yet needed
 	once    sync.Once
 }
@@ -145,12 +147,15 @@ func (f *fleet) explain(what string, err error) error {
 	return line
 }
 
-func (f *fleet) poster() *post.Poster { return &post.Poster{Queue: f.main, Keys: f.keys} }
+func (f *fleet) poster() *post.Poster {
+	return &post.Poster{Queue: f.main, Keys: f.keys, Route: f.routes.route()}
+}
 
 func (f *fleet) close() {
 	if f.watch != nil {
 		f.watch.Stop()
 	}
+	f.routes.close()
 	if f.main != nil {
 		_ = f.main.Close()
 	}

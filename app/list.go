@@ -193,7 +193,7 @@ func parseNode(s string) (n node, err error) {
 	if err := dec.Decode(&n); err != nil {
 		return n, usagef("it is not a node: %w; %s", err, want)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) { // More takes a bracket for an end
 		return n, usagef("it is not one node: something follows it; %s", want)
 	}
 	if err := schema.CheckKind(n.Kind); err != nil {

@@ -42,8 +42,14 @@ func exists(dir, run string) bool {
 }
 
 func errExists(g *cli, run string) error {
-	return usagef("run %s exists: go on with `%s`, or choose another name with --run", run, g.command("resume", run))
+	return usageError{takenError{fmt.Errorf("run %s exists: go on with `%s`, or choose another name with --run", run, g.command("resume", run))}}
 }
+
+// takenError is ledger.ErrExists in other words.
+type takenError struct{ error }
+
+// Is says so to errors.Is.
+func (takenError) Is(target error) bool { return target == ledger.ErrExists }
 
 // openState opens a run's file; errors name the run and the way out.
 func openState(ctx context.Context, g *cli, run string, o store.Options) (*state, error) {

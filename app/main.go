@@ -68,9 +68,20 @@ type cli struct {
 	Du      duCmd      `cmd:"" help:"Show the totals per prefix of a run that is over."`
 	Diff    diffCmd    `cmd:"" help:"Say in what two trees of objects differ, by their digests."`
 	Plan    planCmd    `cmd:"" help:"Say what a run would take on a fleet: time, tasks and cost, by a model."`
-	Jobs    jobsCmd    `cmd:"" help:"About files of jobs."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of the node message."`
-	Demo    demoCmd    `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
+	Jobs    jobsCmd    `cmd:"" help:"Run named jobs, and check files of them."`
+	Results resultsCmd `cmd:"" help:"Print the outcomes of jobs that wait in a queue, and take them out of it."`
+	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
+	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
+	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
+	IAM     iamCmd     `cmd:"" name:"iam" help:"Print the policy of IAM that a role needs."`
+
+	Enqueue      enqueueCmd      `cmd:"" help:"Put a command into a queue."`
+	EnqueueBatch enqueueBatchCmd `cmd:"" help:"Put many commands into queues, from files or standard input."`
+	Worker       jobWorkerCmd    `cmd:"" help:"Run the commands of queues."`
+	IdleQueues   idleQueuesCmd   `cmd:"" help:"List queues in which nothing happens, and delete them if told to."`
+
+	Schema schemaCmd `cmd:"" help:"Print the JSON Schema of the node message."`
+	Demo   demoCmd   `cmd:"" help:"Walk a folder through an S3 server started for it on this machine."`
 
 	// Containers often say in RAMIFY_VERSION what they hold: that asks for nothing.
 	Version kong.VersionFlag `help:"Print the version." env:"-"`
@@ -85,13 +96,11 @@ func Main(set processor.Set) {
 }
 
 func realMain(args []string, std streams) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilTold()
 	defer stop()
 	// A closed pipe is an error of the write, not the end of the process. It is not
 	// ignored: programs that we start would ignore it, too.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	// A second signal ends the process at once, as without us.
-	context.AfterFunc(ctx, stop)
 
 	dropEmptyVariables()
 	var c cli
@@ -134,7 +143,7 @@ func realMain(args []string, std streams) int {
 
 // vars are what the flags' defaults name.
 func vars() kong.Vars {
-	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "health": health.DefaultAddress}
+	return kong.Vars{"version": version(), "inline": strconv.Itoa(defaultInline), "retries": strconv.Itoa(defaultRetries), "concurrency": strconv.Itoa(defaultConcurrency), "health": health.DefaultAddress}
 }
 
 // exitCode prints an error, in one line, and says how the process ends.

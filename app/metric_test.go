@@ -117,7 +117,7 @@ func TestMetricOnce(t *testing.T) {
 
 	code, out, said = says(t, "metric", "--once", "--stack", stack, "--governor", "--min", "0", "--max", "5")
 	require.Equal(t, exitDone, code, said)
-	assert.Contains(t, out, "desired 1: the backlog wants more tasks, which it now is")
+	assert.Contains(t, out, "desired 1: messages are outstanding, but no run goes on, which it now is")
 	assert.EqualValues(t, 1, desired())
 }
 

@@ -49,12 +49,14 @@ type walkFlags struct {
 const (
 	defaultInline  = 1000
 	defaultRetries = 5
+
+	defaultConcurrency = 64
 )
 
 // runFlags are what run and demo have in common.
 type runFlags struct {
 	walkFlags
-	Concurrency int    `help:"Things done at a time." default:"64"`
+	Concurrency int    `help:"Things done at a time." default:"${concurrency}"`
 	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
 	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
 	view
@@ -242,6 +244,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if w.begun != nil {
+		w.begun()
+	}
 	if tgt.leftOut > 0 {
 		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
 	}

@@ -35,17 +35,21 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
+	return c.begin(ctx, newWork(g, std, c.JSON), tgt, time.Now())
+}
+
+// begin makes the run, unless something would keep it from working.
+func (c *seedCmd) begin(ctx context.Context, w *work, tgt target, now time.Time) error {
+	std := w.std
 	f, err := c.find(ctx)
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	now := time.Now()
 	only, err := c.ready(f, tgt, now)
 	if err != nil {
 		return err
 	}
-	w := newWork(g, std, c.JSON)
 	if err := c.complete(ctx, w, &tgt, only); err != nil {
 		return err
 	}
@@ -55,26 +59,15 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := f.openToPost(ctx); err != nil {
 		return err
 	}
-	var l ledger.Ledger = none.New(none.Options{Post: func(context.Context, ledger.Plan) error { return nil }})
+	if err := f.openRoutes(ctx, w.jobs, tgt.root); err != nil {
+		return err
+	}
 	if f.Ledger != ledgerNone {
 		if err := f.openLedger(ctx); err != nil {
 			return err
 		}
-		l = f.records
 	}
-	params := c.params(tgt, only)
-	maps.Copy(params, w.endpoint())
-	r := ledger.Run{
-		ID: c.walkFlags.Run, Target: tgt.name, Root: tgt.root, Created: now,
-		Options: ledger.Options{
-			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency, Params: params,
-		},
-	}
-	if err := c.checkOut(ctx, f, r); err != nil {
-		return err
-	}
-	// Whole, or not at all: whoever interrupts once the name is printed can resume.
-	if err := c.post(context.WithoutCancel(ctx), l, f.poster(), r); err != nil {
+	if err := c.commit(ctx, f, w, tgt, only, now); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.walkFlags.Run)
@@ -94,6 +87,28 @@ func (c *seedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	return nil
 }
 
+// commit makes the run on a fleet that is open.
+func (c *seedCmd) commit(ctx context.Context, f *fleet, w *work, tgt target, only *filter.Filter, now time.Time) error {
+	var l ledger.Ledger = none.New(none.Options{Post: func(context.Context, ledger.Plan) error { return nil }})
+	if f.Ledger != ledgerNone {
+		l = f.records
+	}
+	params := c.params(tgt, only)
+	maps.Copy(params, w.endpoint())
+	maps.Copy(params, w.params)
+	r := ledger.Run{
+		ID: c.walkFlags.Run, Target: tgt.name, Root: tgt.root, Created: now,
+		Options: ledger.Options{
+			Out: c.Out, Format: c.Format, Retries: c.Retries, Inline: c.Inline, Concurrency: c.Concurrency, Params: params,
+		},
+	}
+	if err := c.checkOut(ctx, f, r); err != nil {
+		return err
+	}
+	// Whole, or not at all: whoever interrupts once the name is printed can resume.
+	return c.post(context.WithoutCancel(ctx), l, f.poster(), r)
+}
+
 // post makes the run. Where that takes long, the queue or the ledger cannot be
 // reached.
 func (c *seedCmd) post(ctx context.Context, l ledger.Ledger, p *post.Poster, r ledger.Run) error {
@@ -101,7 +116,7 @@ func (c *seedCmd) post(ctx context.Context, l ledger.Ledger, p *post.Poster, r l
 	defer cancel()
 	err := seed.Run(ctx, l, p, r)
 	if errors.Is(err, ledger.ErrExists) {
-		return usagef("run %s exists: choose another name with --run", r.ID)
+		return usageError{takenError{fmt.Errorf("run %s exists: choose another name with --run", r.ID)}}
 	}
 	return err
 }

@@ -43,7 +43,7 @@ func parseTarget(s, node string) (target, error) {
 		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
 	case strings.HasPrefix(s, inventoryScheme):
 		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
-	case strings.HasPrefix(s, sqlScheme):
+	case len(s) >= len(sqlScheme) && strings.EqualFold(s[:len(sqlScheme)], sqlScheme):
 		return sqlTarget(s)
 	case strings.HasPrefix(s, prefixesScheme):
 		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)

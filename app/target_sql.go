@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ramify/ramify/filter"
@@ -22,15 +24,22 @@ const sqlWant = "want sql:NAME?table=nodes&key=id&parent=parent_id[&columns=a,b]
 // sqlTarget is a tree of rows.
 func sqlTarget(text string) (target, error) {
 	at := strings.LastIndexByte(text, '?')
-	db, query := strings.TrimPrefix(text, sqlScheme), ""
+	db, query := text[len(sqlScheme):], ""
 	if at >= 0 {
 		db, query = text[len(sqlScheme):at], text[at+1:]
 	}
-	if p, known := sqlrows.Password(db); sqlrows.IsDSN(db) && (p != "" || !known) || strings.Contains(query, "password=") {
+	fields, err := url.ParseQuery(query)
+	p, known := sqlrows.Password(db)
+	dsn := sqlrows.IsDSN(db)
+	if dsn && (p != "" || !known) || slices.ContainsFunc(slices.Collect(maps.Keys(fields)), sqlrows.IsSecret) {
 		return target{}, usagef("target has a password in it, which a run would keep and others on this machine can read: set RAMIFY_SQL_DSN_NAME to the DSN, and give sql:NAME?table=…")
 	}
-	fields, err := url.ParseQuery(query)
-	if err != nil || at < 0 {
+	switch {
+	case err != nil:
+		return target{}, usagef("target cannot be read behind the ?: %s", sqlWant) // what cannot be read may be a password
+	case !dsn && strings.Contains(db, ":"):
+		return target{}, usagef("target is of no database that is known here: %s", sqlWant)
+	case at < 0:
 		return target{}, usagef("target %q is not known: %s", text, sqlWant)
 	}
 	take := func(name string) string {
@@ -47,10 +56,10 @@ func sqlTarget(text string) (target, error) {
 		v := sqlrows.Text(take("root"))
 		root = &v
 	}
-	dsn := ""
+	own := ""
 	switch {
-	case sqlrows.IsDSN(db):
-		if dsn, err = ownDatabase(db, fields); err != nil {
+	case dsn:
+		if own, err = ownDatabase(db, fields); err != nil {
 			return target{}, err
 		}
 		tree.DB = ""
@@ -64,8 +73,8 @@ func sqlTarget(text string) (target, error) {
 		return target{}, usagef("target %q: %w; %s", text, err, sqlWant)
 	}
 	t := target{name: text, root: ledger.Kid{Kind: sqlrows.Kind, ID: c.ID, Args: c.Args}, params: map[string]string{}}
-	if dsn != "" {
-		t.params[sqlrows.ParamDSN] = dsn
+	if own != "" {
+		t.params[sqlrows.ParamDSN] = own
 	}
 	t.ready = sqlReady(tree, root)
 	return t, nil
@@ -74,7 +83,8 @@ func sqlTarget(text string) (target, error) {
 // ownDatabase is a DSN that stands in a target, with its options that are not ours. A
 // path is that of whoever began the run.
 func ownDatabase(db string, options url.Values) (string, error) {
-	path, isFile := strings.CutPrefix(db, "sqlite:")
+	scheme, path, _ := strings.Cut(db, ":")
+	isFile := strings.EqualFold(scheme, "sqlite")
 	switch {
 	case isFile && len(options) > 0:
 		return "", usagef("target has %s, which is not known: %s", options.Encode(), sqlWant)

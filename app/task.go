@@ -104,7 +104,9 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	addCommands(all, file)
+	told := onSQS(cfg)
+	defer told.close()
+	addCommands(all, file, told)
 	s, err := c.settings(all)
 	if err != nil {
 		return err
@@ -125,6 +127,7 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := f.openAll(ctx, w.log); err != nil {
 		return err
 	}
+	f.routes = newRoutes(f.cfg, file, f.main.Name())
 	s.hooks.open(f.keys, f.main.Name())
 	if f.records != nil {
 		visits = f.records

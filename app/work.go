@@ -44,19 +44,21 @@ type work struct {
 	copies      *copies
 	params      map[string]string // kept with a run that is made
 	jobs        *jobs.File        // nil: none
-	kinds       string            // that are processed; "" is all
+	outcomes    *outcomes
+	kinds       string // that are processed; "" is all
 	set         processor.Set
 	hooks       *webhookFlags // nil: no application
 	sql         *sqlFlags     // nil: as they are by default
 	seeds       bool          // nothing is processed here
 	st          *state        // of the run that is worked on
 	graphs      *graph.Processor
+	begun       func() // called once there is the run; nil: nobody asks
 	storing     sync.Mutex
 }
 
 func newWork(g *cli, std streams, json bool) *work {
 	term := console.NewTerminal(std.err)
-	return &work{g: g, std: std, json: json, term: term, log: console.Logger(term, term.TTY(), g.Verbose)}
+	return &work{g: g, std: std, json: json, term: term, log: console.Logger(term, term.TTY(), g.Verbose), outcomes: onMachine(g)}
 }
 
 // connect makes the processors that a run of a root kind needs; maxRPS 0 is no
@@ -70,6 +72,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		return w.st.crawls(ctx, n)
 	})
 	w.graphs = graph.New(graph.Options{
+		Files:  true,
 		Visits: func() ledger.Visits { return w.st.ledger },
 		Fetch:  fetchFrom(w.store),
 	})
@@ -77,7 +80,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 	if kind == s3copy.Kind {
 		tuneMemory() // a request an object makes as much garbage as a task does
 	}
-	addCommands(w.set, w.jobs)
+	addCommands(w.set, w.jobs, w.outcomes)
 	if findsObjects(kind) || kind == nodelist.Kind || kind == s3objects.HashKind || isCommand(kind) {
 		cfg, err := s3client.LoadConfig(ctx)
 		if err != nil {
@@ -146,6 +149,7 @@ func (w *work) store(ctx context.Context) (*s3client.Client, error) {
 // work runs the engine until the run is over or ctx ends, makes the results and
 // reports.
 func (w *work) work(ctx context.Context, st *state, out sink.Sink) (err error) {
+	defer w.outcomes.close()
 	defer func() { err = errors.Join(err, out.Close()) }()
 	w.st = st
 	r, err := st.ledger.Run(ctx, st.run)

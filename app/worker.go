@@ -125,7 +125,7 @@ func (w *worker) make() (err error) {
 	f := w.f
 	rarely := &rarely{log: w.log}
 	cfg := task.Config{
-		ID: w.id, Queue: newSeldom(f.main, w.s.pollRate), Dead: f.dead, Processors: w.s.kinds, Keys: f.keys,
+		ID: w.id, Queue: newSeldom(f.main, w.s.pollRate), Dead: f.dead, Processors: w.s.kinds, Keys: f.keys, Route: f.routes.route(),
 		Sink:        f.openSink,
 		Concurrency: w.s.concurrency, Visibility: w.s.visibility, Grace: w.s.grace,
 		// A commit costs a write, and SIGKILL a unit what it has done since.

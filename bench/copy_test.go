@@ -40,7 +40,7 @@ func BenchmarkCopy(b *testing.B) {
 				return nil
 			}
 			field := []contestant{s.ramifyCopies(64, all), s.ramifyCopies(256, all)}
-			for _, p := range peer.Copiers() {
+			for _, p := range peer.Copiers(o.peers) {
 				program := peerPath(b, p.Binary)
 				field = append(field, contestant{name: p.Name, about: p.About, check: all, command: func(_, endpoint string) []string {
 					return append([]string{program}, p.Args(endpoint)...)
@@ -57,6 +57,9 @@ func BenchmarkCopy(b *testing.B) {
 			var lines []string
 			for _, g := range copyGoals {
 				us, they := by[g.us], by[g.peer]
+				if they == nil {
+					continue // it is not in the race: PEERS
+				}
 				if len(us.laps) > 0 && len(they.laps) > 0 {
 					ratio := they.wall().mid / us.wall().mid
 					lines = append(lines, verdict(ratio >= g.wall, "%s takes %.2f × as long as %s; at least %.1f ×", g.peer, ratio, g.us, g.wall))

@@ -64,6 +64,9 @@ func exactPerSecond(v float64) string {
 	if v > 0 && v < 9.95 {
 		return fmt.Sprintf("%.1f/s", v)
 	}
+	if v >= math.MaxInt64 { // of counts that say "so much or more"
+		return exact(math.MaxInt64) + "/s"
+	}
 	return exact(int64(math.Round(v))) + "/s"
 }
 

@@ -80,3 +80,14 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Counts stop at the largest number; their speed must not turn negative.
+func TestSpeedOfCountsThatAreFull(t *testing.T) {
+	s := Snapshot{Objects: math.MaxInt64, Seconds: 0.001}
+	if got := exactPerSecond(s.Mean().Objects); got != "9,223,372,036,854,775,807/s" {
+		t.Errorf("%s", got)
+	}
+	if got := perSecond(s.Mean().Objects); got[0] == '-' {
+		t.Errorf("%s", got)
+	}
+}

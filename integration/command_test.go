@@ -224,7 +224,7 @@ func TestCommandUsage(t *testing.T) {
 		{[]string{`{"kind":"command","id":"x","args":{"job":"sum"}}`, "--jobs", "jobs.yaml"}, `target: kind is "command", want command.reduce, as job sum is`},
 		{[]string{`{"kind":"command","id":"x","args":{"jobs":"sum"}}`, "--jobs", "jobs.yaml"}, `target: read args: json: unknown field "jobs"`},
 		{[]string{"job:sum", "--jobs", "jobs.yaml", "--kinds", "command"}, `--kinds is "command", but the run begins with a node of kind command.reduce`},
-		{[]string{"job:sum", "--jobs", "jobs.yaml", "--kinds", "comand"}, `--kinds is "comand", want some of command, command.reduce, `},
+		{[]string{"job:sum", "--jobs", "jobs.yaml", "--kinds", "comand"}, `--kinds is "comand", want some of command, command.flow, command.outcome, command.reduce, `},
 	} {
 		r := w.run(t, append([]string{"run"}, test.args...)...)
 		r.requireCode(t, 1)

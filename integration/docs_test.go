@@ -67,6 +67,10 @@ func TestDocsObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.follow(t, "processors/s3objects.md", "")
+	said := u.run(t, "run", "s3://bucket/data/", "--each", `command={"job":"say","params":{"url":"{url}"}}`, "--jobs", u.path("jobs.yaml"), "--out", "-")
+	if n := strings.Count(said.stdout, `{"url":"s3://bucket/data/`); n != len(sums) {
+		t.Errorf("the job of the page says %d URLs, want %d:\n%.300s", n, len(sums), said.stdout)
+	}
 	if got := hashesIn(t, u.path("digests")); len(got) != len(sums) {
 		t.Errorf("%d digests, want %d", len(got), len(sums))
 	}
@@ -102,4 +106,59 @@ func TestDocsDiff(t *testing.T) {
 	s.copyAll("source", "changed", "")
 	s.put("changed", "new/file", "new")
 	newUser(t, s.url).follow(t, "cli.md", "ramify diff A B")
+}
+
+func TestDocsFlows(t *testing.T) {
+	t.Parallel()
+	const page = "jobs/flows.md"
+	text, err := os.ReadFile("../docs/" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, jobs, _ := strings.Cut(string(text), "```yaml\n")
+	jobs, _, _ = strings.Cut(jobs, "```")
+	c := newCrew(t, "")
+	write := func(jobs string) {
+		if err := os.WriteFile(c.path("jobs.yaml"), []byte(jobs), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	requireFiles := func() {
+		for name, want := range map[string]string{
+			"archive-2026-01-31": "orders of 2026-01-31\n7 pieces\n", "mail": "2026-01-31 is done\n", "alerts": "warehouse 7: run job stock: exit code 1\n",
+		} {
+			if got := string(readFile(t, c.path(name))); got != want {
+				t.Errorf("%s has %q, want %q", name, got, want)
+			}
+		}
+	}
+	write(jobs)
+	here := newUser(t, "")
+	here.dir = c.dir
+	here.follow(t, page, "On this machine")
+	requireFiles()
+
+	for _, name := range []string{"archive-2026-01-31", "mail"} {
+		if err := os.Remove(c.path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	jobs = "queue: night-main\n" + strings.ReplaceAll(jobs, "    params: {day: }\n    run: [sh, -c, 'mkdir", "    queue: night-io\n    params: {day: }\n    run: [sh, -c, 'mkdir")
+	write(strings.ReplaceAll(jobs, "    params: {day: , warehouse: }\n", "    queue: night-io\n    params: {day: , warehouse: }\n"))
+	cmd := c.with("PATH=" + filepath.Dir(binary) + ":" + os.Getenv("PATH")).command()
+	script := []string{"set -e; unset RAMIFY_QUEUE; trap 'kill $begun; wait' EXIT"}
+	for _, line := range commandsIn(t, page, "On a fleet") {
+		if script = append(script, line); strings.HasSuffix(line, " &") {
+			script = append(script, `begun="$begun $!"`)
+		}
+	}
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", strings.Join(script, "\n")}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	requireFiles()
+	if n := strings.Count(string(out), `"event":"JOB_SUCCEEDED"`); n < 5 {
+		t.Errorf("%d outcomes\n%s", n, out)
+	}
 }

@@ -208,7 +208,7 @@ func TestEachRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"s3://bucket/", "--each", "s3.hsah"}, `--each: kind "s3.hsah" is not known; want s3.hash`},
+		{[]string{"s3://bucket/", "--each", "s3.hsah"}, `--each: kind "s3.hsah" is not known; want a kind that works on one object, such as s3.hash;`},
 		{[]string{"s3://bucket/", "--each", "s3.hash=[1]"}, `--each is "s3.hash=[1]", want KIND or KIND={…}`},
 		{[]string{"s3://bucket/", "--each", "s3.crawl"}, "want one that works on objects"},
 		{[]string{"s3://bucket/", "--each", `s3.hash={"key":"x"}`}, "want another name"},

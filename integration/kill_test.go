@@ -83,7 +83,7 @@ func (v victim) toTheEnd(t *testing.T, k *killer, n int) result {
 		}
 		r := p.wait(t)
 		never := r.code == 1 && (strings.Contains(r.stderr, "no run "+v.name) || strings.Contains(r.stderr, "was never begun"))
-		if round > n || !never || v.command[0] != "run" {
+		if round > n || !never || v.command[0] == "redrive" {
 			return r
 		}
 		// It was killed before the run existed: what the message says is done.

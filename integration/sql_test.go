@@ -153,6 +153,13 @@ func TestSQLUsage(t *testing.T) {
 		"sql:postgres://me:hunter2@h/d?table=nodes" + rest: {1, "target has a password in it"},
 		"sql:postgres://me@h/d?password=hunter2&table=n":   {1, "target has a password in it"},
 		"sql:postgres://me:hunter2@h:x/d?table=n":          {1, "target has a password in it"},
+		"SQL:Postgres://me:hunter2@h/d?table=nodes" + rest: {1, "target has a password in it"},
+		"sql:postgres://me@h/d?PassWord=hunter2&table=n":   {1, "target has a password in it"},
+		"sql:postgres://me@h/d?p%61ssword=hunter2&table=n": {1, "target has a password in it"},
+		"sql:postgres://me@h/d?sslpassword=hunter2&table":  {1, "target has a password in it"},
+		"sql:postgres://me@h/d?%zz=hunter2&table=n":        {1, "target cannot be read behind the ?"},
+		"sql:mysql://me:hunter2@h/d?table=nodes" + rest:    {1, "target is of no database that is known here"},
+		"SQL:SQLite:none.db?table=nodes" + rest:            {2, "unable to open database file"},
 	} {
 		r := u.run(t, "run", target)
 		r.requireCode(t, want.code)

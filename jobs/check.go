@@ -20,8 +20,11 @@ type Finding struct {
 func (f *File) Check() []Finding {
 	var all []Finding
 	for _, j := range f.Jobs {
-		c := &check{j: j}
-		c.timeout()
+		c := &check{j: j, f: f}
+		if j.Run != nil {
+			c.timeout()
+		}
+		f.twice(c)
 		if j.Shell {
 			c.script(j.Run)
 			c.script(j.Reduce)
@@ -38,6 +41,7 @@ func (f *File) Check() []Finding {
 
 // check is the check of one job.
 type check struct {
+	f     *File
 	j     *Job
 	found []Finding
 }
@@ -70,6 +74,16 @@ func (c *check) unused() {
 	}
 	for _, v := range c.j.Env {
 		see(v.Value)
+	}
+	for _, starts := range c.j.starts() {
+		for _, s := range starts {
+			for _, v := range s.Params {
+				see(v.Value)
+			}
+			for _, name := range c.f.Jobs[s.Job].names() { // handed on
+				used[name] = true
+			}
+		}
 	}
 	for _, p := range c.j.Params {
 		if !used[p.Name] {

@@ -16,7 +16,7 @@ func TestCheck(t *testing.T) {
 		{`run: [x, "{{a}}"], env: {B: "{{b}}"}`, nil},
 		{`run: [x, "{{a}}"], reduce: [y, "{{b}}"]`, nil},
 		{`run: [x, "{{a}}"]`, []string{"parameter b is in none of its arguments and variables: programs see it on standard input, and as RAMIFY_PARAM_b, only"}},
-		{`run: [env, sh, -c, "ls {{a}}{{b}}"]`, []string{"sh would read ls {{a}}{{b}} as a program, and what a parameter holds as a part of it"}},
+		{`run: [docker, run, img, sh, -c, "ls {{a}}{{b}}"]`, []string{"sh would read ls {{a}}{{b}} as a program, and what a parameter holds as a part of it"}},
 		{`run: [sh, -c, 'ls "$1" "$2"', sh, "{{a}}", "{{b}}"]`, nil},
 		{`run: [python3.11, -c, "print('{{a}}{{b}}')"]`, []string{"python3.11 would read"}},
 		{`run: [psql, -c, "select {{a}}{{b}}"]`, []string{"psql would read select"}},

@@ -15,6 +15,9 @@ import (
 type File struct {
 	Path string          // absolute, where it was read
 	Jobs map[string]*Job // by name
+
+	Queue   string // of jobs that name none; "": all wait where the run is
+	Results string // the queue to which outcomes go, of jobs that name none; "": nowhere
 }
 
 // Job is a command by its name.
@@ -23,7 +26,7 @@ type Job struct {
 	About   string
 	Params  []Param // in the order of the file
 	Shell   bool    // Run and Reduce are scripts for /bin/sh
-	Run     Program
+	Run     Program // nil: it only starts others
 	Reduce  Program // after the children have settled; nil: the job does not reduce
 	Env     []Variable
 	Inherit []string // names of variables that are passed on, with * as in file names
@@ -36,6 +39,13 @@ type Job struct {
 	Output    int           // bytes kept of standard output, and of standard error
 	Retries   int           // failures before a node is given up; -1: as many as the run says
 	Exits     Exits
+
+	Queues    []string // where it waits; of more than one, each start reaches all
+	Needs     []Start  // that have to succeed before
+	OnSuccess []Start  // when its program has succeeded, and with them below it
+	OnFailure []Start  // when it is given up
+	Join      []Start  // when it and all that it has started have succeeded
+	Results   string   // the queue to which its outcomes go; "": nowhere
 
 	at position
 }

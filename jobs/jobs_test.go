@@ -115,6 +115,9 @@ func TestWrongValues(t *testing.T) {
   dash:
     params: {a: , b: {pattern: '.*'}, c: }
     run: [rm, "{{a}}", "{{b}}", "--", "{{c}}"]
+  joined:
+    params: {a: "", b: }
+    run: [rm, "{{a}}{{b}}"]
   dashed:
     params: {a: }
     run: ["true"]
@@ -144,6 +147,7 @@ func TestWrongValues(t *testing.T) {
 		{"report", with("host", strings.Repeat("x", jobs.MaxValue+1)), `params.host is "102401 bytes", want at most 102400 bytes`},
 		{"no", map[string]string{"a": "1"}, `params is "a=1", want none: job no has no parameters`},
 		{"dash", map[string]string{"a": "-rf", "b": "", "c": ""}, `params.a is "-rf", want a value that does not begin with a dash, which rm would take for an option`},
+		{"joined", map[string]string{"b": "-rf"}, `params.b is "-rf", want a value that does not begin with a dash`},
 		{"dashed", map[string]string{"a": "-rf"}, `params.a is "-rf", want a value that does not begin with a dash`},
 	} {
 		_, err := f.Jobs[test.job].Values(test.given)
@@ -171,7 +175,7 @@ func TestWrongFiles(t *testing.T) {
 		{"jobs:\n  -a: {run: [x]}", `f.yaml:2: name of a job is "-a", want 1 to 64 letters`},
 		{"jobs:\n  a:\n", `f.yaml:2: job a: job is "", want a mapping`},
 		{"jobs:\n  a: {}\n", `f.yaml:2: job a: run is "", want a list`},
-		{"jobs:\n  a:\n    run: [x]\n    tiemout: 3s\n", `f.yaml:4: job a: field is "tiemout", want one of about, dir, env, exit, inherit, kill_after, nice, output, params, reduce, retries, run, shell, timeout, user`},
+		{"jobs:\n  a:\n    run: [x]\n    tiemout: 3s\n", `f.yaml:4: job a: field is "tiemout", want one of about, dir, env, exit, inherit, join, kill_after, needs, nice, on_failure, on_success, output, params, queue, reduce, results, retries, run, shell, timeout, user`},
 		{"jobs:\n  a:\n    run: [x]\n    run: [y]\n", `f.yaml:4: job a: job is "run", want each name once`},
 		{"jobs:\n  a:\n    run: x y\n", `f.yaml:3: job a: run is "x y", want a list, [PROGRAM, ARGUMENT, …]; or say ` + "`shell: true`"},
 		{"jobs:\n  a:\n    run: []\n", `f.yaml:3: job a: run is "a list", want a list, [PROGRAM`},
@@ -188,6 +192,12 @@ func TestWrongFiles(t *testing.T) {
 		{"jobs:\n  a:\n    params: {b: }\n    dir: 'x/{{b}}'\n    run: [x]\n", `f.yaml:4: job a: dir is "x/{{b}}", want a folder without placeholders`},
 		{"jobs:\n  a:\n    params: {b: }\n    run: [/bin/sh, -c, 'ls {{b}}']\n", `job a: run is "ls {{b}}", want a script without placeholders`},
 		{"jobs:\n  a:\n    params: {b: }\n    run: [bash, -ec, 'ls {{b}}']\n", `job a: run is "ls {{b}}", want a script without placeholders`},
+		{"jobs:\n  a:\n    params: {b: }\n    run: [bash, -c, -e, 'ls {{b}}']\n", `job a: run is "ls {{b}}", want a script without placeholders`},
+		{"jobs:\n  a:\n    params: {b: }\n    run: [sh, -c, --, 'ls {{b}}']\n", `job a: run is "ls {{b}}", want a script without placeholders`},
+		{"jobs:\n  a:\n    params: {b: }\n    run: [env, -u, A, bash, -o, pipefail, -c, 'ls {{b}}']\n", `job a: run is "ls {{b}}", want a script without placeholders`},
+		{"jobs:\n  a:\n    params: {b: }\n    run: [x]\n    reduce: [timeout, 5, /bin/sh, -c, 'ls {{b}}']\n", `job a: reduce is "ls {{b}}", want a script without placeholders`},
+		{"jobs:\n  a:\n    params: {b: }\n    env: {PATH: '{{b}}:/bin'}\n    run: [x]\n", `f.yaml:4: job a: env.PATH is "{{b}}:/bin", want a text without placeholders: no parameter may choose the program`},
+		{"jobs:\n  a:\n    params: {b: }\n    env: {LD_PRELOAD: '{{b}}'}\n    run: [x]\n", `job a: env.LD_PRELOAD is "{{b}}"`},
 		{"jobs:\n  a:\n    shell: true\n    params: {b: }\n    run: ls {{ b }}\n", `f.yaml:5: job a: run is "{{b}}", want "$RAMIFY_PARAM_b", quotes included`},
 		{"jobs:\n  a:\n    run: [ls]\n    shell: true\n", `f.yaml:3: job a: run is "a list", want one text, the script`},
 		{"jobs:\n  a:\n    run: [x]\n    shell: maybe\n", `f.yaml:4: job a: shell is "maybe", want true or false`},
@@ -213,6 +223,17 @@ func TestWrongFiles(t *testing.T) {
 	} {
 		_, err := jobs.Parse("f.yaml", []byte(test.text))
 		assert.ErrorContains(t, err, test.want, "%.300s", test.text)
+	}
+}
+
+// What a parameter fills behind a script is an argument of it, and data.
+func TestArgumentsOfScripts(t *testing.T) {
+	for _, run := range []string{`[sh, -c, 'ls "$1"', sh, '{{b}}']`, `[env, sh, script.sh, '{{b}}']`, `[python3, tool.py, sh, -c, '{{b}}']`} {
+		f := parse(t, "jobs: {a: {params: {b: }, run: "+run+"}}")
+		values, err := f.Jobs["a"].Values(map[string]string{"b": "$(id)"})
+		require.NoError(t, err)
+		args := f.Jobs["a"].Args(f.Jobs["a"].Run, values)
+		assert.Equal(t, "$(id)", args[len(args)-1])
 	}
 }
 

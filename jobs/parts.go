@@ -133,17 +133,41 @@ func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 		r.fail(at(n), field+"[0]", first, "the name of a program: no parameter may choose it")
 	case first == "":
 		r.fail(at(n), field+"[0]", first, "the name of a program")
-	case slices.Contains(shells, path.Base(first)):
-		for i, arg := range program[1:] {
-			word := arg.String()
-			if !strings.HasPrefix(word, "-") || strings.HasPrefix(word, "--") || !strings.Contains(word, "c") {
-				continue
-			}
-			if i+2 < len(program) && len(program[i+2].params()) > 0 {
-				r.fail(at(n), field, program[i+2].String(), "a script without placeholders, which data would become a part of: say `shell: true` and use $"+ParamPrefix+program[i+2].params()[0]+`, or pass it behind the script and use "$1"`)
-			}
-		}
+	default:
+		r.checkCarried(n, field, program)
+		r.checkShell(n, field, program)
 	}
+}
+
+// checkShell refuses a script with placeholders, behind the -c of a shell that is run
+// or that a carrier runs.
+func (r *reader) checkShell(n *yaml.Node, field string, program Program) {
+	isShell := func(t Text) bool { return slices.Contains(shells, path.Base(t.String())) }
+	shell := slices.IndexFunc(program, isShell)
+	if shell < 0 {
+		return
+	}
+	if _, carried := carrierOf(program[0]); shell > 0 && !carried {
+		return
+	}
+	next := false // what comes may be the script
+	for _, arg := range program[shell+1:] {
+		word := arg.String()
+		option := strings.HasPrefix(word, "-")
+		if names := arg.params(); next && len(names) > 0 {
+			r.fail(at(n), field, word, "a script without placeholders, which data would become a part of: say `shell: true` and use $"+ParamPrefix+names[0]+`, or pass it behind the script and use "$1"`)
+			return
+		}
+		// Options may stand between -c and the script.
+		next = option && (next || !strings.HasPrefix(word, "--") && strings.Contains(word, "c"))
+	}
+}
+
+// choosers are variables that say which program, or what code within it, is run.
+var choosers = []string{"PATH", "ENV", "BASH_ENV", "SHELLOPTS", "PS4"}
+
+func chooses(variable string) bool {
+	return slices.Contains(choosers, variable) || strings.HasPrefix(variable, "LD_") || strings.HasPrefix(variable, "DYLD_")
 }
 
 // env reads variables.
@@ -165,6 +189,9 @@ func (r *reader) env(n *yaml.Node, field string, j *Job) {
 		t, err := parseText(v)
 		if err != nil {
 			r.fail(at(value), field, v, err.Error())
+		}
+		if chooses(key.Value) && len(t.params()) > 0 {
+			r.fail(at(value), field, v, "a text without placeholders: no parameter may choose the program")
 		}
 		j.Env = append(j.Env, Variable{key.Value, t})
 	})

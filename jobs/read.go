@@ -101,6 +101,8 @@ func document(text []byte) (*yaml.Node, error) {
 
 func (r *reader) file(n *yaml.Node, f *File) {
 	r.mapping(n, "file", fields{
+		"queue":   r.queue(&f.Queue),
+		"results": r.queue(&f.Results),
 		"jobs": func(n *yaml.Node, field string) {
 			r.each(n, field, func(key, value *yaml.Node) { r.named(f, key, value) })
 		},
@@ -108,6 +110,12 @@ func (r *reader) file(n *yaml.Node, f *File) {
 	if r.err == nil && len(f.Jobs) == 0 {
 		r.fail(at(n), "jobs", "", "at least one job: a name, and below it `run: [PROGRAM, ARGUMENT, …]`")
 	}
+	for _, j := range f.Jobs {
+		if j.Results == "" {
+			j.Results = f.Results
+		}
+	}
+	r.flows(f)
 }
 
 var jobName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -145,6 +153,12 @@ func (r *reader) readJob(key, n *yaml.Node) *Job {
 		"nice":       r.number(&j.Nice, -20, 19),
 		"output":     r.size(&j.Output),
 		"retries":    r.number(&j.Retries, 0, 1000),
+		"queue":      func(n *yaml.Node, field string) { r.queues(n, field, j) },
+		"needs":      r.startsOf(&j.Needs),
+		"on_success": r.startsOf(&j.OnSuccess),
+		"on_failure": r.startsOf(&j.OnFailure),
+		"join":       r.startsOf(&j.Join),
+		"results":    r.queue(&j.Results),
 		"exit": func(n *yaml.Node, field string) {
 			exits = true
 			r.exits(n, field, &j.Exits)
@@ -153,11 +167,16 @@ func (r *reader) readJob(key, n *yaml.Node) *Job {
 	if r.err != nil {
 		return j
 	}
-	if run == nil {
+	switch {
+	case run != nil:
+		j.Run = r.program(run, "run", j)
+	case len(j.Needs)+len(j.OnSuccess)+len(j.Join) == 0:
 		r.fail(j.at, "run", "", "a list, [PROGRAM, ARGUMENT, …]")
 		return j
+	case reduce != nil:
+		r.fail(j.at, "reduce", "", "none where there is no run")
+		return j
 	}
-	j.Run = r.program(run, "run", j)
 	if reduce != nil {
 		j.Reduce = r.program(reduce, "reduce", j)
 	}

@@ -48,6 +48,14 @@ func parseText(s string) (Text, error) {
 	}
 }
 
+// fixed is what the text begins with whatever parameters hold.
+func (t Text) fixed() string {
+	if len(t.parts) == 0 {
+		return ""
+	}
+	return t.parts[0].literal
+}
+
 // params are the names of the placeholders.
 func (t Text) params() []string {
 	var names []string
@@ -59,12 +67,15 @@ func (t Text) params() []string {
 	return names
 }
 
-// begins is the parameter that the text begins with, or "".
-func (t Text) begins() string {
-	if len(t.parts) == 0 {
-		return ""
+// begins is the parameter whose value the filled text begins with, or "": one that
+// holds nothing leaves the beginning to what follows it.
+func (t Text) begins(values map[string]string) string {
+	for _, p := range t.parts {
+		if p.param == "" || values[p.param] != "" {
+			return p.param
+		}
 	}
-	return t.parts[0].param
+	return ""
 }
 
 // fill is the text with what the parameters hold.

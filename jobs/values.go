@@ -87,7 +87,7 @@ func (j *Job) checkDashes(values Values) error {
 			if arg.String() == "--" {
 				break
 			}
-			p := j.param(arg.begins())
+			p := j.param(arg.begins(values))
 			if p != nil && p.Pattern == nil && strings.HasPrefix(values[p.Name], "-") {
 				return &schema.FieldError{Field: "params." + p.Name, Value: values[p.Name],
 					Want: "a value that does not begin with a dash, which " + program[0].String() + ` would take for an option: put "--" before it in the job, or give the parameter a pattern`}

@@ -70,12 +70,13 @@ type walk struct {
 
 // planned is a node known to have a plan, or a tomb.
 type planned struct {
-	pid   schema.PID
-	kid   Kid
-	depth int
-	tomb  bool
-	fail  bool // it settled as failed
-	whole bool // it settled without failing
+	pid    schema.PID
+	kid    Kid
+	depth  int
+	tomb   bool
+	second bool // its second step: pid is that of the reduce
+	fail   bool // it settled as failed
+	whole  bool // it settled without failing
 }
 
 // How many plans are read at a time: many, since the medium answers a few hundred
@@ -153,6 +154,9 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 		}
 		return nil, v.failure(f), nil
 	}
+	if n.second && (p == nil || p.Type != Live) {
+		return nil, w.reduced(n, p, v), nil
+	}
 	if p == nil {
 		if n.pid == schema.PIDOf(w.run.ID, schema.Place{}) && (!w.run.State.Over() || w.run.State == Cancelled) {
 			return nil, true, nil // the root has not been planned yet, or never will be
@@ -160,9 +164,6 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 		return nil, false, fmt.Errorf("walk run %s: the plan of node %s is missing from the ledger", w.run.ID, n.kid.ID)
 	}
 	if p.Type == Live && !v.unit(Unit{PID: n.pid, Attempt: p.Attempt, Kid: n.kid}) {
-		return nil, false, nil
-	}
-	if p.Reduce && n.whole && !v.unit(Unit{PID: schema.ReducePID(n.pid), Leaf: true, Kid: n.kid}) {
 		return nil, false, nil
 	}
 	failedBelow := false
@@ -193,29 +194,24 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 			}
 		}
 	}
-	if w.failuresOnly && n.fail && p.Type == Live && !failedBelow {
-		// It is here because it failed, and nothing below it did.
-		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
-		if f.Reason, err = w.whyNotReduced(n.pid); err != nil {
-			return nil, false, err
-		}
-		if !v.failure(f) {
-			return nil, false, nil
-		}
+	if p.Reduce && (n.whole || n.fail && !failedBelow) { // where it failed, and nothing below it did, its reduce has
+		n.pid, n.second = schema.ReducePID(n.pid), true
+		more = append(more, n)
 	}
 	return more, true, nil
 }
 
-// whyNotReduced is why the reduce of a node was given up.
-func (w *walk) whyNotReduced(node schema.PID) (string, error) {
-	rec, err := w.ledger.Read(w.ctx, []Key{{PID: schema.ReducePID(node)}})
-	if err != nil {
-		return "", fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
+// reduced says what came of a reduce that has no children. That of most kinds keeps
+// nothing but, where it was given up, why; and that also where it was mended since.
+func (w *walk) reduced(n planned, p *Plan, v visitor) bool {
+	if n.whole {
+		return v.unit(Unit{PID: n.pid, Leaf: true, Kid: n.kid})
 	}
-	if tomb := rec[0].Plan; tomb != nil {
-		return "its reduce failed: " + tomb.Err, nil
+	f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
+	if p != nil {
+		f.Reason = "its reduce failed: " + p.Err
 	}
-	return "its reduce failed; the dead-letter queue has the reason", nil
+	return v.failure(f)
 }
 
 // newest is the tally of the last epoch in which a slot settled.

@@ -75,7 +75,7 @@ func (f *figures) look(ctx context.Context, now time.Time, q *scaling.Queue) (*s
 	f.count(runs, workers)
 	sum := scaling.Ledger{Settled: f.settled, Busy: f.busy}
 	var all []RunFigures
-	costs := f.prices.Split(runs, workers)
+	costs := f.prices.Split(begun(runs, workers), workers)
 	f.live = map[string]ledger.Run{}
 	if list {
 		f.listed, f.ended = now, map[string]bool{}
@@ -175,7 +175,10 @@ func (f *figures) count(runs []ledger.Run, workers [][]ledger.Worker) {
 	counted := map[worker]ledger.Worker{}
 	for i, r := range runs {
 		_, was := f.live[r.ID]
-		fresh := f.listed.IsZero() || was || f.since(r.Created)
+		// One that was never redriven and was not among the live ones of the last list has
+		// begun since, whatever its seeder's clock says.
+		began := r.Epoch == 0 && !f.ended[r.ID]
+		fresh := f.listed.IsZero() || was || began || f.since(r.Created)
 		for _, w := range workers[i] {
 			key := worker{r.ID, w.ID}
 			before, known := f.counted[key]
@@ -187,6 +190,31 @@ func (f *figures) count(runs []ledger.Run, workers [][]ledger.Worker) {
 		}
 	}
 	f.counted = counted
+}
+
+// begun are the runs, of which none has begun after its tasks must have: a seeder whose
+// clock is ahead would take the first part of their time away. A task has worked on a
+// run for as long at least as its slots were taken, all at once.
+func begun(runs []ledger.Run, workers [][]ledger.Worker) []ledger.Run {
+	runs = slices.Clone(runs)
+	for i := range runs {
+		for _, w := range workers[i] {
+			if w.At.IsZero() {
+				continue
+			}
+			at := w.At
+			if w.Slots > 0 {
+				at = at.Add(-max(w.Busy, 0) / time.Duration(w.Slots))
+			}
+			if at.Before(w.Started) {
+				at = w.Started
+			}
+			if at.Before(runs[i].Created) {
+				runs[i].Created = at
+			}
+		}
+	}
+	return runs
 }
 
 func figuresOf(r ledger.Run, workers []ledger.Worker) RunFigures {

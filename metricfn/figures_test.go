@@ -168,6 +168,39 @@ func TestCost(t *testing.T) {
 	})
 }
 
+// A seeder's clock takes no time of tasks away, and adds none where it is right.
+func TestASeedersClockThatIsAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		now := time.Now()
+		began := now.Add(-30 * time.Minute)
+		f.run("ahead", began.Add(4*time.Hour))
+		f.report("ahead", "x", ledger.Worker{Started: began, Busy: 25 * time.Minute * 32, Slots: 32})
+		f.report("ahead", "y", ledger.Worker{Started: began.Add(-time.Hour)}) // it says nothing of when it began this run
+		f.run("right", began)
+		f.report("right", "z", ledger.Worker{Started: began.Add(-time.Hour), Busy: 25 * time.Minute * 32, Slots: 32})
+		f.function().Look(t.Context())
+		got := f.published(t)
+		assert.InDelta(t, 2*25*0.06, got["ahead/Cost"], 1e-9, "two tasks, as long at least as the slots of one were taken")
+		assert.InDelta(t, 30*0.06, got["right/Cost"], 1e-9)
+	})
+}
+
+// Nor does one that is behind take away the first messages.
+func TestASeedersClockThatIsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		fn := f.function()
+		fn.Look(t.Context())
+		time.Sleep(time.Minute)
+		f.queue.Unread = 100
+		f.run("r", time.Now().Add(-time.Hour))
+		f.report("r", "x", settled(600))
+		fn.Look(t.Context())
+		assert.InDelta(t, 10, f.published(t)["SettledPerSecond"], 1e-9)
+	})
+}
+
 // One task at a time is on demand; who does many nodes inline writes more for a message.
 func TestSplit(t *testing.T) {
 	now := time.Now()

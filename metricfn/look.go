@@ -66,7 +66,7 @@ func (f *Function) Look(ctx context.Context) Report {
 // see takes the sample. The ledger is read after the queue: a run that is seeded between
 // the two is then known to be there.
 func (f *Function) see(ctx context.Context, r *Report) scaling.Sample {
-	s := scaling.Sample{At: r.At}
+	s := scaling.Sample{At: r.At, Bare: f.o.Ledger == nil}
 	var parts sync.WaitGroup
 	var depth, service error
 	parts.Go(func() {

@@ -61,6 +61,7 @@ func TestABusyFleetIsLookedAtEveryTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
 		f.queue = scaling.Queue{Unread: 48_000}
+		f.run("r", time.Now())
 		fn := f.function()
 		began := time.Now()
 		var at []time.Duration
@@ -191,14 +192,15 @@ func TestPartsThatFail(t *testing.T) {
 		call, part string
 		missing    []string // of what is always published
 		updates    []int
+		well       []int // updates, once it is well again
 	}{
-		{"Depth", "queue", []string{"Unread", "InFlight", "Delayed", "Outstanding", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
-		{"Counts", "service", []string{"Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil},
-		{"Oldest", "age", []string{"OldestAge"}, []int{10}},
-		{"Runs", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
-		{"Workers", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{10}},
-		{"Lease", "ledger", nil, []int{10}},
-		{"SetDesired", "update", nil, nil},
+		{"Depth", "queue", []string{"Unread", "InFlight", "Delayed", "Outstanding", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil, []int{10}},
+		{"Counts", "service", []string{"Running", "Pending", "Desired", "BacklogPerTask", "BacklogSeconds", "BacklogSecondsSoon", "Asleep", "Wanted", "Idle", "Surplus"}, nil, []int{10}},
+		{"Oldest", "age", []string{"OldestAge"}, []int{10}, []int{10}},
+		{"Runs", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "BacklogSeconds", "BacklogSecondsSoon", "Wanted", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{1}, []int{1, 10}},
+		{"Workers", "ledger", []string{"SettledPerSecond", "SecondsPerMessage", "BacklogSeconds", "BacklogSecondsSoon", "Wanted", "r/FractionDone", "r/Failures", "Failures", "r/Cost"}, []int{1}, []int{1, 10}},
+		{"Lease", "ledger", nil, []int{10}, []int{10}},
+		{"SetDesired", "update", nil, nil, []int{10}},
 	}
 	for _, c := range cases {
 		t.Run(c.call, func(t *testing.T) {
@@ -228,7 +230,7 @@ func TestPartsThatFail(t *testing.T) {
 				fn.Look(t.Context())
 				got = f.published(t)
 				assert.InDelta(t, 0, got["LookErrors"], 0, "it is well again")
-				assert.Equal(t, []int{10}, f.updates)
+				assert.Equal(t, c.well, f.updates)
 			})
 		})
 	}
@@ -263,6 +265,7 @@ func TestNothingPublishedIsAnError(t *testing.T) {
 func TestWithoutGoverningNothingIsChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
+		f.run("r", time.Now())
 		f.queue.Unread = 48_000
 		r := f.function(func(o *metricfn.Options) { o.Govern = false }).Look(t.Context())
 		assert.Empty(t, f.updates)
@@ -274,10 +277,12 @@ func TestWithoutGoverningNothingIsChanged(t *testing.T) {
 func TestTheCountStaysWithinMinAndMax(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
+		f.run("r", time.Now())
 		f.queue.Unread = 10_000_000
 		fn := f.function(func(o *metricfn.Options) { o.Knobs.Min, o.Knobs.Max = 2, 7 })
 		fn.Look(t.Context())
 		f.queue.Unread = 0
+		f.run("r", time.Time{}, func(r *ledger.Run) { r.State = ledger.Finished })
 		fn.Look(t.Context())
 		assert.Equal(t, []int{7, 2}, f.updates)
 	})
@@ -288,6 +293,7 @@ func TestTheCountStaysWithinMinAndMax(t *testing.T) {
 func TestOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
+		f.run("r", time.Now())
 		f.queue.Unread = 48_000
 		one, two := f.function(), f.function()
 		one.Look(t.Context())
@@ -306,6 +312,7 @@ func TestOverlap(t *testing.T) {
 func TestTwoMinutesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet()
+		f.run("r", time.Now())
 		f.queue.Unread = 48_000
 		for _, fn := range []*metricfn.Function{f.function(), f.function()} {
 			go func() { _ = fn.Minute(t.Context(), nil) }()
@@ -330,6 +337,48 @@ func TestColdStart(t *testing.T) {
 		assert.InDelta(t, 0.018, got["SecondsPerMessage"], 1e-9)
 		assert.NotContains(t, got, "SettledPerSecond", "one look tells no rate")
 		assert.Equal(t, []int{2}, f.updates, "27 task-seconds in 15 s")
+	})
+}
+
+// Whoever may send to the queue could make a fleet of what no run knows.
+func TestMessagesOfNoRunStartOneTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.queue.Unread = 1_000_000
+		f.run("old", time.Now().Add(-time.Hour), func(r *ledger.Run) { r.State = ledger.Finished })
+		fn := f.function()
+		for range 3 {
+			require.NoError(t, fn.Minute(t.Context(), nil))
+			time.Sleep(10 * time.Second)
+		}
+		assert.Equal(t, []int{1}, f.updates)
+		assert.Less(t, f.published(t)["BacklogSecondsSoon"], 120., "nor does the net")
+		f.run("r", time.Now())
+		fn.Look(t.Context())
+		assert.Equal(t, []int{1, 200}, f.updates, "a run has begun")
+
+		f = newFleet()
+		f.queue.Unread = 1_000_000
+		f.function(func(o *metricfn.Options) { o.Ledger, o.Leases = nil, nil }).Look(t.Context())
+		assert.Equal(t, []int{200}, f.updates, "without a ledger nothing is known of runs")
+		assert.Contains(t, f.published(t), "BacklogSeconds")
+	})
+}
+
+func TestAColdStartWithoutTheLedgerKeepsTheCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet()
+		f.queue.Unread = 1_000_000
+		f.service = scaling.Service{Running: 7, Desired: 7}
+		f.broken["Runs"] = errAway
+		fn := f.function()
+		fn.Look(t.Context())
+		assert.Empty(t, f.updates)
+		assert.NotContains(t, f.published(t), "BacklogSeconds", "it would be a guess")
+		f.queue.Unread = 0
+		fn.Look(t.Context())
+		assert.Empty(t, f.updates)
+		assert.NotContains(t, f.published(t), "Idle", "a run may go on")
 	})
 }
 

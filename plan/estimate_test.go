@@ -181,6 +181,34 @@ func TestBillion(t *testing.T) {
 	t.Log(took, after.TotalAlloc-before.TotalAlloc)
 }
 
+// Nor do more, whatever the model: one that lasts long is looked at less closely.
+func TestBillionOfAnyModel(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"tree:nodes=1e9,long=0.001@24h":       30 * 24 * time.Hour, // and is not finished
+		"tree:nodes=1e9,fanout=1.01,time=1ms": 0,                   // by what the table bears
+
+		"tree:nodes=1e8,time=1ms,long=0.01@10m":              23*time.Hour + 12*time.Minute,
+		"tree:nodes=1e9,fanout=1.003,time=1ms,long=0.5@1s":   0,
+		"tree:levels=1e5x10000,time=3s,inline=0,message=0ms": 131 * time.Hour,
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			a := ask(t, text)
+			a.Seeds = 1
+			began := time.Now()
+			e := estimate(t, a)
+			took := time.Since(began)
+			if want > 0 {
+				assert.InEpsilon(t, want.Seconds(), e.Seconds.Mid, 0.01)
+			} else {
+				assert.Equal(t, 1, e.Finished)
+			}
+			assert.Less(t, took, time.Minute)
+			t.Log(took, e.Seconds.Mid)
+		})
+	}
+}
+
 func TestPictures(t *testing.T) {
 	e := estimate(t, ask(t, "tree:nodes=1e6,fanout=8"))
 	var text, svg bytes.Buffer

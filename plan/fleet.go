@@ -223,12 +223,18 @@ func (w *world) observe(slots float64) *scaling.Queue {
 		if waits < 0.01 {
 			waits = 0
 		}
+		// A step of several nodes after one another holds more than there are slots: the
+		// rest of it waits.
+		later := max(0, w.n.held-max(0, slots-float64(w.n.longs)))
+		if w.n.coarse == 0 {
+			later = 0
+		}
 		grab := min(waits, max(0, slots-w.n.held-float64(w.n.longs)))
 		if w.paused >= 0 {
 			grab = 0 // it goes back unread
 		}
-		q.Unread = int64(math.Ceil(waits - grab - nothing))
-		q.InFlight = int64(math.Ceil(grab + w.n.held + float64(w.n.longs) - nothing))
+		q.Unread = int64(math.Ceil(waits - grab + later - nothing))
+		q.InFlight = int64(math.Ceil(grab + w.n.held - later + float64(w.n.longs) - nothing))
 	}
 	w.seen = append(w.seen, q)
 	lag := max(w.f.Lag, 1)

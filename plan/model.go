@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -119,7 +120,10 @@ func ParseModel(s string) (*Model, error) {
 	case strings.HasPrefix(strings.TrimSpace(s), "{"):
 		dec := json.NewDecoder(bytes.NewReader([]byte(s)))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&sp); err != nil {
+		switch err := dec.Decode(&sp); {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, fmt.Errorf("read model: %w", bad("object", s, `one that is closed, as {"nodes": 1e6, "time": "100ms"}`))
+		case err != nil:
 			return nil, fmt.Errorf("read model: %w", err)
 		}
 		if rest := strings.TrimSpace(s[dec.InputOffset():]); rest != "" {

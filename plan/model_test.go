@@ -137,6 +137,7 @@ func TestParseModel(t *testing.T) {
 		"tree:nodes=10,width=3":            {"field", "width"},
 		"tree:nodes":                       {"field", "nodes"},
 		"tree:nodes=10,nodes=5":            {"nodes", "5"},
+		`{"nodes":10`:                      {"object", `{"nodes":10`},
 		`{"nodes":10} {"nodes":5}`:         {"what follows the object", `{"nodes":5}`},
 	} {
 		_, err := plan.ParseModel(text)

@@ -10,6 +10,7 @@ type nodes struct {
 	total float64 // of the tree
 
 	ready  []float64 // by level
+	sum    float64   // of ready; negative: to be added up
 	lo, hi int       // levels outside have none ready
 	done   float64
 	wide   int
@@ -17,6 +18,10 @@ type nodes struct {
 	clock   float64 // of the next step
 	step    float64 // seconds
 	perNode int     // steps of a node
+	passed  int     // levels passed over since the steps were last made longer
+	coarse  int     // how often they were
+	reach   float64 // seconds that a step may be then
+	part    float64 // of the widest level that takes longer
 	running []cohort
 	spare   [][]float64
 	held    float64 // sum of running
@@ -50,13 +55,16 @@ type cohort struct {
 func newNodes(t Tree, draw func() float64) *nodes {
 	n := &nodes{
 		tree: t, total: t.Nodes(), ready: make([]float64, len(t.Levels)+1), wide: t.widest(),
-		long: map[int]int{}, draw: draw, finished: -1, step: t.Time.Seconds(), perNode: 1,
+		long: map[int]int{}, draw: draw, finished: -1, sum: -1, step: t.Time.Seconds(), perNode: 1,
 	}
 	if n.step > 1 {
 		n.perNode = int(math.Ceil(n.step))
 		n.step /= float64(n.perNode)
 	}
 	n.ready[0] = t.Levels[0]
+	for _, l := range t.Long {
+		n.part += l.Part
+	}
 	left := 1.0
 	for l, width := range t.Levels {
 		part := 1.0
@@ -72,15 +80,69 @@ func newNodes(t Tree, draw func() float64) *nodes {
 const (
 	nothing = 1e-9 // of a node; less is rounding
 	hair    = 1e-9 // of a second
+	enough  = 2e7  // levels that steps pass over before they become longer
 )
 
 // waiting are those that no slot has.
 func (n *nodes) waiting() float64 {
-	sum := 0.0
-	for l := n.lo; l <= n.hi; l++ {
-		sum += n.ready[l]
+	if n.sum < 0 {
+		n.sum = 0
+		for l := n.lo; l <= n.hi; l++ {
+			n.sum += n.ready[l]
+		}
+		n.passed += n.hi - n.lo + 1
 	}
-	return sum
+	return n.sum
+}
+
+// coarsen makes steps longer once a run has taken many: it lasts long then, and need not
+// be looked at as closely. Steps that are parts of a node's time become twice as long.
+// Where they are all of it, several nodes after one another become one step, as many as
+// wait for a slot, and of a second first, and then of twice as long each time.
+func (n *nodes) coarsen() {
+	if n.passed < enough {
+		return
+	}
+	n.passed = 0
+	if n.perNode == 1 {
+		n.coarse++
+		n.reach = math.Exp2(float64(n.coarse - 1))
+		return
+	}
+	fine := n.step
+	n.step *= float64(n.perNode)
+	n.perNode = (n.perNode + 1) / 2
+	n.step /= float64(n.perNode)
+	for i := range n.running {
+		if c := &n.running[i]; c.left > 0 {
+			c.left = max(1, int(math.Round(float64(c.left)*fine/n.step)))
+		}
+	}
+}
+
+// several is how many nodes after one another a coarse step may be: they end by until,
+// all have a slot or what the services bear of them, and those that will take long have
+// one, too. Fewer than 2: it may not.
+func (n *nodes) several(until, free, waits float64) float64 {
+	if n.coarse == 0 || n.perNode > 1 || len(n.running) > 0 || free <= 0 {
+		return 0
+	}
+	each := free
+	if n.rate != nil {
+		each = min(each, n.rate(n.clock)*n.step)
+	}
+	until = max(until, n.clock+n.reach)
+	k := min((until-n.clock)/n.step+1, waits/each)
+	if part := n.part * n.ready[n.wide] / waits; part > 0 {
+		k = min(k, 1/part)
+	}
+	return math.Floor(k)
+}
+
+// scarce is whether so few slots are free beside nodes that take long that a coarse run
+// waits for more of them.
+func (n *nodes) scarce(free, slots float64) bool {
+	return n.coarse > 0 && n.longs > 0 && (free < 1 || free < slots*min(0.05, 0.01*float64(n.coarse)))
 }
 
 // work is one second of a fleet's slots.
@@ -94,6 +156,7 @@ func (n *nodes) work(now int, slots float64) {
 	until := float64(now+1) - hair
 	n.busy += float64(n.longs)
 	for n.clock < until && n.finished < 0 {
+		n.coarsen()
 		n.release()
 		if n.over() {
 			n.finished = n.clock
@@ -101,6 +164,7 @@ func (n *nodes) work(now int, slots float64) {
 		}
 		free := slots - float64(n.longs) - n.held
 		waits := n.waiting()
+		n.passed++
 		if n.stopped {
 			free = 0
 		}
@@ -120,6 +184,14 @@ func (n *nodes) work(now int, slots float64) {
 				n.running[len(n.running)-1].left = 0
 				continue
 			}
+		}
+		if k := n.several(until, free, waits); k >= 2 && !n.stopped {
+			n.together(k, free, waits)
+			continue
+		}
+		if len(n.running) == 0 && n.perNode == 1 && n.scarce(free, slots) {
+			n.clock += math.Ceil((until-n.clock)/n.step) * n.step // none ends before
+			continue
 		}
 		take := min(max(free, 0), waits)
 		wanted := take
@@ -150,6 +222,21 @@ func (n *nodes) work(now int, slots float64) {
 	}
 }
 
+// together is a step of k nodes after one another.
+func (n *nodes) together(k, free, waits float64) {
+	take, held := free*k, min(free, waits)
+	if n.rate != nil {
+		if bears := n.rate(n.clock) * k * n.step; take > bears {
+			take = bears
+			n.refused += k * n.step
+		}
+	}
+	n.begin(min(take, waits), waits)
+	n.busy += held * k * n.step
+	n.clock += k * n.step
+	n.running[len(n.running)-1].left = 0
+}
+
 // over reports whether all is done. Sums of fractions are not exact: what is left
 // of a node is nothing.
 func (n *nodes) over() bool {
@@ -158,6 +245,8 @@ func (n *nodes) over() bool {
 
 // begin takes nodes of all levels alike: a queue keeps no order.
 func (n *nodes) begin(take, waits float64) {
+	n.sum = -1
+	n.passed += n.hi - n.lo + 1
 	c := cohort{left: n.perNode, lo: n.lo, by: n.levels(n.hi - n.lo + 1)}
 	part := min(take/waits, 1)
 	for l := n.lo; l <= n.hi; l++ {
@@ -185,6 +274,8 @@ func (n *nodes) release() {
 			break
 		}
 		ended++
+		n.sum = -1
+		n.passed += len(c.by)
 		n.held = max(n.held-c.n, 0)
 		for i, x := range c.by {
 			if x == 0 {

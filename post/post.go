@@ -17,9 +17,21 @@ type Poster struct {
 	Queue queue.Queue
 	Keys  *schema.Keyring // nil: unsigned
 
+	// Route, if set, says by kind and args on which queue a node waits; nil is Queue.
+	// Copies stay on Queue: somebody there has found that he can work on them.
+	Route Route
+
 	// Trouble, if set, is told each time that entries must be sent again: a
 	// sender that only waits would hide a medium that is gone for good.
 	Trouble func(error)
+}
+
+// Route says on which queue nodes of a kind, with some args, wait; nil is the poster's.
+type Route func(kind string, args schema.Args) Sender
+
+// Sender is the part of a queue.Queue that takes messages.
+type Sender interface {
+	Send(ctx context.Context, entries []queue.Entry) []error
 }
 
 // Letter is a message and how long it stays invisible at first.
@@ -47,7 +59,7 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 	}
 	pause := 50 * time.Millisecond
 	for len(entries) > 0 {
-		errs := p.Queue.Send(ctx, entries)
+		errs := p.send(ctx, letters, entries)
 		var again []Letter
 		var last error
 		for i, err := range errs {
@@ -85,6 +97,34 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 		}
 	}
 	return nil
+}
+
+// send sends the entry of each letter to the letter's queue.
+func (p *Poster) send(ctx context.Context, letters []Letter, entries []queue.Entry) []error {
+	if p.Route == nil {
+		return p.Queue.Send(ctx, entries)
+	}
+	where := map[Sender][]int{}
+	for i := range letters {
+		q := Sender(p.Queue)
+		if m := &letters[i].Message; !letters[i].Copy {
+			if to := p.Route(m.Kind, m.Args); to != nil {
+				q = to
+			}
+		}
+		where[q] = append(where[q], i)
+	}
+	errs := make([]error, len(entries))
+	for q, some := range where {
+		part := make([]queue.Entry, len(some))
+		for i, at := range some {
+			part[i] = entries[at]
+		}
+		for i, err := range q.Send(ctx, part) {
+			errs[some[i]] = err
+		}
+	}
+	return errs
 }
 
 func (p *Poster) entry(l *Letter) (queue.Entry, error) {

@@ -32,10 +32,30 @@ type Processor interface {
 // Reducer is a processor with a second step: Reduce runs after all children of
 // a node have settled without failure, with the account of the node and
 // everything below it; where a node has no children, at once, within the attempt
-// that found none. The rules of Process hold; a reduce has no children.
+// that found none. The rules of Process hold; a reduce has no children, but for that
+// of a Sequel.
 type Reducer interface {
 	Processor
 	Reduce(ctx context.Context, n *Node, sum schema.Account, out Out) error
+}
+
+// Sequel is a Reducer whose second step has children, too: the node has settled when
+// these have. It costs a write more than that of another reducer, the record that
+// says what the second step came to. It is the mark that counts; Sequel does nothing.
+type Sequel interface {
+	Reducer
+	Sequel()
+}
+
+// Fallback is a processor with children for a node that is given up: they are what
+// becomes of it, and it has not failed itself. So that the run ends with a failure,
+// one of them has to be what is left of the node (Child.Rest), and to fail as well;
+// a redrive begins with that one. GiveUp reveals children and nothing else; where it
+// reveals none, or returns an error, the node has failed as any. The rules of Process
+// hold, and why is the error of the last attempt, if any came to its end.
+type Fallback interface {
+	Processor
+	GiveUp(ctx context.Context, n *Node, why error, out Out) error
 }
 
 // Apart is a processor none of whose nodes is done within the unit of another,

@@ -18,6 +18,7 @@ type Governor struct {
 	knobs   Knobs
 	looks   []Sample // as old as kept, the oldest first
 	message float64  // seconds; 0: nothing was measured yet
+	books   *Ledger  // as it was last read; nil: never
 }
 
 // New makes a governor that has seen nothing. The knobs are those that Check
@@ -37,6 +38,9 @@ func (g *Governor) Look(s Sample) (Metrics, Decision) {
 func (g *Governor) Knobs() Knobs { return g.knobs }
 
 func (g *Governor) remember(s Sample) {
+	if s.Ledger != nil {
+		g.books = s.Ledger
+	}
 	old := 0
 	for old < len(g.looks) && s.At.Sub(g.looks[old].At) > kept {
 		old++
@@ -75,6 +79,48 @@ func (g *Governor) grown(within time.Duration) (settled int64, busy, over time.D
 	return settled, busy, over
 }
 
+// unmeasured is whether the time of a message is not known though the fleet has a ledger
+// that could tell it: it is away, and was before it told. Where it is there and tells
+// nothing yet, or there is none, Guess is what the fleet starts with.
+func (g *Governor) unmeasured(s Sample) bool {
+	return g.message == 0 && s.Ledger == nil && !s.Bare
+}
+
+// stray is whether no run goes on, by a ledger that says so or last did: what is
+// outstanding belongs to no run, and tasks refuse it, however much of it there is.
+// Whoever may send to a queue could have all tasks started else. A run's record is
+// written before its first message is sent: where it is not yet listed, the next look
+// finds it, and one task is there by then.
+func (g *Governor) stray(s Sample) bool {
+	return !s.Bare && g.books != nil && !g.books.Unsettled
+}
+
+// counts is what of the queue is work: nothing where all runs are paused, and no more
+// than one task has slots where no run goes on.
+func (g *Governor) counts(s Sample) (unread, out int64) {
+	switch most := int64(g.knobs.Concurrency); {
+	case s.waits():
+		return 0, 0
+	case g.stray(s):
+		return min(s.Queue.Unread, most), min(s.Queue.Outstanding(), most)
+	}
+	return s.Queue.Unread, s.Queue.Outstanding()
+}
+
+// deserted is whether looks have found no run going on for as long as two of an idle
+// fleet lie apart: then it is not one that has just begun and is not listed.
+func (g *Governor) deserted(s Sample) bool {
+	if s.Ledger == nil || !g.stray(s) {
+		return false
+	}
+	for _, before := range g.looks {
+		if before.Ledger != nil && before.Ledger.Unsettled && s.At.Sub(before.At) <= Idle+slack {
+			return false
+		}
+	}
+	return true
+}
+
 // perMessage is t in seconds.
 func (g *Governor) perMessage() float64 {
 	if g.message > 0 {
@@ -104,11 +150,15 @@ func (g *Governor) decide(s Sample) Decision {
 		d.Reason = Unsettled
 	case d.Wanted > now:
 		d.Desired, d.Reason = d.Wanted, More
-		if stand := g.standing(s); stand > 0 && stand >= d.Wanted {
+		if g.stray(s) {
+			d.Reason = Strays
+		} else if stand := g.standing(s); stand > 0 && stand >= d.Wanted {
 			d.Reason = Stands
 		}
 	case d.Width < now && s.Service.Pending == 0:
 		d.Desired, d.Reason = max(d.Width, d.Wanted), Fewer
+	case g.unmeasured(s):
+		d.Reason = Unmeasured
 	case d.Width < now && 2*d.Wanted < now:
 		d.Desired, d.Reason = max(d.Width, d.Wanted), Collapsed
 	}
@@ -138,13 +188,22 @@ func (g *Governor) woken(s Sample) bool {
 
 // want is what the backlog asks for.
 func (g *Governor) want(s Sample) (d Decision) {
-	out := s.Queue.Outstanding()
-	if out == 0 || s.waits() {
+	_, out := g.counts(s)
+	if out == 0 {
 		return d
 	}
 	k := g.knobs
 	c := float64(k.Concurrency)
 	width := max(1, tasks(float64(out)/c))
+	switch {
+	case g.stray(s):
+		if !g.deserted(s) {
+			width = max(1, tasks(float64(s.Queue.Outstanding())/c))
+		}
+		return Decision{Wanted: 1, Width: min(width, k.Max)}
+	case g.unmeasured(s): // one task is right, however long messages take
+		return Decision{Wanted: 1, Width: min(width, k.Max)}
+	}
 	work := float64(out) * g.perMessage() / c
 	asked := work / k.Target.Seconds()
 	if s.Ledger != nil && k.Rule == Size {

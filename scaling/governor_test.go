@@ -231,12 +231,15 @@ func TestGovernorProperties(t *testing.T) {
 			}
 			desired, out := s.Service.Desired, q.Outstanding()
 			width := int(min((out+int64(k.Concurrency)-1)/int64(k.Concurrency), int64(k.Max)))
+			stray := s.Ledger != nil && !s.Ledger.Unsettled
 			switch {
 			case d.Desired < k.Min || d.Desired > k.Max:
 				t.Fatalf("%v, want %d to %d", d, k.Min, k.Max)
 			case d.Change != (d.Desired != desired):
 				t.Fatalf("%v, change is %v with %d desired", d, d.Change, desired)
-			case d.Desired < desired && d.Desired < width:
+			case stray && d.Desired > max(1, k.Min, min(desired, k.Max)):
+				t.Fatalf("%v for messages of no run", d)
+			case d.Desired < desired && d.Desired < width && !stray:
 				t.Fatalf("%v, but %d tasks may be busy", d, width)
 			case out > 0 && d.Desired < 1:
 				t.Fatalf("%v with %d outstanding", d, out)
@@ -300,4 +303,85 @@ func TestARunThatIsStuckGetsOneTask(t *testing.T) {
 	s.Ledger = nil
 	_, d = scaling.New(scaling.Defaults()).Look(s)
 	assert.Equal(t, 0, d.Desired, "it is not known to be")
+}
+
+// Whoever may send to the queue can make no fleet of messages that belong to no run: one
+// task refuses them. A queue without a ledger knows no runs.
+func TestMessagesOfNoRunAreWorthOneTask(t *testing.T) {
+	stray := func(seconds, running int) scaling.Sample {
+		s := see(seconds, scaling.Queue{Unread: 1_000_000}, running, 0, running)
+		s.Ledger = &scaling.Ledger{}
+		return s
+	}
+	k := scaling.Defaults()
+	g := scaling.New(k)
+	m, d := g.Look(stray(0, 0))
+	assert.Equal(t, scaling.Decision{Desired: 1, Change: true, Wanted: 1, Width: 1, Reason: scaling.Strays}, d)
+	v, _ := m.Get(scaling.MetricAsleep)
+	assert.InDelta(t, 1, v, 0, "an alarm may wake the one")
+	for at := 10; at <= 300; at += 10 {
+		m, d = g.Look(stray(at, 1))
+		assert.Equal(t, 1, d.Desired, "nor for a backlog that stands, at %d s", at)
+		v, _ = m.Get(scaling.Net(k).Metric)
+		assert.Less(t, v, scaling.Net(k).Target, "the net stays where it is, too")
+		v, _ = m.Get(scaling.MetricUnread)
+		assert.InDelta(t, 1_000_000, v, 0, "the count is the truth")
+	}
+	for _, track := range scaling.Tracks(k, scaling.MetricBacklogPerTask, 100*time.Millisecond) {
+		v, _ = m.Get(track.Metric)
+		assert.Greater(t, v, 0., "the one is not sent home")
+		assert.LessOrEqual(t, v, track.Target)
+	}
+	away := stray(310, 1)
+	away.Ledger = nil
+	_, d = g.Look(away)
+	assert.Equal(t, 1, d.Desired, "what it last said holds while it is away")
+
+	bare := stray(0, 1)
+	bare.Ledger, bare.Bare = nil, true
+	_, d = scaling.New(k).Look(bare)
+	assert.Equal(t, 200, d.Desired)
+}
+
+// A list of runs may lag behind what has just been written: a fleet is not sent home
+// between one run and the next.
+func TestARunThatIsNotYetListedKeepsItsFleet(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	look := func(seconds int, live bool) scaling.Decision {
+		s := see(seconds, scaling.Queue{Unread: 48_000}, 10, 0, 10)
+		s.Ledger.Unsettled = live
+		_, d := g.Look(s)
+		return d
+	}
+	assert.Equal(t, 10, look(0, true).Desired)
+	assert.Equal(t, 10, look(10, false).Desired, "not yet")
+	assert.Equal(t, 10, look(20, true).Desired)
+	for at := 30; at <= 80; at += 10 {
+		assert.Equal(t, 10, look(at, false).Desired)
+	}
+	assert.Equal(t, 1, look(90, false).Desired, "for more than a minute no run has gone on")
+}
+
+// At a cold start with the ledger away nobody knows how long messages take: the count
+// stays, but for one task where there is none, and for those that cannot be busy.
+func TestNothingIsDecidedOnAGuess(t *testing.T) {
+	for _, c := range []struct {
+		unread     int64
+		desired, d int
+	}{{1_000_000, 0, 1}, {1_000_000, 7, 7}, {64, 7, 2}, {320, 200, 10}} {
+		s := see(0, scaling.Queue{Unread: c.unread}, c.desired, 0, c.desired)
+		s.Ledger = nil
+		m, d := scaling.New(scaling.Defaults()).Look(s)
+		assert.Equal(t, c.d, d.Desired, "%d messages, %d tasks", c.unread, c.desired)
+		for _, name := range []string{scaling.MetricBacklogSeconds, scaling.MetricBacklogSecondsSoon, scaling.MetricWanted} {
+			_, known := m.Get(name)
+			assert.False(t, known, name)
+		}
+	}
+	launching := see(0, scaling.Queue{Unread: 3_200}, 50, 150, 200)
+	launching.Ledger = nil
+	_, d := scaling.New(scaling.Defaults()).Look(launching)
+	assert.Equal(t, 200, d.Desired, "that it collapsed is a guess")
+	_, d = scaling.New(scaling.Defaults()).Look(see(0, scaling.Queue{Unread: 48_000}, 0, 0, 0))
+	assert.Equal(t, 10, d.Desired, "a ledger that says nothing yet is one that is there")
 }

@@ -28,18 +28,22 @@ func (g *Governor) metrics(s Sample, d Decision) Metrics {
 		return m
 	}
 	t := s.Service
-	unread, out := s.Queue.Unread, s.Queue.Outstanding()
-	if s.waits() {
-		unread, out = 0, 0 // nobody would wake for it, nor scale out
-	}
-	work := float64(out) * g.perMessage() / float64(g.knobs.Concurrency)
+	unread, out := g.counts(s) // nobody wakes, or scales out, for the rest
 	add(MetricBacklogPerTask, float64(unread)/float64(max(t.Running, 1)), "Count")
-	add(MetricBacklogSeconds, work/float64(max(t.Running, 1)), "Seconds")
-	add(MetricBacklogSecondsSoon, work/float64(max(t.Running+t.Pending, 1)), "Seconds")
+	if out == 0 || !g.unmeasured(s) {
+		work := float64(out) * g.perMessage() / float64(g.knobs.Concurrency)
+		add(MetricBacklogSeconds, work/float64(max(t.Running, 1)), "Seconds")
+		add(MetricBacklogSecondsSoon, work/float64(max(t.Running+t.Pending, 1)), "Seconds")
+		add(MetricWanted, float64(d.Wanted), "Count")
+	}
 	todo := out > 0 || s.Ledger != nil && s.Ledger.Unsettled
-	add(MetricAsleep, one(todo && t.Desired == 0), "Count")
-	add(MetricIdle, one(!todo && t.Desired > g.knobs.Min), "Count")
-	add(MetricWanted, float64(d.Wanted), "Count")
+	known := todo || s.Ledger != nil || s.Bare // else a run may go on whose messages the queue has lost
+	if known || t.Desired > 0 {
+		add(MetricAsleep, one(todo && t.Desired == 0), "Count")
+	}
+	if known || t.Desired <= g.knobs.Min {
+		add(MetricIdle, one(!todo && t.Desired > g.knobs.Min), "Count")
+	}
 	surplus := 0.0
 	if t.Desired > d.Width {
 		surplus = 100 * (1 - float64(d.Width)/float64(t.Desired))

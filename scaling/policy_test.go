@@ -26,8 +26,8 @@ func TestAFleetAtItsMinimumIsNotIdle(t *testing.T) {
 	warm.Min = 2
 	away := see(0, scaling.Queue{}, 0, 0, 0)
 	away.Ledger = nil
-	above := see(0, scaling.Queue{}, 3, 0, 3)
-	above.Ledger = nil
+	above, bare := see(0, scaling.Queue{}, 3, 0, 3), see(0, scaling.Queue{}, 3, 0, 3)
+	above.Ledger, bare.Ledger, bare.Bare = nil, nil, true
 	open, paused := see(0, scaling.Queue{}, 3, 0, 3), see(0, scaling.Queue{Unread: 5}, 3, 0, 3)
 	open.Ledger.Unsettled = true
 	paused.Ledger = &scaling.Ledger{Paused: true}
@@ -42,13 +42,16 @@ func TestAFleetAtItsMinimumIsNotIdle(t *testing.T) {
 		{"at the minimum, the ledger away", scaling.Defaults(), away, 0},
 		{"above the minimum", warm, see(0, scaling.Queue{}, 3, 0, 3), 1},
 		{"above the minimum, not yet running", scaling.Defaults(), see(0, scaling.Queue{}, 0, 1, 1), 1},
-		{"above the minimum, the ledger away", scaling.Defaults(), above, 1},
+		{"above the minimum, there is no ledger", scaling.Defaults(), bare, 1},
 		{"a run is not settled", scaling.Defaults(), open, 0},
 		{"one message in flight", scaling.Defaults(), see(0, scaling.Queue{InFlight: 1}, 3, 0, 3), 0},
 		{"all that waits is paused", scaling.Defaults(), paused, 1},
 	} {
 		assert.InDelta(t, c.want, value(t, c.k, c.s, scaling.MetricIdle), 0, c.name)
 	}
+	m, _ := scaling.New(scaling.Defaults()).Look(above)
+	_, known := m.Get(scaling.MetricIdle)
+	assert.False(t, known, "the ledger is away: a run may go on whose messages the queue has lost")
 }
 
 // What the queue has lost, a task sweeps: without a governor an alarm starts it.

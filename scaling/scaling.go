@@ -114,6 +114,7 @@ type Sample struct {
 	Oldest  *time.Duration // age of the oldest message
 	Service *Service
 	Ledger  *Ledger
+	Bare    bool // the fleet has no ledger: nil is not that it is away
 }
 
 // waits is whether nothing of what is outstanding may be worked on.
@@ -168,7 +169,8 @@ const (
 	MetricWanted            = "Wanted"  // tasks that the governor would have, before its minimum
 	MetricSurplus           = "Surplus" // percent of desired that cannot be busy
 
-	// These are 0 where all runs are paused.
+	// These are 0 where all runs are paused, and count no more messages than one task has
+	// slots where the ledger knows of no run that goes on.
 	MetricBacklogPerTask     = "BacklogPerTask"     // unread ÷ running; with no task running, unread
 	MetricBacklogSeconds     = "BacklogSeconds"     // what the running tasks, or one, need for all that is outstanding
 	MetricBacklogSecondsSoon = "BacklogSecondsSoon" // the same of running and pending tasks
@@ -218,9 +220,11 @@ const (
 	More       Reason = "the backlog wants more tasks"
 	Stands     Reason = "a backlog stands" // more tasks, by the standing rule
 	Fewer      Reason = "fewer tasks can be busy"
-	Collapsed  Reason = "the backlog collapsed"             // fewer, and launches are called off
-	Enough     Reason = "as many tasks as wanted"           // as it is
-	OutOfRange Reason = "desired is not within min and max" // the nearest that is
+	Collapsed  Reason = "the backlog collapsed"                                       // fewer, and launches are called off
+	Strays     Reason = "messages are outstanding, but no run goes on"                // one task, which refuses them
+	Unmeasured Reason = "the ledger is away, and has not told how long messages take" // as it is
+	Enough     Reason = "as many tasks as wanted"                                     // as it is
+	OutOfRange Reason = "desired is not within min and max"                           // the nearest that is
 )
 
 // Decision is what to do about the desired count.

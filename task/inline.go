@@ -76,12 +76,13 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 }
 
 // inlinable reports whether a node can be done within another unit. One that
-// reduces cannot: its reduce needs a plan of its own to follow.
+// reduces cannot: its reduce needs a plan of its own to follow. Nor can one that is
+// for the tasks of another queue.
 func (u *unit) inlinable(kid ledger.Kid) bool {
 	p, ok := u.t.cfg.Processors[kid.Kind]
 	_, reduces := p.(processor.Reducer)
 	_, apart := p.(processor.Apart)
-	return ok && !reduces && !apart
+	return ok && !reduces && !apart && (u.t.cfg.Route == nil || u.t.cfg.Route(kid.Kind, kid.Args) == nil)
 }
 
 // push puts the children of a node at a depth on the stack, the first on top.

@@ -60,8 +60,10 @@ func (s *seen) posted(letters []post.Letter) {
 	}
 }
 
-// settled takes note of what the unit has committed.
+// settled takes note of what the unit has committed. The base of a sequel was
+// committed by others.
 func (u *unit) settled(own schema.Account, share schema.Share) {
+	own = own.Minus(u.base)
 	u.seen.own = u.seen.own.Add(own)
 	u.t.figures.settled(u.m.Run, own, share, u.m.Epoch)
 }

@@ -24,7 +24,7 @@ type result struct {
 // process does the node's work and commits it.
 func (u *unit) process(ctx context.Context) (verdict, error) {
 	res, err := u.attemptNode(ctx)
-	if err == nil && len(res.kids) == 0 {
+	if err == nil && len(res.kids) == 0 && !u.sequel {
 		err = u.reduceLeaf(ctx, &res)
 	}
 	if err != nil {
@@ -56,6 +56,7 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 		// epoch in which the node was given up, which knows of no failure.
 		res.own.Failures--
 	}
+	res.own = res.own.Add(u.base)
 	if len(res.kids) == 0 {
 		return u.commitLeaf(ctx, res)
 	}
@@ -65,7 +66,7 @@ func (u *unit) process(ctx context.Context) (verdict, error) {
 // commitLeaf settles a node that has no children left.
 func (u *unit) commitLeaf(ctx context.Context, res result) (verdict, error) {
 	s := ledger.Settlement{At: u.m.Up, Account: res.own, Header: u.m.Hdr, Unfenced: true}
-	if !u.suspect {
+	if !u.suspect && !u.sequel {
 		return u.settle(ctx, s, res.own, res.share)
 	}
 	// Another attempt may hold a plan: the plan record arbitrates.
@@ -118,7 +119,7 @@ func (u *unit) commitPlan(ctx context.Context, res result) (verdict, error) {
 func (u *unit) plan(t ledger.PlanType, res result) ledger.Plan {
 	return ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: t, Epoch: u.m.Epoch, Kids: res.kids, Own: res.own, Up: u.m.Up,
-		Reduce: u.reducer() != nil, Attempt: u.attempt, MID: u.m.MID,
+		Reduce: u.reducer() != nil && !u.sequel && !u.closed, Attempt: u.attempt, MID: u.m.MID,
 		Depth: u.m.Depth, Share: u.m.Share - res.share,
 	}
 }
@@ -130,11 +131,11 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 	if !ok {
 		return result{}, processor.Permanent(fmt.Errorf("process node: kind %q is unknown to this task", u.m.Kind))
 	}
-	c := collector{
-		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
-		attempt: u.attempt, depth: u.m.Depth, epoch: u.m.Epoch,
-		hold: u.run.Options.Inline > 1,
+	if u.sequel {
+		return u.attemptSequel(ctx)
 	}
+	c := u.newCollector(ctx)
+	c.hold = u.run.Options.Inline > 1
 	out := u.newOutput(ctx, &c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries, out.node.Share = u.m.Depth, u.m.Tries, u.m.Share
@@ -162,20 +163,44 @@ func (u *unit) reduceLeaf(ctx context.Context, res *result) error {
 	if r == nil {
 		return nil
 	}
-	out, err := u.runReduce(ctx, r, res.own)
+	c := u.newCollector(ctx)
+	own, err := u.secondStep(ctx, r, res.own, &c)
 	if err != nil {
 		return err
 	}
-	res.own = res.own.Add(schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes})
-	return nil
+	res.own = res.own.Add(own)
+	if res.kids, err = c.plan(); len(res.kids) > 0 {
+		res.share, u.closed = 0, true
+	}
+	return err
 }
 
-func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Account) (*output, error) {
-	out := u.newOutput(ctx, nil)
+// secondStep runs the reduce of a node that is in c, with the account of the node and
+// all below it, and says what it adds.
+func (u *unit) secondStep(ctx context.Context, r processor.Reducer, sum schema.Account, c *collector) (schema.Account, error) {
+	if _, is := r.(processor.Sequel); !is {
+		c = nil
+	}
+	out, err := u.runReduce(ctx, r, sum, c)
+	if err != nil {
+		return schema.Account{}, err
+	}
+	return schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes}, nil
+}
+
+func (u *unit) runReduce(ctx context.Context, r processor.Reducer, sum schema.Account, c *collector) (*output, error) {
+	out := u.newOutput(ctx, c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries = u.m.Depth, u.m.Tries
 	err := out.guard(func() error { return r.Reduce(ctx, &out.node, sum, out) })
 	return out, err
+}
+
+func (u *unit) newCollector(ctx context.Context) collector {
+	return collector{
+		ctx: ctx, ledger: u.t.cfg.Ledger, run: u.m.Run, node: u.pid,
+		attempt: u.attempt, depth: u.m.Depth, epoch: u.m.Epoch,
+	}
 }
 
 // abort forgets what the attempt has written.

@@ -137,9 +137,14 @@ func (u *unit) climb(ctx context.Context) (verdict, error) {
 // giveUp settles the node as failed. The tomb comes first: it arbitrates against
 // a plan that a slower attempt may still write.
 func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
-	own := schema.Account{Failures: 1}
+	if res, instead, err := u.fallBack(ctx, why); err != nil {
+		return 0, err
+	} else if instead {
+		return u.commitPlan(ctx, res)
+	}
+	own := u.base.Add(schema.Account{Failures: 1})
 	if u.redo {
-		own.Failures = 0 // it is counted already
+		own.Failures-- // it is counted already
 	}
 	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
@@ -160,7 +165,7 @@ func (u *unit) bury(ctx context.Context, p *ledger.Plan) (verdict, error) {
 		return 0, err
 	}
 	tally, outcome, err := u.t.cfg.Ledger.Settle(ctx, ledger.Settlement{
-		Run: u.m.Run, At: u.m.Up, Epoch: u.m.Epoch, Account: p.Own, Failed: true, Header: u.m.Hdr,
+		Run: u.m.Run, At: u.m.Up, Epoch: u.m.Epoch, Account: p.Own, Failed: true, Header: u.m.Hdr, Via: u.sequel,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("settle failed node %s: %w", u.m.ID, err)
@@ -246,36 +251,10 @@ func (u *unit) kidAt(ctx context.Context, at schema.Place) (ledger.Kid, int, err
 
 // reduce runs the second step of a node and settles it.
 func (u *unit) reduce(ctx context.Context) (verdict, error) {
-	keys := []ledger.Key{{PID: u.pid}}
-	for e := range u.m.Epoch + 1 {
-		keys = append(keys, ledger.Key{PID: u.pid, Tally: true, Epoch: e})
-	}
-	rec, err := u.t.cfg.Ledger.Read(ctx, keys)
+	sum, own, err := u.below(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read tallies of node %s: %w", u.m.ID, err)
+		return 0, err
 	}
-	p := rec[0].Plan
-	if p == nil {
-		return 0, fmt.Errorf("reduce node %s: its plan is missing from the ledger", u.m.ID)
-	}
-	sum := p.Own
-	sum.Failures = 0 // one that the node takes back, which was given up in an earlier epoch, was counted above it
-	for _, r := range rec[1:] {
-		if r.Tally != nil {
-			sum = sum.Add(r.Tally.Sum)
-		}
-	}
-	// What settles is this epoch's difference.
-	var own schema.Account
-	if now := rec[len(rec)-1].Tally; now != nil {
-		own = now.Sum
-	}
-	if p.Epoch == u.m.Epoch {
-		own = own.Add(p.Own)
-	} else if last := rec[len(rec)-2].Tally; last == nil || last.Fail.Len() == 0 {
-		own.Failures-- // the reduce itself had failed, and is counted
-	}
-
 	s := ledger.Settlement{At: u.m.Up, Via: true, Account: own}
 	did, err := u.doReduce(ctx, sum)
 	switch {
@@ -303,6 +282,39 @@ func (u *unit) reduce(ctx context.Context) (verdict, error) {
 	return u.settle(ctx, s, did, 0)
 }
 
+// below is what a reduce finds: the account of the node and all below it, in all
+// epochs, and what of that is this epoch's, the difference that settles.
+func (u *unit) below(ctx context.Context) (sum, own schema.Account, err error) {
+	keys := []ledger.Key{{PID: u.node}}
+	for e := range u.m.Epoch + 1 {
+		keys = append(keys, ledger.Key{PID: u.node, Tally: true, Epoch: e})
+	}
+	rec, err := u.t.cfg.Ledger.Read(ctx, keys)
+	if err != nil {
+		return sum, own, fmt.Errorf("read tallies of node %s: %w", u.m.ID, err)
+	}
+	p := rec[0].Plan
+	if p == nil {
+		return sum, own, fmt.Errorf("reduce node %s: its plan is missing from the ledger", u.m.ID)
+	}
+	sum = p.Own
+	sum.Failures = 0 // one that the node takes back, which was given up in an earlier epoch, was counted above it
+	for _, r := range rec[1:] {
+		if r.Tally != nil {
+			sum = sum.Add(r.Tally.Sum)
+		}
+	}
+	if now := rec[len(rec)-1].Tally; now != nil {
+		own = now.Sum
+	}
+	if p.Epoch == u.m.Epoch {
+		own = own.Add(p.Own)
+	} else if last := rec[len(rec)-2].Tally; !u.sequel && (last == nil || last.Fail.Len() == 0) {
+		own.Failures-- // the reduce itself had failed, and is counted; that of a sequel has a tomb that says so
+	}
+	return sum, own, nil
+}
+
 // doReduce runs the second step of the node and commits its results. They have
 // no plan to name the attempt that counts, so the sink decides as for a leaf.
 func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account, error) {
@@ -314,11 +326,10 @@ func (u *unit) doReduce(ctx context.Context, sum schema.Account) (schema.Account
 		return schema.Account{}, processor.Permanent(fmt.Errorf("reduce node %s: kind %q does not reduce here", u.m.ID, u.m.Kind))
 	}
 	u.results = schema.ReducePID(u.pid)
-	out, err := u.runReduce(ctx, r, sum)
+	did, err := u.secondStep(ctx, r, sum, nil)
 	if err != nil {
 		return schema.Account{}, err
 	}
-	did := schema.Account{Reduces: 1, Objects: out.objects, Bytes: out.bytes}
 	// Also where it wrote nothing: another attempt may, as of a leaf.
 	if err := u.write(ctx, sink.Rows, nil, 0); err != nil {
 		return schema.Account{}, err

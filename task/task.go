@@ -30,6 +30,7 @@ type Config struct {
 	Board      ledger.Board    // nil: figures are not reported
 	Processors processor.Set   //
 	Keys       *schema.Keyring // nil: messages are neither signed nor verified
+	Route      post.Route      // on which queue a node waits; nil: all on Queue
 
 	// Sink opens where the results of a run go; called once a run. The task does
 	// not close it.
@@ -160,7 +161,7 @@ func New(c Config) (*Task, error) {
 	}, c.Log)
 	t.control = newControl(c.Ledger, c.Sink, c.Control, t.widen)
 	t.figures = newFigures(c.ID, t.slots)
-	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Trouble: c.Trouble}
+	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Route: c.Route, Trouble: c.Trouble}
 	t.inbox = newInbox(t)
 	t.deletes = newDeleter(t)
 	return t, nil

@@ -29,6 +29,8 @@ type unit struct {
 	adopts  bool // it goes on with what another message owns: that one may be lost
 	lost    bool // its node is given up instead of processed
 	redo    bool // the node was given up in an earlier epoch
+	sequel  bool // it is a reduce that may have children: what it comes to is kept as pid
+	closed  bool // the attempt has taken the second step, or given it up: no reduce follows its plan
 	behind  bool // somebody else has made a settlement that it came for, and may have gone on from there
 	began   time.Time
 	under   time.Time   // began, where the figures count it as under way
@@ -36,6 +38,8 @@ type unit struct {
 	shares  atomic.Bool // it was told to share its work with another task
 	loans   sync.Map    // of *loan: borrowed and not returned
 
+	node schema.PID     // the node, where sequel makes pid another
+	base schema.Account // of a sequel: what the node, and all below its first plan, adds in this epoch
 	seen seen
 
 	results schema.PID // under which results are kept
@@ -45,6 +49,10 @@ type unit struct {
 
 func newUnit(t *Task, h *held, m *schema.Message) *unit {
 	u := &unit{t: t, held: h, m: m, pid: m.PID(), attempt: uint64(schema.NewMID()), began: time.Now()}
+	u.node = u.pid
+	if _, is := t.cfg.Processors[m.Kind].(processor.Sequel); is && m.Op == schema.OpReduce {
+		u.sequel, u.pid = true, schema.ReducePID(u.node)
+	}
 	u.results = u.pid
 	// A reason: somebody has moved the dead-letter queue back.
 	u.adopts = m.Re == schema.PostAdopt || h.Attrs[AttrReason] != ""
@@ -93,7 +101,13 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	case schema.OpGroup:
 		return u.group(ctx)
 	case schema.OpReduce:
-		return u.reduce(ctx)
+		if !u.sequel {
+			return u.reduce(ctx)
+		}
+		if _, u.base, err = u.below(ctx); err != nil {
+			return 0, err
+		}
+		fallthrough
 	default:
 		if u.lost {
 			return u.giveUpLost(ctx)
@@ -136,7 +150,7 @@ func (u *unit) ask(ctx context.Context) (v verdict, decided bool, err error) {
 		v, err = u.after(ctx, u.m.Up.Parent, *above)
 		return v, true, err
 	}
-	if plan := rec[1].Plan; plan != nil && u.m.Op == schema.OpNode {
+	if plan := rec[1].Plan; plan != nil && (u.sequel || u.m.Op == schema.OpNode) {
 		return u.follow(ctx, plan)
 	}
 	return 0, false, nil
@@ -159,7 +173,7 @@ func (u *unit) follow(ctx context.Context, p *ledger.Plan) (v verdict, decided b
 	case p.Type == ledger.Live:
 		v, err = u.redrive(ctx, p)
 	case p.Type == ledger.Leaf:
-		v, err = u.settle(ctx, ledger.Settlement{At: u.m.Up, Account: p.Own, Header: u.m.Hdr}, p.Own, u.m.Share)
+		v, err = u.settle(ctx, ledger.Settlement{At: u.m.Up, Account: p.Own, Header: u.m.Hdr, Via: u.sequel}, p.Own, u.m.Share)
 	case p.Type == ledger.Tomb && p.Epoch == e:
 		v, err = u.bury(ctx, p)
 	case p.Type == ledger.Tomb:
@@ -222,9 +236,12 @@ func (u *unit) redrive(ctx context.Context, p *ledger.Plan) (verdict, error) {
 	if err != nil {
 		return 0, err
 	}
-	if failed.Len() == 0 {
+	if failed.Len() == 0 && !u.sequel {
 		// All below is well: it was the node's own reduce that failed.
 		return u.postReduce(ctx, u.m.Up, p)
+	}
+	if failed.Len() == 0 { // nothing is left of what had failed: so it has settled
+		return u.settle(ctx, ledger.Settlement{At: u.m.Up, Via: true}, schema.Account{}, 0)
 	}
 	missing := failed
 	if tally != nil {
@@ -249,9 +266,17 @@ func (u *unit) takeStep(ctx context.Context, p *ledger.Plan) (bool, error) {
 
 // takeReduce reports whether the message, a suspect, is the one of all suspects
 // that reduces this node. One that is no suspect is the only one of its kind, and
-// pays for no record.
+// pays for no record; if its plan of a sequel is there it goes on, whoever has taken
+// the step since: all others end at that plan.
 func (u *unit) takeReduce(ctx context.Context) (bool, error) {
-	mine, err := u.own(ctx, schema.ReducePID(u.pid))
+	of := schema.ReducePID(u.node)
+	mine, err := u.own(ctx, of)
+	if err == nil && !mine && u.sequel {
+		var rec []ledger.Record
+		if rec, err = u.t.cfg.Ledger.Read(ctx, []ledger.Key{{PID: of}}); err == nil {
+			mine = rec[0].Plan != nil && rec[0].Plan.MID == u.m.MID
+		}
+	}
 	if err != nil {
 		return false, fmt.Errorf("take reduce of node %s: %w", u.m.ID, err)
 	}

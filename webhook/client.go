@@ -219,6 +219,9 @@ func (c *Client) post(ctx context.Context, w *Work) (Answer, error) {
 		return Answer{}, nil
 	}
 	a, err := ReadAnswer(body)
+	if err == nil && (a.Error != "" || a.GiveUp) { // to take it for done would lose the node
+		err = &schema.FieldError{Field: "error", Value: cleaned(a.Error), Want: "none with status 200, which says that the work is done"}
+	}
 	if err != nil {
 		return Answer{}, fmt.Errorf("post to %s: %w: %w", at, ErrAnswer, err)
 	}
@@ -267,7 +270,7 @@ func (c *Client) read(resp *http.Response, s *silence) ([]byte, error) {
 		return body, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r, c.o.MaxAnswer+1))
-	if err == nil && int64(len(body)) > c.o.MaxAnswer {
+	if err == nil && resp.StatusCode == http.StatusOK && int64(len(body)) > c.o.MaxAnswer {
 		err = fmt.Errorf("%w: it has more than %d bytes", ErrAnswer, c.o.MaxAnswer)
 	}
 	return body, err

@@ -100,6 +100,9 @@ func TestAnswers(t *testing.T) {
 		"args that are no object":   {200, ours, `{"children": [{"id": "a", "args": []}]}`, webhook.Answer{}, `children[0].args is "[]"`},
 		"fewer than no bytes":       {200, ours, `{"bytes": -1}`, webhook.Answer{}, `bytes is "-1"`},
 		"too large":                 {200, ours, `{"error": "` + strings.Repeat("x", 2000) + `"}`, webhook.Answer{}, "it has more than 1000 bytes"},
+		"done and failed":           {200, ours, `{"error": "no room"}`, webhook.Answer{}, `error is "no room", want none with status 200`},
+		"done and given up":         {200, ours, `{"give_up": true}`, webhook.Answer{}, "want none with status 200"},
+		"failed at length":          {500, ours, `{"error": "` + strings.Repeat("x", 2000) + `"}`, webhook.Answer{}, "it answers 500 Internal Server Error"},
 		"created":                   {201, "", "", webhook.Answer{}, "it answers 201 Created"},
 		"a redirect":                {302, "", "", webhook.Answer{}, "it answers 302 Found"},
 		"an error with words":       {500, "text/plain", "no\nroom\x1b[31m", webhook.Answer{}, "it answers 500 Internal Server Error: no room [31m"},
@@ -218,6 +221,7 @@ func TestPaths(t *testing.T) {
 	for path, fine := range map[string]bool{
 		"/": true, "/a": true, "/a/b/": true, "/a-b_c.d~e": true,
 		"": false, "a": false, "//host/a": false, "/a//b": false, "/../a": false, "/a/..": false, "/a/./b": false, "/..": false,
+		"/..;/a": false, "/a/..;x=1/b": false, "/.;/a": false, "/;/a": false, "/a;v=1/b": true, "/a..;/b": true, "/...": true,
 		"/%2e%2e/a": false, "/a?b": false, "/a#b": false, `/a\b`: false, "/a b": false, "/a\r\nHost: x": false, "/é": false,
 		"http://host/": false, "/@host": true, "/" + strings.Repeat("a", 1024): false,
 	} {

@@ -62,6 +62,11 @@ func CheckPath(p string) error {
 	if clean := path.Clean(p); clean != p && clean+"/" != p {
 		return bad
 	}
+	for element := range strings.SplitSeq(p, "/") { // servers of Java drop ";…" from it: /..; is a way up to them
+		if name, _, with := strings.Cut(element, ";"); with && (name == "" || name == "." || name == "..") {
+			return bad
+		}
+	}
 	return nil
 }
 

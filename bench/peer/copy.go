@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -18,9 +19,11 @@ type Copier struct {
 // Args are what the program is called with.
 func (c *Copier) Args(endpoint string) []string { return c.args(endpoint) }
 
-// Copiers are the tools that copying is compared with.
-func Copiers() []Copier {
-	return []Copier{copyS5cmd(64), copyS5cmd(256), copyRclone(64)}
+// Copiers are the tools that copying is compared with, of those that race.
+func Copiers(racing []Tool) []Copier {
+	return slices.DeleteFunc([]Copier{copyS5cmd(64), copyS5cmd(256), copyRclone(64)}, func(c Copier) bool {
+		return !slices.ContainsFunc(racing, func(t Tool) bool { return t.Binary() == c.Binary })
+	})
 }
 
 func copyS5cmd(workers int) Copier {

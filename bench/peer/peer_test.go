@@ -45,3 +45,22 @@ func TestWhatIsKnownToFailHoldsForAllSettings(t *testing.T) {
 	require.True(t, walk.Fails("awkward"))
 	require.False(t, walk.Fails("debian"))
 }
+
+// A race with some peers needs the programs of these only.
+func TestCopiersAreOfThoseThatRace(t *testing.T) {
+	names := func(racing ...string) (all []string) {
+		var tools []Tool
+		for _, name := range racing {
+			tool, err := Find(name)
+			require.NoError(t, err)
+			tools = append(tools, tool)
+		}
+		for _, c := range Copiers(tools) {
+			all = append(all, c.Name)
+		}
+		return all
+	}
+	require.Equal(t, []string{"s5cmd-64", "s5cmd-256"}, names("s5cmd"))
+	require.Equal(t, []string{"s5cmd-64", "s5cmd-256", "rclone-64"}, names("s3ls", "s5cmd", "rclone"))
+	require.Empty(t, names())
+}

@@ -58,12 +58,12 @@ func (c *Content) Checksums(ctx context.Context, a, b *inventory.Object) (same b
 		switch theirs, both := other[algorithm]; {
 		case !both:
 		case sum == theirs:
-			return true, "", nil // also of parts: the same parts are the same content
+			same, why = true, "" // also of parts: the same parts are the same content
 		case !strings.Contains(sum, "-") && !strings.Contains(theirs, "-"):
-			why = ByChecksum
+			return false, ByChecksum, nil // whatever others say: contents can be made to have one CRC
 		}
 	}
-	return false, why, nil
+	return same, why, nil
 }
 
 // checksums are those that S3 keeps of an object, by algorithm. One of parts ends

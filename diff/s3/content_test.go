@@ -74,6 +74,7 @@ func TestChecksums(t *testing.T) {
 		"other parts":            {sums(parts, "sha256", "x-2"), sums(parts, "sha256", "y-3"), false, NoChecksum},
 		"parts and whole":        {sums(parts, "sha256", "x-2"), sums(full, "sha256", "y"), false, NoChecksum},
 		"parts that do not tell": {sums(parts, "sha256", "x"), sums(full, "sha256", "y"), false, NoChecksum},
+		"the same CRC, others":   {sums(full, "sha256", "x", "crc32", "y"), sums(full, "sha256", "z", "crc32", "y"), false, ByChecksum},
 		"one algorithm suffices": {sums(full, "sha1", "x", "crc32", "y"), sums(full, "crc32", "y"), true, ""},
 	} {
 		client := serve(t, map[string]answer{"/b/one": c.a, "/b/two": c.b})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/scaling"
+	"github.com/ramify/ramify/schedule"
 )
 
 // Knobs are all decisions, read and checked.
@@ -44,6 +45,8 @@ type Knobs struct {
 
 	AlarmTopic string
 	AlarmAge   time.Duration
+
+	Cron []*schedule.Schedule
 
 	VPC      string
 	Subnets  []string

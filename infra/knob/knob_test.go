@@ -89,6 +89,8 @@ func TestRefused(t *testing.T) {
 		{"write=s3://b", `write is "s3://b"`},
 		{"kms-keys=alias/mine", `kms-keys is "alias/mine", want arn:aws:kms:REGION:ACCOUNT:key/ID`},
 		{"kms-keys=arn:aws:kms:eu-central-1:123456789012:key/1", "kms-keys are those of the buckets of read and write"},
+		{"cron=none.yaml", `cron is "none.yaml", want a file of schedules: read schedules: open none.yaml`},
+		{"cron=testdata/both.yaml", `want a file of schedules that EventBridge Scheduler can say: that of a (0 0 */2 * 1)`},
 		{"parts-days=1", `parts-days is "1"`},
 		{"log-days=2", `log-days is "2", want one of 1, 3, 5`},
 		{"retain=queue", `retain is "queue", want bucket, table`},

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ramify/ramify/schedule"
 )
 
 type reader = func(k *Knobs, value string) (want string, ok bool)
@@ -83,6 +85,25 @@ func buckets(into func(*Knobs) *[]string) reader {
 func retained(k *Knobs, v string) (string, bool) {
 	k.Retain = split(v)
 	return "bucket, table or bucket,table", !slices.ContainsFunc(k.Retain, func(s string) bool { return s != Bucket && s != Table })
+}
+
+// schedules reads those of a file. What is wrong in it is said as ramify says it.
+func schedules(k *Knobs, path string) (string, bool) {
+	k.Cron = nil
+	if path == "" {
+		return "", true
+	}
+	f, err := schedule.Read(path)
+	if err != nil {
+		return "a file of schedules: " + err.Error(), false
+	}
+	for _, s := range f.Schedules {
+		if len(s.When.EventBridge()) == 0 {
+			return fmt.Sprintf("a file of schedules that EventBridge Scheduler can say: that of %s (%s) has to be due on certain days of the month that are certain days of the week, too", s.Name, s.When), false
+		}
+	}
+	k.Cron = f.Schedules
+	return "", true
 }
 
 // split is a list without what is empty in it, or said again.

@@ -55,6 +55,8 @@ var table = []Knob{
 		listOf(func(k *Knobs) *[]string { return &k.KMSKeys }, `^arn:[\w-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$`, "arn:aws:kms:REGION:ACCOUNT:key/ID with commas between: an alias is none"),
 	},
 
+	{"cron", "", "file of schedules, as `ramify cron` has it: each becomes one of EventBridge Scheduler ([schedules](jobs/schedules.md))", schedules},
+
 	{"parts-days", "90", "days after which what results were made of is deleted; redrives of older runs cannot complete them", number(func(k *Knobs) *int { return &k.PartsDays }, 15, 3650)},
 	{"log-days", "30", "days that logs are kept", days},
 	{"retain", "", "what stays after `make destroy`: `bucket`, `table` or both", retained},

@@ -49,10 +49,10 @@ func (f *fleet) excuse() {
 	f.excuseEmptier()
 }
 
-// dependent is a function of which the CDK says twice that it needs its role, which
+// dependent is a resource of which the CDK says twice that it needs its role, which
 // cfn-lint would have said once (W3005).
-func dependent(function awscdk.CfnResource) {
-	function.AddMetadata(str("cfn-lint"), map[string]any{"config": map[string]any{"ignore_checks": []string{"W3005"}}})
+func dependent(r awscdk.CfnResource) {
+	r.AddMetadata(str("cfn-lint"), map[string]any{"config": map[string]any{"ignore_checks": []string{"W3005"}}})
 }
 
 // excuseEmptier is about what the CDK adds to empty the bucket when the stack goes.

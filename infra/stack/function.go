@@ -26,7 +26,7 @@ const functionTimeout = 75 * time.Second
 func (f *fleet) makeMetric() {
 	logs := f.makeLogs("MetricLogs")
 	m := &f.metric
-	m.role = f.makeRole("MetricRole", "lambda.amazonaws.com", "Of the function that measures the fleet.")
+	m.role = f.makeRole("MetricRole", awsiam.NewServicePrincipal(str("lambda.amazonaws.com"), nil), "Of the function that measures the fleet.")
 	allow(m.role, "Logs", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
 	allow(m.role, "Queue", []string{*f.data.queue.QueueArn()}, "sqs:GetQueueAttributes")
 	allow(m.role, "Ledger", f.ledgerARNs(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
@@ -34,7 +34,7 @@ func (f *fleet) makeMetric() {
 	service := []string{*f.service.service.ServiceArn()}
 	allow(m.role, "Service", service, "ecs:DescribeServices")
 	if f.knobs.Scaling == knob.Governor {
-		allow(m.role, "DesiredCount", service, "ecs:UpdateService")
+		f.allowCount(service)
 	}
 	allow(m.role, "Age", []string{"*"}, "cloudwatch:GetMetricStatistics")
 	m.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
@@ -80,6 +80,25 @@ func (f *fleet) makeMetric() {
 		Action: str("lambda:InvokeFunction"), FunctionName: m.function.FunctionArn(),
 		Principal: "events.amazonaws.com", SourceArn: rule.AttrArn(),
 	})
+}
+
+// allowCount lets a look set how many tasks there are. Of what else UpdateService can
+// change, IAM can hold it to the fleet's own tasks, and to no shell in them.
+//
+// Source: Service Authorization Reference, "Actions, resources, and condition keys for
+// Amazon Elastic Container Service" (ecs:task-definition, ecs:enable-execute-command);
+// requests that name neither have neither key.
+func (f *fleet) allowCount(service []string) {
+	tasks := *f.stack.FormatArn(&awscdk.ArnComponents{
+		Service: str("ecs"), Resource: str("task-definition"), ResourceName: str(*f.service.task.Family() + ":*"),
+	})
+	f.metric.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str("DesiredCount"), Actions: strs("ecs:UpdateService"), Resources: strs(service...),
+		Conditions: &map[string]any{
+			"ArnLikeIfExists":      map[string]any{"ecs:task-definition": tasks},
+			"StringEqualsIfExists": map[string]any{"ecs:enable-execute-command": "false"},
+		},
+	}))
 }
 
 // allowLease lets a look be the one that decides, and write nothing else to the

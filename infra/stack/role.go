@@ -17,9 +17,18 @@ func groups(g ...awsec2.SecurityGroup) *[]awsec2.ISecurityGroup {
 	return &all
 }
 
-func (f *fleet) makeRole(id, principal, description string) awsiam.Role {
-	return awsiam.NewRole(f.stack, str(id), &awsiam.RoleProps{
-		AssumedBy: awsiam.NewServicePrincipal(str(principal), nil), Description: str(description),
+func (f *fleet) makeRole(id string, of awsiam.ServicePrincipal, description string) awsiam.Role {
+	return awsiam.NewRole(f.stack, str(id), &awsiam.RoleProps{AssumedBy: of, Description: str(description)})
+}
+
+// only is a service of AWS where it acts for this account: for another's it must not
+// take a role that it was told of.
+//
+// Source: Amazon ECS Developer Guide, "Amazon ECS task IAM role"; AWS IAM User Guide,
+// "The confused deputy problem".
+func (f *fleet) only(service string) awsiam.ServicePrincipal {
+	return awsiam.NewServicePrincipal(str(service), &awsiam.ServicePrincipalOpts{
+		Conditions: &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": f.stack.Account()}},
 	})
 }
 
@@ -36,7 +45,7 @@ var privateImage = regexp.MustCompile(`^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazon
 // makeTaskRoles: docs/operations.md says for what tasks need each permission.
 func (f *fleet) makeTaskRoles() {
 	s := &f.service
-	s.starts = f.makeRole("StartRole", "ecs-tasks.amazonaws.com", "Of ECS: fetches the image and writes logs.")
+	s.starts = f.makeRole("StartRole", f.only("ecs-tasks.amazonaws.com"), "Of ECS: fetches the image and writes logs.")
 	// To write logs it is let by its log driver.
 	if m := privateImage.FindStringSubmatch(f.knobs.Image); m != nil {
 		repository := *f.stack.FormatArn(&awscdk.ArnComponents{
@@ -46,7 +55,7 @@ func (f *fleet) makeTaskRoles() {
 		allow(s.starts, "Registry", []string{"*"}, "ecr:GetAuthorizationToken")
 	}
 
-	s.tasks = f.makeRole("TaskRole", "ecs-tasks.amazonaws.com", "Of the tasks.")
+	s.tasks = f.makeRole("TaskRole", f.only("ecs-tasks.amazonaws.com"), "Of the tasks.")
 	allow(s.tasks, "Queue", f.queueARNs(),
 		"sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 	allow(s.tasks, "Ledger", f.ledgerARNs(),
@@ -62,7 +71,16 @@ func (f *fleet) makeTaskRoles() {
 	allow(s.tasks, "Replaced", inCluster("service"), "ecs:DescribeServices")
 
 	bucket := *f.data.bucket.BucketArn()
-	allow(s.tasks, "Results", []string{bucket}, "s3:ListBucket")
+	// A task lists no results, but asks for objects that may not be there: without it S3
+	// answers that it may not know. S3 takes their key as the prefix; where it had none, the
+	// condition must not stand in the way.
+	//
+	// Source: Amazon S3 API Reference, "HeadObject"; Amazon S3 User Guide, "Bucket policy
+	// examples using condition keys" (s3:prefix).
+	s.tasks.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Sid: str("Results"), Actions: strs("s3:ListBucket"), Resources: strs(bucket),
+		Conditions: &map[string]any{"StringLikeIfExists": map[string]any{"s3:prefix": resultsPrefix + "/*"}},
+	}))
 	allow(s.tasks, "ResultObjects", []string{bucket + "/" + resultsPrefix + "/*"}, "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload")
 	if len(f.knobs.Read) > 0 {
 		allow(s.tasks, "Read", f.bucketARNs(f.knobs.Read, ""), "s3:ListBucket", "s3:ListBucketVersions")

@@ -42,6 +42,7 @@ func New(scope constructs.Construct, k knob.Knobs) awscdk.Stack {
 	f.makeData()
 	f.makeNetwork()
 	f.makeService()
+	f.makeSchedules()
 	f.makeMetric()
 	f.makeScaling()
 	f.makeAlarms()

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/ramify/ramify/infra/knob"
 	"github.com/ramify/ramify/scaling"
+	"github.com/ramify/ramify/schedule"
 )
 
 var absent = assertions.Match_Absent()
@@ -303,7 +305,11 @@ func TestLeastPrivilege(t *testing.T) {
 	eachVariant(t, func(t *testing.T, knobs set) {
 		tm := synth(t, knobs)
 		policies := tm.resources("AWS::IAM::Policy")
-		require.Len(t, policies, 3)
+		roles := 3
+		if knobs["cron"] != "" {
+			roles++
+		}
+		require.Len(t, policies, roles)
 		for name, p := range policies {
 			for _, s := range at(p, "PolicyDocument", "Statement").([]any) {
 				actions := list(at(s, "Action"))
@@ -328,10 +334,73 @@ func TestLeastPrivilege(t *testing.T) {
 			assert.Equal(t, tree{"Fn::GetAtt": []any{"Queue4A7E3555", "Arn"}}, at(s, "Resource"))
 		}
 	}
+	// It sets how many tasks there are, of the fleet's own kind.
+	var said []string
+	for _, s := range at(synth(t, nil).policy("MetricRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "DesiredCount" {
+			said = append(said, fmt.Sprint(at(s, "Condition")))
+		}
+	}
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "ArnLikeIfExists")
+	assert.Contains(t, said[0], ":task-definition/ramifyTask177D283B:*")
+	assert.Contains(t, said[0], "ecs:enable-execute-command:false")
+	for _, s := range at(synth(t, nil).policy("TaskRole"), "PolicyDocument", "Statement").([]any) {
+		if at(s, "Sid") == "Results" {
+			assert.Equal(t, tree{"StringLikeIfExists": tree{"s3:prefix": "results/*"}}, at(s, "Condition"), "of the bucket only results")
+		}
+	}
+	// ECS takes the tasks' roles for this account alone.
+	trusting := 0
+	for name, role := range synth(t, nil).resources("AWS::IAM::Role") {
+		if trust := fmt.Sprint(at(role, "AssumeRolePolicyDocument")); strings.Contains(trust, "ecs-tasks.amazonaws.com") {
+			trusting++
+			assert.Contains(t, trust, "StringEquals:map[aws:SourceAccount:map[Ref:AWS::AccountId]]", name)
+		}
+	}
+	assert.Equal(t, 2, trusting)
 	// Of the tasks' permissions, those on buckets are all that a knob widens.
 	read := fmt.Sprint(synth(t, set{"read": "a-bucket"}).resources("AWS::IAM::Policy"))
 	assert.Contains(t, read, ":s3:::a-bucket/*")
 	assert.NotContains(t, fmt.Sprint(synth(t, nil).resources("AWS::IAM::Policy")), ":s3:::")
+}
+
+// TestSchedules: each schedule of the file starts a task that starts the tick, and no
+// more than that is allowed.
+func TestSchedules(t *testing.T) {
+	synth(t, nil).count("AWS::Scheduler::Schedule", 0)
+	tm := synth(t, set{"cron": "testdata/cron.yaml"})
+	tm.count("AWS::Scheduler::Schedule", 3)
+	for expression, want := range map[string]tree{
+		"cron(30 2 * * ? *)":  {"ScheduleExpressionTimezone": "Europe/Berlin", "Target": tree{"RetryPolicy": absent}},
+		"cron(0 12 13 * ? *)": {"ScheduleExpressionTimezone": "UTC", "Target": tree{"RetryPolicy": tree{"MaximumEventAgeInSeconds": 60}}},
+		"cron(0 12 ? * 6 *)":  {"ScheduleExpressionTimezone": "UTC"},
+	} {
+		want["ScheduleExpression"], want["FlexibleTimeWindow"] = expression, tree{"Mode": "OFF"}
+		tm.has("AWS::Scheduler::Schedule", want)
+	}
+	for _, s := range tm.resources("AWS::Scheduler::Schedule") {
+		p := at(s, "Target", "EcsParameters")
+		assert.Equal(t, [...]any{"FARGATE", 1.}, [...]any{at(p, "LaunchType"), at(p, "TaskCount")})
+		assert.Equal(t, "ENABLED", at(p, "NetworkConfiguration", "AwsvpcConfiguration", "AssignPublicIp"))
+		assert.Len(t, at(p, "NetworkConfiguration", "AwsvpcConfiguration", "Subnets"), 2)
+		var input struct {
+			ContainerOverrides []struct {
+				Name    string
+				Command []string
+			}
+		}
+		require.NoError(t, json.Unmarshal([]byte(at(s, "Target", "Input").(string)), &input))
+		require.Len(t, input.ContainerOverrides, 1)
+		c := input.ContainerOverrides[0]
+		require.Len(t, c.Command, 6)
+		f, err := schedule.ParseFile("command", []byte(c.Command[1]))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"task", "cron", "--fire", f.Schedules[0].Name, "--at", "<aws.scheduler.scheduled-time>"}, append([]string{c.Name, c.Command[0]}, c.Command[2:]...))
+	}
+	policy := fmt.Sprint(at(tm.policy("ScheduleRole"), "PolicyDocument", "Statement"))
+	assert.Contains(t, policy, "iam:PassedToService:ecs-tasks.amazonaws.com")
+	assert.Contains(t, policy, "ecs:cluster")
 }
 
 // TestKeys: keys are used for S3 in their region only, and to write only where a bucket
@@ -437,7 +506,7 @@ func TestKnobs(t *testing.T) {
 		"stack": "other", "image": "registry.example/ramify:2", "function": other, "arch": "x86_64",
 		"min": "1", "max": "7", "concurrency": "8", "scaling": knob.TargetTracking, "target": "30s", "latency": "1m",
 		"cpu": "2048", "memory": "4096", "disk": "50", "spot": "50",
-		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket",
+		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket", "cron": "testdata/cron.yaml",
 		"parts-days": "30", "log-days": "7", "retain": "table", "recovery": "true",
 		"alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms", "alarm-age": "2h",
 		"public-ip": "false",

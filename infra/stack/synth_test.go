@@ -37,6 +37,7 @@ var variants = map[string]set{
 	"default":         {},
 	"target tracking": {"scaling": knob.TargetTracking, "arch": "x86_64", "spot": "0", "min": "1"},
 	"backlog seconds": {"scaling": knob.TargetTracking, "track": knob.BacklogSeconds, "spot": "100", "disk": "100"},
+	"with schedules":  {"cron": "testdata/cron.yaml"},
 	"in a network": {
 		"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "public-ip": "false",
 		"retain": "bucket,table", "recovery": "true", "alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms",

@@ -137,6 +137,26 @@ var (
 			fix: "jobs says what commands there are, and runs none: it knows no other room",
 		},
 		{
+			name: "jobqueue", in: []string{"./jobqueue/..."},
+			deny: []string{"./..."}, allow: []string{"./jobqueue/...", "./queue", "./schema", "./internal/gate", "./internal/store"},
+			fix: "jobqueue knows queues and the node message: what runs a job is passed to it",
+		},
+		{
+			name: "schedule", in: []string{"./schedule/..."},
+			deny: []string{"./..."}, allow: []string{"./schedule/...", "./ledger", "./schema"},
+			fix: "schedule says when, and asks a ledger who looks after it: what it starts is passed to it",
+		},
+		{
+			name: "doors", in: []string{"./guard/...", "./authority/...", "./policy/..."},
+			deny: []string{"./..."}, allow: []string{"./guard/...", "./authority/...", "./policy/..."},
+			fix: "who may ask is decided without knowing what is asked for: pass it what it needs",
+		},
+		{
+			name: "trigger", in: []string{"./trigger/..."},
+			deny: []string{"./..."}, allow: []string{"./trigger/...", "./guard"},
+			fix: "trigger reads requests and starts nothing itself: what does is passed to it",
+		},
+		{
 			name: "rooms within", in: within,
 			deny: []string{"./..."}, allow: within,
 			fix: "it serves any room and knows none: pass it what it needs",
@@ -215,7 +235,7 @@ var (
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
 				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
-				"./keyring/secretsmanager/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...",
+				"./keyring/secretsmanager/...", "./jobqueue/sqs/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",
@@ -252,7 +272,7 @@ var (
 		},
 		{
 			name: "store", in: []string{"./..."},
-			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./sink/file/...", "./cmd/...", "./app/...", "./bench/..."},
+			outside: []string{"./internal/store/...", "./queue/embedded/...", "./ledger/embedded/...", "./jobqueue/embedded/...", "./sink/file/...", "./cmd/...", "./app/...", "./bench/..."},
 			deny:    []string{"./internal/store/..."},
 			fix:     "the file of a run belongs to the embedded adapters, and to cmd, which opens it for them",
 		},
@@ -504,6 +524,9 @@ func TestRulesFire(t *testing.T) {
 		{"room within", wrongImports, "internal/emf/a.go", code("io", "golang.org/x/time/rate"), ""},
 		{"room within and engine", wrongImports, "internal/emf/a.go", code(module + "/task"), `"rooms within"`},
 		{"room within and AWS", wrongImports, "internal/ecs/a.go", code(sdk), `"aws"`},
+		{"jobqueue", wrongImports, "jobqueue/a.go", code("fmt", module+"/schema", module+"/queue"), ""},
+		{"jobqueue and what runs a job", wrongImports, "jobqueue/a.go", code(module + "/processor/command"), `"jobqueue"`},
+		{"jobqueue on SQS", wrongImports, "jobqueue/sqs/a.go", code(module+"/jobqueue", sdk), ""},
 		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
 		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
 		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk), ""},

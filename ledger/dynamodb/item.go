@@ -27,6 +27,7 @@ const (
 func runKey(run string) string        { return "R#" + run }
 func planKey(pid schema.PID) string   { return "P#" + pid.String() }
 func leaseKey(name string) string     { return "L#" + name }
+func tickKey(schedule string) string  { return "C#" + schedule }
 func visitKey(v schema.PID) string    { return "V#" + v.String() }
 func workerKey(run, id string) string { return "W#" + separable.Replace(run) + "#" + id }
 func tallyKey(pid schema.PID, epoch int) string {

@@ -16,7 +16,7 @@ import (
 )
 
 // Ledger is the ledger and the board of a store. It implements ledger.Ledger,
-// ledger.Board, ledger.Leaser and ledger.Visits.
+// ledger.Board, ledger.Leaser, ledger.Visits and ledger.Ticks.
 type Ledger struct {
 	store   *store.Store
 	tallies tallies // only the store's writer uses it
@@ -72,6 +72,10 @@ const createTables = `
 		id     INTEGER PRIMARY KEY,
 		vertex BLOB NOT NULL UNIQUE,
 		claims BLOB NOT NULL -- packed
+	);
+	CREATE TABLE IF NOT EXISTS tick (
+		schedule TEXT PRIMARY KEY,
+		at       INTEGER NOT NULL -- microseconds since 1970
 	)`
 
 // Open opens the ledger of a store and makes its tables in a new one. In a store

@@ -35,6 +35,7 @@ type Calls struct {
 	Report, Workers, Runs                         Count // of ledger.Board
 	Lease, Release                                Count // of ledger.Leaser
 	Visit, Visited                                Count // of ledger.Visits
+	Ticked, Tick                                  Count // of ledger.Ticks
 }
 
 // Count is the record of the calls of one method.

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
@@ -25,7 +26,7 @@ import (
 // ErrFault is the error of every fault: the medium's, as a caller sees it.
 var ErrFault = errors.New("injected fault of the ledger")
 
-// Ledger is the hostile ledger, its board, its leases and its visits.
+// Ledger is the hostile ledger, its board, its leases, its visits and its ticks.
 type Ledger struct {
 	closing chan struct{}
 	active  sync.WaitGroup // calls in progress
@@ -41,6 +42,7 @@ type Ledger struct {
 	workers map[[2]string]ledger.Worker // by run and worker
 	leases  map[string]ledger.Lease     // by name, without From
 	visits  map[schema.PID]ledger.Visit // by vertex
+	ticks   map[string]time.Time        // by schedule
 }
 
 var (
@@ -62,6 +64,7 @@ func New(seed uint64, f Faults) *Ledger {
 		workers: map[[2]string]ledger.Worker{},
 		leases:  map[string]ledger.Lease{},
 		visits:  map[schema.PID]ledger.Visit{},
+		ticks:   map[string]time.Time{},
 	}
 }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-// Store is what an implementation gives: the ledger, its board, its leases and its
-// visits.
+// Store is what an implementation gives: the ledger, its board, its leases, its
+// visits and its ticks.
 type Store interface {
 	ledger.Ledger
 	ledger.Board
 	ledger.Leaser
 	ledger.Visits
+	ledger.Ticks
 }
 
 // Traits are what an implementation may relax, and how to test it. The zero
@@ -127,6 +128,10 @@ var contract = []struct {
 	{"Visit refuses depths that no node has", visitDepths},
 	{"Visit is exact under many goroutines", visitRace},
 	{"Visited claims nothing", visitedNothing},
+
+	{"Tick moves the mark of a schedule, and of no other", tickMoves},
+	{"Tick moves no mark backward", tickForward},
+	{"Tick is exact under many goroutines", tickRace},
 
 	{"A context that has ended ends its call", endedContext},
 	{"Close makes every method return ErrClosed at once", closed},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,6 +38,17 @@ type mutant struct {
 
 	visit   func(context.Context, ledger.Claim, []schema.PID) ([]ledger.Visit, error)
 	visited func(context.Context, []schema.PID) ([]ledger.Visit, error)
+
+	ticked func(context.Context, string) (time.Time, error)
+	tick   func(context.Context, string, time.Time) (time.Time, error)
+}
+
+func (m *mutant) Ticked(ctx context.Context, schedule string) (time.Time, error) {
+	return m.ticked(ctx, schedule)
+}
+
+func (m *mutant) Tick(ctx context.Context, schedule string, to time.Time) (time.Time, error) {
+	return m.tick(ctx, schedule, to)
 }
 
 func (m *mutant) Create(ctx context.Context, r ledger.Run) error          { return m.create(ctx, r) }
@@ -74,7 +86,7 @@ func (m *mutant) Read(ctx context.Context, keys []ledger.Key) ([]ledger.Record, 
 
 func newMutant() *mutant {
 	l := hostile.New(1, hostile.Faults{})
-	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close, l.Lease, l.Release, l.Visit, l.Visited}
+	return &mutant{l, l.Create, l.Run, l.Amend, l.Plan, l.Claim, l.Settle, l.Read, l.Report, l.Runs, l.Close, l.Lease, l.Release, l.Visit, l.Visited, l.Ticked, l.Tick}
 }
 
 func (m *mutant) Visit(ctx context.Context, c ledger.Claim, vertices []schema.PID) ([]ledger.Visit, error) {
@@ -345,6 +357,24 @@ var mutants = map[string]struct {
 	"claims what is read": {[]string{"Visited claims nothing"}, func(m *mutant) {
 		m.visited = func(ctx context.Context, vertices []schema.PID) ([]ledger.Visit, error) {
 			return m.Ledger.Visit(ctx, ledger.Claim{Depth: 9}, vertices)
+		}
+	}},
+	"has one mark": {[]string{"Tick moves the mark of a schedule, and of no other"}, func(m *mutant) {
+		m.tick = func(ctx context.Context, _ string, to time.Time) (time.Time, error) {
+			return m.Ledger.Tick(ctx, "nightly", to)
+		}
+		m.ticked = func(ctx context.Context, _ string) (time.Time, error) { return m.Ledger.Ticked(ctx, "nightly") }
+	}},
+	"moves marks back": {[]string{"Tick moves no mark backward"}, func(m *mutant) {
+		var marks sync.Map
+		m.tick = func(_ context.Context, schedule string, to time.Time) (time.Time, error) {
+			marks.Store(schedule, to)
+			return to, nil
+		}
+		m.ticked = func(_ context.Context, schedule string) (time.Time, error) {
+			mark, _ := marks.Load(schedule)
+			at, _ := mark.(time.Time)
+			return at, nil
 		}
 	}},
 	"ignores contexts": {[]string{"A context that has ended ends its call"}, func(m *mutant) {

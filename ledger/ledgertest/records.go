@@ -177,6 +177,10 @@ func (s *suite) every(ctx context.Context, run string, check func(method string,
 	check("Visit", err)
 	_, err = s.store.Visited(ctx, []schema.PID{plan.PID})
 	check("Visited", err)
+	_, err = s.store.Ticked(ctx, "late")
+	check("Ticked", err)
+	_, err = s.store.Tick(ctx, "late", noon)
+	check("Tick", err)
 }
 
 // patience is how long what must happen may take.

@@ -192,7 +192,7 @@ func TestPartsThatAreAway(t *testing.T) {
 		},
 		{
 			"DYNAMODB", "http://127.0.0.1:1", "ledger", "connection refused",
-			[]string{"Unread", "Running", "BacklogPerTask", "BacklogSeconds"}, []string{"SettledPerSecond", "SecondsPerMessage", "Failures"}, 1,
+			[]string{"Unread", "Running", "BacklogPerTask"}, []string{"SettledPerSecond", "SecondsPerMessage", "BacklogSeconds", "Failures"}, 1,
 		},
 	} {
 		t.Run(c.service, func(t *testing.T) {

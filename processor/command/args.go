@@ -3,7 +3,9 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,6 +19,12 @@ import (
 type args struct {
 	Job    string `json:"job"`
 	Params params `json:"params,omitempty"`
+
+	Stage   string   `json:"stage,omitempty"`    // what of it is done
+	Queue   string   `json:"queue,omitempty"`    // where it waits, of one that runs on several
+	GivenUp *givenUp `json:"given_up,omitempty"` // nil: it was not
+	Cause   *cause   `json:"cause,omitempty"`    // nil: no failure has started it
+	Key     string   `json:"key,omitempty"`      // of the node that it is left of
 }
 
 // params are what parameters hold. Numbers and truth values are taken as they are
@@ -52,6 +60,11 @@ func parseArgs(text schema.Args) (*args, error) {
 	if err := decode(text, &a); err != nil {
 		return nil, fmt.Errorf("read args: %w", err)
 	}
+	switch a.Stage {
+	case stageAll, stageReady, stageRun, stageAfter:
+	default:
+		return nil, fmt.Errorf("read args: %w", &schema.FieldError{Field: "stage", Value: a.Stage, Want: "none, ready, run or after"})
+	}
 	if a.Job == "" {
 		return nil, fmt.Errorf("read args: %w", &schema.FieldError{Field: "job", Want: "the name of a job"})
 	}
@@ -68,7 +81,7 @@ func decode(text []byte, into any) error {
 	if err := d.Decode(into); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) { // More takes a bracket for an end
 		return fmt.Errorf("something follows the object")
 	}
 	return nil
@@ -76,7 +89,7 @@ func decode(text []byte, into any) error {
 
 // Root is the node of a job with some parameters. The error says which is wrong.
 func Root(file *jobs.File, job string, given map[string]string) (processor.Child, error) {
-	a := &args{job, given}
+	a := &args{Job: job, Params: given}
 	if file == nil {
 		return processor.Child{}, fmt.Errorf("find job %s: %w", job, errNoJobs)
 	}
@@ -90,7 +103,7 @@ func Root(file *jobs.File, job string, given map[string]string) (processor.Child
 // Check says what is wrong with a node of one of the kinds, before there is a run.
 func Check(file *jobs.File, kind string, text schema.Args) error {
 	p := New(Options{Jobs: file})
-	_, err := p.task(&processor.Node{Kind: kind, Args: text}, kind == ReduceKind)
+	_, err := p.task(&processor.Node{Kind: kind, Args: text})
 	return err
 }
 
@@ -99,7 +112,7 @@ func child(j *jobs.Job, a *args) (processor.Child, error) {
 	if err != nil {
 		return processor.Child{}, err
 	}
-	return processor.Child{Kind: kindOf(j), ID: label(j, a), Args: text}, nil
+	return processor.Child{Kind: a.kind(j), ID: label(j, a), Args: text}, nil
 }
 
 // label is the name of a node for people, where it has none: the job, and what
@@ -111,6 +124,9 @@ func label(j *jobs.Job, a *args) string {
 		if v, given := a.Params[p.Name]; given {
 			b.WriteString(" " + p.Name + "=" + v)
 		}
+	}
+	if a.Queue != "" {
+		b.WriteString(" on " + a.Queue)
 	}
 	s := strings.ToValidUTF8(b.String(), "�")
 	if len(s) > schema.MaxID {
@@ -135,6 +151,8 @@ type input struct {
 	Tries   int               `json:"tries"`
 	Key     string            `json:"key"`
 	Account *account          `json:"account,omitempty"` // of a reduce
+	Queue   string            `json:"queue,omitempty"`   // of a job that runs on several
+	Cause   *cause            `json:"cause,omitempty"`   // the failure that has started it
 }
 
 // account is a schema.Account in words.
@@ -148,7 +166,7 @@ type account struct {
 
 func (t *task) input(key string, sum *schema.Account) ([]byte, error) {
 	n := t.n
-	in := input{Run: n.Run, Kind: n.Kind, ID: n.ID, Job: t.job.Name, Params: t.values, Depth: n.Depth, Epoch: n.Epoch, Tries: n.Tries, Key: key}
+	in := input{Run: n.Run, Kind: n.Kind, ID: n.ID, Job: t.job.Name, Params: t.values, Depth: n.Depth, Epoch: n.Epoch, Tries: n.Tries, Key: key, Queue: t.a.Queue, Cause: t.a.Cause}
 	if sum != nil {
 		in.Account = (*account)(sum)
 	}
@@ -185,10 +203,14 @@ func (t *task) program(p jobs.Program, sum *schema.Account) (*program, error) {
 // environment is that of a program: a few variables that programs need, those that
 // the job inherits, who it is, the job's own, and ours.
 func (t *task) environment(who *identity, key string) []string {
+	var failure []string
+	if t.a.Cause != nil {
+		failure = []string{"RAMIFY_ERROR=" + t.a.Cause.Error}
+	}
 	return slices.Concat(
 		inherited(t.o.environ(), t.job.Inherit), who.environment(), t.job.Environment(t.values),
 		// None of these may be called as a flag of ours is: a program may well call
 		// ramify, which reads RAMIFY_RUN as --run.
-		[]string{"RAMIFY_FD=3", "RAMIFY_JOB=" + t.job.Name, "RAMIFY_KEY=" + key},
+		[]string{"RAMIFY_FD=3", "RAMIFY_JOB=" + t.job.Name, "RAMIFY_KEY=" + key}, failure,
 	)
 }

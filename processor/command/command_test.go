@@ -156,6 +156,8 @@ jobs:
 		`{"row": {}, "count": {}}` + "\n":                           `line 1 of what it said is`,
 		`{"rows": {}}` + "\n":                                       `unknown field "rows"`,
 		`{"row": {}} {"row": {}}` + "\n":                            `something follows the object`,
+		`{"row": {}}}` + "\n":                                       `something follows the object`,
+		`{"row": {}}]` + "\n":                                       `something follows the object`,
 		`{"row": 3}` + "\n":                                         `a row is an object`,
 		`{"row": null}` + "\n":                                      `a row is an object`,
 		`{"child": null}` + "\n":                                    `want one of`,

@@ -301,3 +301,9 @@ jobs:
 	require.ErrorAs(t, err, &f)
 	assert.Equal(t, nobody.Uid+"\n"+nobody.Gid+"\n3\n"+nobody.HomeDir+" nobody\n", f.Stdout)
 }
+
+// What a program says stands in logs and messages: nothing of it commands a terminal.
+func TestErrorsAreClean(t *testing.T) {
+	err := &command.ExitError{Job: "j", Code: 1, Stderr: "a\x00b \x1b[31mred\xff\u202e\rend\n\tüñ\n"}
+	assert.Equal(t, "run job j: exit code 1: a b  [31mred   end\n\tüñ", err.Error())
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ExitError is why an attempt failed whose program was run: how it ended, and what
@@ -38,9 +40,21 @@ func (f *ExitError) Error() string {
 		said = strings.TrimSpace(f.Stdout)
 	}
 	if said != "" {
-		b.WriteString(": " + middle(said, excerpt))
+		b.WriteString(": " + middle(printable(said), excerpt))
 	}
 	return b.String()
+}
+
+// printable is a text without what commands a terminal, or no log and no message can
+// carry: NUL and other control characters, and bytes that are no UTF-8. Ends of lines
+// and tabs stay.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || r != utf8.RuneError && unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // middle is a text with its middle left out, in about so many bytes. The end has

@@ -204,8 +204,12 @@ func (r *running) wait(ctx context.Context) (expired bool) {
 		expired = true
 	}
 	group := -r.cmd.Process.Pid
+	grace := r.p.killAfter
+	if errors.Is(context.Cause(ctx), ErrKill) {
+		grace = 0
+	}
 	_ = syscall.Kill(group, syscall.SIGTERM)
-	last := time.NewTimer(r.p.killAfter)
+	last := time.NewTimer(grace)
 	defer last.Stop()
 	exited, silent := r.exited, r.silent
 	for exited != nil || silent != nil {

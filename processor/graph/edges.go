@@ -27,6 +27,7 @@ type edges struct {
 	line   int
 	header bool
 	sep    byte // 0: not known yet
+	quote  bool // errors may show what is in the list
 }
 
 func (e *edges) read(r io.Reader, edge func(a, b string) error) error {
@@ -104,11 +105,11 @@ func (e *edges) split(line string) (a, b string, err error) {
 		fields = strings.SplitN(line, string(e.sep), 3)
 	}
 	if len(fields) < 2 {
-		return "", "", fmt.Errorf("want two vertices with %s between them, got %s", between[e.sep], quoted(line))
+		return "", "", fmt.Errorf("want two vertices with %s between them, got %s", between[e.sep], e.quoted(line))
 	}
 	a, b = strings.TrimSpace(fields[0]), strings.TrimSpace(fields[1])
 	for _, name := range []string{a, b} {
-		if err := checkName(name); err != nil {
+		if err := e.checkName(name); err != nil {
 			return "", "", err
 		}
 	}
@@ -117,20 +118,23 @@ func (e *edges) split(line string) (a, b string, err error) {
 
 var between = map[byte]string{' ': "spaces", ',': "a comma", '\t': "a tab"}
 
-func checkName(name string) error {
+func (e *edges) checkName(name string) error {
 	switch {
 	case name == "":
 		return errors.New("want two vertices, and one has no name")
 	case len(name) > maxName:
-		return fmt.Errorf("vertex %s has a name of %d bytes, want at most %d", quoted(name), len(name), maxName)
+		return fmt.Errorf("vertex %s has a name of %d bytes, want at most %d", e.quoted(name), len(name), maxName)
 	case !utf8.ValidString(name) || strings.ContainsAny(name, "\x00\n"):
-		return fmt.Errorf("vertex %s: want a name in UTF-8, on one line", quoted(name))
+		return fmt.Errorf("vertex %s: want a name in UTF-8, on one line", e.quoted(name))
 	}
 	return nil
 }
 
 // quoted is the beginning of a text, as an error shows it.
-func quoted(text string) string {
+func (e *edges) quoted(text string) string {
+	if !e.quote {
+		return fmt.Sprintf("(%d bytes, not shown)", len(text))
+	}
 	if len(text) > 80 {
 		text = text[:80] + "…"
 	}

@@ -150,7 +150,7 @@ func newWorld(t *testing.T, n uint64) *world {
 		sink:   sinkOf{memory: &memory{parts: map[sink.Attempt][]byte{}, leaves: map[schema.PID]*leaf{}}},
 	}
 	w.moods = &moods{
-		Processor: graph.New(graph.Options{Visits: func() ledger.Visits { return w.ledger }}),
+		Processor: graph.New(graph.Options{Files: true, Visits: func() ledger.Visits { return w.ledger }}),
 		dice:      rand.New(rand.NewPCG(n, 7)),
 	}
 	return w

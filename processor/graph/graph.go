@@ -20,8 +20,13 @@ type Options struct {
 	// each attempt; nil where there is none, and then every node fails.
 	Visits func() ledger.Visits
 
+	// Files allows lists that are files of this machine, and errors that quote what is
+	// in a list. Only where the runs are of whoever runs this process: elsewhere who
+	// sends a node could have any file of a task's read, and see lines of it.
+	Files bool
+
 	// Fetch writes a list of edges that is no file of this machine. Its error is
-	// one line; permanent: no retry mends it. nil: there are only files.
+	// one line; permanent: no retry mends it. nil: there are only files, if any.
 	Fetch func(ctx context.Context, place string, w io.Writer) (permanent bool, err error)
 }
 
@@ -39,7 +44,9 @@ type Processor struct {
 var _ processor.Apart = (*Processor)(nil)
 
 // New makes the processor.
-func New(o Options) *Processor { return &Processor{options: o, lists: lists{fetch: o.Fetch}} }
+func New(o Options) *Processor {
+	return &Processor{options: o, lists: lists{fetch: o.Fetch, files: o.Files}}
+}
 
 // Apart says that no vertex is processed within another's unit: which rows count is
 // known at the end of the run (Standing), unit by unit. And it would be depth first,

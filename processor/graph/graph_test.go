@@ -38,7 +38,7 @@ func file(t testing.TB, text string) string {
 func kind(t testing.TB) (*graph.Processor, *hostile.Ledger) {
 	l := hostile.New(1, hostile.Faults{})
 	t.Cleanup(func() { _ = l.Close() })
-	return graph.New(graph.Options{Visits: func() ledger.Visits { return l }}), l
+	return graph.New(graph.Options{Files: true, Visits: func() ledger.Visits { return l }}), l
 }
 
 func root(w graph.Walk, from string) processor.Node {
@@ -240,7 +240,7 @@ func TestAHubIsHandedOn(t *testing.T) {
 func TestAnotherAttemptFindsItsOwnClaims(t *testing.T) {
 	l := hostile.New(3, hostile.Faults{})
 	defer l.Close()
-	p := graph.New(graph.Options{Visits: func() ledger.Visits { return l }})
+	p := graph.New(graph.Options{Files: true, Visits: func() ledger.Visits { return l }})
 	e := edges{}
 	for i := range 50 {
 		e = append(e, [2]string{"a", fmt.Sprint("b", i)})
@@ -264,7 +264,7 @@ func TestAnotherAttemptFindsItsOwnClaims(t *testing.T) {
 // What is wrong is said by the file and the line, or by the argument and its value.
 func TestBadInput(t *testing.T) {
 	p, _ := kind(t)
-	none := graph.New(graph.Options{Visits: func() ledger.Visits { return nil }})
+	none := graph.New(graph.Options{Files: true, Visits: func() ledger.Visits { return nil }})
 	good := file(t, "a,b\n")
 	minus := -1
 	for _, c := range []struct {
@@ -379,6 +379,44 @@ func TestAListIsFetchedOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, tree.Account.Objects)
 	assert.Equal(t, 2, fetched)
+}
+
+// A task of a fleet reads no file of its machine, whoever sends a node that names one,
+// and shows nothing of what is in a list that it may read.
+func TestATaskShowsNoFiles(t *testing.T) {
+	const secret = "hunter2"
+	p := graph.New(graph.Options{
+		Visits: func() ledger.Visits { return nil },
+		Fetch: func(_ context.Context, place string, w io.Writer) (bool, error) {
+			text := secret + "\n"
+			if strings.HasSuffix(place, "/long") {
+				text = "a," + strings.Repeat(secret, 500) + "\n"
+			}
+			_, err := io.WriteString(w, text)
+			return false, err
+		},
+	})
+	for place, want := range map[string]string{
+		file(t, secret): "want s3://bucket/key: a task of a fleet reads no files of its machine",
+		"/dev/zero":     "a task of a fleet reads no files",
+		"s3://b/short":  "s3://b/short:1: want two vertices with spaces between them, got (7 bytes, not shown)",
+		"s3://b/long":   "s3://b/long:1: vertex (3500 bytes, not shown) has a name of 3500 bytes, want at most 1024",
+	} {
+		_, err := p.Look(t.Context(), graph.Walk{File: place}, "a")
+		require.ErrorContains(t, err, want)
+		assert.NotContains(t, err.Error(), secret)
+		assert.True(t, processor.IsPermanent(err))
+	}
+}
+
+// What has no end, or waits for a writer, is no list.
+func TestAListIsARegularFile(t *testing.T) {
+	p, _ := kind(t)
+	for _, place := range []string{os.DevNull, t.TempDir()} {
+		_, err := p.Look(t.Context(), graph.Walk{File: place}, "a")
+		require.ErrorContains(t, err, place+" is no regular file")
+		assert.True(t, processor.IsPermanent(err))
+	}
 }
 
 // path is a graph that is one long way.

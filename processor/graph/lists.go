@@ -25,6 +25,7 @@ const again = 10 * time.Second
 // lists is the lists of edges that this process has read, each once.
 type lists struct {
 	fetch func(ctx context.Context, place string, w io.Writer) (permanent bool, err error)
+	files bool // lists may be files of this machine
 
 	mu   sync.Mutex
 	all  map[of]*list
@@ -150,7 +151,7 @@ func (s *lists) read(ctx context.Context, w Walk) (*index, string, error) {
 	}
 	defer r.Close()
 	d := &digest{Reader: r, ctx: ctx, sum: sha256.New()}
-	x, err := makeIndex(d, w)
+	x, err := makeIndex(d, w, s.files)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -165,10 +166,10 @@ func (s *lists) read(ctx context.Context, w Walk) (*index, string, error) {
 	return x, hex.EncodeToString(d.sum.Sum(nil)[:8]), nil
 }
 
-func makeIndex(r io.Reader, w Walk) (*index, error) {
+func makeIndex(r io.Reader, w Walk, quote bool) (*index, error) {
 	s := &sorter{most: sortable}
 	defer s.drop()
-	e := &edges{name: w.File, header: w.Header}
+	e := &edges{name: w.File, header: w.Header, quote: quote}
 	err := e.read(r, func(a, b string) error {
 		back := a
 		if w.Directed || a == b {
@@ -190,8 +191,11 @@ func makeIndex(r io.Reader, w Walk) (*index, error) {
 
 // source opens a file, or begins to fetch one.
 func (s *lists) source(ctx context.Context, place string) (io.ReadCloser, error) {
-	if !strings.Contains(place, "://") {
-		f, err := os.Open(place)
+	switch isFile := !strings.Contains(place, "://"); {
+	case isFile && !s.files:
+		return nil, processor.Permanent(fmt.Errorf("list of edges is %q, want s3://bucket/key: a task of a fleet reads no files of its machine", place))
+	case isFile:
+		f, err := openRegular(place)
 		if err != nil {
 			return nil, processor.Permanent(fmt.Errorf("read list of edges: %w", err))
 		}
@@ -209,6 +213,19 @@ func (s *lists) source(ctx context.Context, place string) (io.ReadCloser, error)
 		_ = w.CloseWithError(err)
 	}()
 	return r, nil
+}
+
+// openRegular opens a file that has an end, and is there as often as it is read: no
+// device, pipe or folder.
+func openRegular(path string) (*os.File, error) {
+	is, err := os.Stat(path) // before it is opened: that of a pipe waits for a writer
+	if err != nil {
+		return nil, err
+	}
+	if !is.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	return os.Open(path)
 }
 
 // digest reads, and sums up what it has read. It ends with its context.

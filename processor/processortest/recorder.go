@@ -90,8 +90,15 @@ func (r *Recorder) Run(ctx context.Context, p processor.Processor, n *processor.
 // Reduce makes one attempt at the second step of a node, sum being the account
 // of the node and all below it. See Run.
 func (r *Recorder) Reduce(ctx context.Context, p processor.Reducer, n *processor.Node, sum schema.Account) (*Result, error) {
-	r.state = reducing
+	if _, is := p.(processor.Sequel); !is {
+		r.state = reducing
+	}
 	return r.end(p.Reduce(ctx, n, sum, r))
+}
+
+// GiveUp asks a processor what becomes of a node that is given up. See Run.
+func (r *Recorder) GiveUp(ctx context.Context, p processor.Fallback, n *processor.Node, why error) (*Result, error) {
+	return r.end(p.GiveUp(ctx, n, why, r))
 }
 
 func (r *Recorder) end(err error) (*Result, error) {

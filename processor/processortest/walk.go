@@ -71,13 +71,12 @@ func (v *visit) node(n processor.Node, pid schema.PID) (sum schema.Account, whol
 	}
 	n.Key = func() schema.PID { return pid }
 
-	result, failed, err := v.attempt(n, func(n *processor.Node, r *Recorder) (*Result, error) { return r.Run(v.ctx, p, n) })
+	result, why, err := v.attempt(n, func(n *processor.Node, r *Recorder) (*Result, error) { return r.Run(v.ctx, p, n) })
 	if err != nil {
 		return sum, false, err
 	}
-	if failed {
-		v.tree.Settled += n.Share
-		return v.add(sum, schema.Account{Failures: 1}), false, nil
+	if why != nil {
+		return v.giveUp(n, pid, why)
 	}
 	own := schema.Account{Nodes: 1, Objects: result.Objects, Bytes: result.Bytes}
 	sum = v.add(sum, own)
@@ -88,37 +87,65 @@ func (v *visit) node(n processor.Node, pid schema.PID) (sum schema.Account, whol
 		kept = n.Share
 	}
 	v.tree.Settled += kept
-	shares := (n.Share - kept).Split(weights(result.Children))
+	below, whole, err := v.children(n, pid, result.Children, n.Share-kept)
+	sum = sum.Add(below)
+
+	reducer, reduces := p.(processor.Reducer)
+	if !reduces || !whole || err != nil {
+		return sum, whole, err
+	}
+	so := sum
+	result, why, err = v.attempt(n, func(n *processor.Node, r *Recorder) (*Result, error) { return r.Reduce(v.ctx, reducer, n, so) })
+	switch {
+	case err != nil:
+		return sum, false, err
+	case why != nil && leaf:
+		// One attempt processes and reduces a node without children: it is given up.
+		v.fail(n, why)
+		return v.add(sum, schema.Account{Nodes: -own.Nodes, Objects: -own.Objects, Bytes: -own.Bytes, Failures: 1}), false, nil
+	case why != nil:
+		v.fail(n, why)
+		return v.add(sum, schema.Account{Failures: 1}), false, nil
+	}
+	sum = v.add(sum, schema.Account{Objects: result.Objects, Bytes: result.Bytes, Reduces: 1})
+	below, whole, err = v.children(n, schema.ReducePID(pid), result.Children, 0)
+	return sum.Add(below), whole, err
+}
+
+// giveUp ends a node that has failed: by what its processor has for that, if anything.
+func (v *visit) giveUp(n processor.Node, pid schema.PID, why error) (sum schema.Account, whole bool, err error) {
+	if f, is := v.Set[n.Kind].(processor.Fallback); is {
+		own := n
+		if result, err := v.recorder().GiveUp(v.ctx, f, &own, why); err == nil && len(result.Children) > 0 {
+			return v.children(n, pid, result.Children, n.Share)
+		}
+	}
+	v.fail(n, why)
+	v.tree.Settled += n.Share
+	return v.add(sum, schema.Account{Failures: 1}), false, nil
+}
+
+func (v *visit) fail(n processor.Node, why error) {
+	v.tree.Failed = append(v.tree.Failed, Failure{ID: n.ID, Err: why})
+}
+
+// children walks what a node has revealed, below the plan of a place.
+func (v *visit) children(n processor.Node, plan schema.PID, children []processor.Child, share schema.Share) (sum schema.Account, whole bool, err error) {
+	shares := share.Split(weights(children))
 	whole = true
-	for slot, c := range result.Children {
+	for slot, c := range children {
 		child := n
 		child.ID, child.Args, child.Share, child.Depth, child.Tries = c.ID, c.Args, shares[slot], n.Depth+1, 0
 		if c.Kind != "" {
 			child.Kind = c.Kind
 		}
-		below, ok, err := v.node(child, schema.PIDOf(n.Run, schema.Place{Parent: pid, Slot: slot}))
+		below, ok, err := v.node(child, schema.PIDOf(n.Run, schema.Place{Parent: plan, Slot: slot}))
 		if err != nil {
 			return sum, false, err
 		}
 		sum, whole = sum.Add(below), whole && ok
 	}
-
-	reducer, reduces := p.(processor.Reducer)
-	if !reduces || !whole {
-		return sum, whole, nil
-	}
-	below := sum
-	result, failed, err = v.attempt(n, func(n *processor.Node, r *Recorder) (*Result, error) { return r.Reduce(v.ctx, reducer, n, below) })
-	switch {
-	case err != nil:
-		return sum, false, err
-	case failed && leaf:
-		// One attempt processes and reduces a node without children: it is given up.
-		return v.add(sum, schema.Account{Nodes: -own.Nodes, Objects: -own.Objects, Bytes: -own.Bytes, Failures: 1}), false, nil
-	case failed:
-		return v.add(sum, schema.Account{Failures: 1}), false, nil
-	}
-	return v.add(sum, schema.Account{Objects: result.Objects, Bytes: result.Bytes, Reduces: 1}), true, nil
+	return sum, whole, nil
 }
 
 // add adds to the account of a subtree and to that of the tree.
@@ -127,33 +154,35 @@ func (v *visit) add(sum, own schema.Account) schema.Account {
 	return sum.Add(own)
 }
 
+func (v *visit) recorder() *Recorder {
+	if v.Out != nil {
+		return v.Out()
+	}
+	return &Recorder{}
+}
+
 // attempt tries until an attempt succeeds, whose result counts, or the node is
-// given up.
-func (v *visit) attempt(n processor.Node, try func(*processor.Node, *Recorder) (*Result, error)) (_ *Result, failed bool, _ error) {
+// given up: why.
+func (v *visit) attempt(n processor.Node, try func(*processor.Node, *Recorder) (*Result, error)) (_ *Result, why, _ error) {
 	for {
 		if v.ctx.Err() != nil {
-			return nil, false, context.Cause(v.ctx)
-		}
-		r := &Recorder{}
-		if v.Out != nil {
-			r = v.Out()
+			return nil, nil, context.Cause(v.ctx)
 		}
 		own := n // a processor that changes its node changes no other attempt
-		result, err := try(&own, r)
+		result, err := try(&own, v.recorder())
 		for name, count := range result.Requests {
 			v.tree.Requests[name] += count
 		}
 		if err == nil {
 			v.write(result.Streams)
-			return result, false, nil
+			return result, nil, nil
 		}
 		if v.ctx.Err() != nil {
-			return nil, false, context.Cause(v.ctx) // neither done nor failed
+			return nil, nil, context.Cause(v.ctx) // neither done nor failed
 		}
 		n.Tries++
 		if n.Tries >= v.Retries || processor.IsPermanent(err) {
-			v.tree.Failed = append(v.tree.Failed, Failure{ID: n.ID, Err: err})
-			return nil, true, nil
+			return nil, err, nil
 		}
 	}
 }

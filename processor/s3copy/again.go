@@ -68,6 +68,8 @@ func (p *Processor) again(ctx context.Context, n *processor.Node, out processor.
 		return badArgs("bucket", a.Bucket, "the name of a bucket")
 	case a.Key == "" || !utf8.ValidString(a.Key) || !strings.HasPrefix(a.Key, a.Prefix):
 		return badArgs("key", a.Key, "a key that begins with the prefix")
+	case a.Size < 0:
+		return badArgs("size", fmt.Sprint(a.Size), "0 or more bytes")
 	}
 	order, err := parseOrder(a.With, a.Bucket, a.Prefix)
 	if err != nil {

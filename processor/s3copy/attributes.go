@@ -2,8 +2,11 @@ package s3copy
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -48,4 +51,20 @@ func (c *copier) attributes(ctx context.Context, o *inventory.Object, h *s3.Head
 		a.tags = aws.String(v.Encode())
 	}
 	return a, nil
+}
+
+// texts are what the attributes say, in an order that does not change.
+func (a *attributes) texts() (all []string) {
+	for _, s := range []*string{a.contentType, a.cache, a.disposition, a.encoding, a.language, a.redirect, a.tags} {
+		all = append(all, strconv.FormatBool(s != nil), aws.ToString(s))
+	}
+	expires := ""
+	if a.expires != nil {
+		expires = a.expires.UTC().Format(time.RFC3339)
+	}
+	all = append(all, expires)
+	for _, name := range slices.Sorted(maps.Keys(a.metadata)) {
+		all = append(all, name, a.metadata[name])
+	}
+	return all
 }

@@ -86,6 +86,7 @@ const (
 	differs likeness = iota
 	equal
 	perhaps // sizes are the same, and ETags say nothing
+	taken   // for equal: nor is there a checksum to compare, and the copy is not older
 )
 
 // compare compares an object with what the destination has.

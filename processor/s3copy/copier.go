@@ -31,6 +31,13 @@ func (p *Processor) copier(ctx context.Context, o Order, bucket, root string, ou
 	if err != nil {
 		return nil, err
 	}
+	if to.same {
+		there := o
+		there.Endpoint = "" // it names the store that the source is in
+		if err := there.apart(bucket, root); err != nil {
+			return nil, processor.Permanent(fmt.Errorf("read args: %w", err))
+		}
+	}
 	return &copier{order: o, from: p.source, to: to, source: bucket, folder: folderOf(root), out: out}, nil
 }
 
@@ -71,6 +78,8 @@ func (c *copier) settle(ctx context.Context, o, d *inventory.Object, unknown boo
 	switch {
 	case same == equal:
 		return "equal: not copied", nil
+	case same == taken:
+		return "taken for equal (same size, not older; there is no checksum to compare): not copied", nil
 	case c.order.DryRun:
 		return "would be copied", nil
 	case o.Size > c.order.Above:
@@ -183,14 +192,20 @@ func isDigest(sse types.ServerSideEncryption) bool {
 	return sse == "" || sse == types.ServerSideEncryptionAes256
 }
 
-// compareSums compares checksums of the same kind, if there are any.
+// compareSums compares checksums of the same kind, if there are any. All must be the
+// same: two contents can be made to have one CRC.
 func compareSums(a, b map[string]string) (name string, same bool) {
-	for _, name := range sumNames {
-		if x, y := a[name], b[name]; x != "" && y != "" {
-			return name, x == y
+	for _, kind := range sumNames {
+		x, y := a[kind], b[kind]
+		switch {
+		case x == "" || y == "":
+		case x != y:
+			return kind, false
+		case name == "":
+			name, same = kind, true
 		}
 	}
-	return "", false
+	return name, same
 }
 
 // verify compares a copy with its source, of which h is known if it is not nil. A
@@ -248,7 +263,12 @@ func (c *copier) lookAlike(ctx context.Context, o, d *inventory.Object) (likenes
 	if plain(o.ETag) && plain(d.ETag) && digest(a) && digest(b) {
 		return differs, nil
 	}
-	return equal, nil
+	// Of an object that is copied again after a failure, no listing says when it was
+	// written.
+	if aws.ToTime(b.LastModified).Before(aws.ToTime(a.LastModified)) {
+		return differs, nil
+	}
+	return taken, nil
 }
 
 // sourceOf names a source as CopySource does: URL-encoded.

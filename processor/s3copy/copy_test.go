@@ -244,6 +244,8 @@ func TestBadOrders(t *testing.T) {
 		{"a", "x/", Order{To: "s3://b", SSE: "AES256", KMSKey: "k"}, "kms-key", "no key"},
 		{"a", "x/", Order{To: "s3://b", Part: 1}, "part-size", "5 MiB"},
 		{"a", "x/", Order{To: "s3://b", Above: 6 << 30}, "multipart-above", "5 GiB"},
+		{"a", "x/", Order{To: "s3://b", Through: true, Above: 1 << 30}, "multipart-above", "512 MiB"},
+		{"a", "x/", Order{To: "s3://b", Endpoint: "http://other", Part: 1 << 30}, "part-size", "512 MiB"},
 		{"a", "x/", Order{To: "s3://b", Endpoint: "host"}, "to-endpoint", "http"},
 	} {
 		_, err := Root(c.bucket, c.prefix, "", c.o)
@@ -263,10 +265,11 @@ func TestBadArgs(t *testing.T) {
 		`{"bucket":"b","what":1}`:   `unknown field "what"`,
 		`{"bucket":"b","with":{}}`:  "to is",
 		`{"with":{"to":"s3://b/"}}`: "bucket is",
-		`{"bucket":"b","with":{"to":"s3://b/","x":1}}`:                         `unknown field "x"`,
-		`{"key":"k","with":{"to":"s3://b/"}}`:                                  "bucket is",
-		`{"bucket":"b","prefix":"x/","key":"k","with":{"to":"s3://c/"}}`:       "key is",
-		`{"bucket":"b","prefix":"","key":"k","with":{"to":"s3://c/"},"odd":1}`: `unknown field "odd"`,
+		`{"bucket":"b","with":{"to":"s3://b/","x":1}}`:                           `unknown field "x"`,
+		`{"key":"k","with":{"to":"s3://b/"}}`:                                    "bucket is",
+		`{"bucket":"b","prefix":"x/","key":"k","with":{"to":"s3://c/"}}`:         "key is",
+		`{"bucket":"b","prefix":"","key":"k","size":-1,"with":{"to":"s3://c/"}}`: "size is",
+		`{"bucket":"b","prefix":"","key":"k","with":{"to":"s3://c/"},"odd":1}`:   `unknown field "odd"`,
 	} {
 		tree, _ := trial{url: "http://127.0.0.1:1", root: &processor.Node{Kind: Kind, Args: schema.Args(args)}}.run(t)
 		require.Len(t, tree.Failed, 1, args)

@@ -26,13 +26,16 @@ const (
 	MaxCopy  = 5 << 30 // of one CopyObject, and of a part
 	minPart  = 5 << 20 // of a part that is not the last
 	maxParts = 10_000
-	realest  = maxParts - 2 // parts that hold content: two say whose an upload is
-	usualest = 128 << 20    // a part where nothing speaks for another size
+	realest  = maxParts - signs // parts that hold content: the others say whose an upload is
+	usualest = 128 << 20        // a part where nothing speaks for another size
 )
 
 // throughCopy is up to which size an object goes through the task in one PUT, and
 // the usual part of a larger one: little enough for an attempt's time.
 const throughCopy = 32 << 20
+
+// throughMost is the most bytes that go through the task in one piece.
+const throughMost = 512 << 20
 
 // Order is where objects are copied, and how: all that a node needs to know
 // besides what it crawls.
@@ -136,6 +139,13 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 	if o.Endpoint != "" {
 		o.Through = true
 	}
+	if o.Through && max(o.Above, o.Part) > throughMost { // it lies in memory meanwhile
+		field, size := "multipart-above", o.Above
+		if o.Part > throughMost {
+			field, size = "part-size", o.Part
+		}
+		return bad(field, fmt.Sprint(size), "at most 512 MiB where content goes through the task")
+	}
 	if o.Above == 0 {
 		o.Above = MaxCopy
 		if o.Through {
@@ -150,7 +160,8 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 
 // apart refuses a destination that overlaps its source: what is written there
 // would be found, and copied again, or written over what is yet to be copied.
-// Buckets of one name at two endpoints are two.
+// Buckets of one name at two endpoints are two, unless the endpoints turn out to be
+// one store's (sameStore).
 func (o *Order) apart(bucket, prefix string) error {
 	switch {
 	case o.bucket != bucket || o.Endpoint != "":

@@ -30,6 +30,7 @@ type store struct {
 	s3   *s3client.Client
 	pace *pace.Pacer
 	list *s3crawl.Client
+	same bool // the source's store, by whatever endpoint: its buckets are the source's
 }
 
 func newStore(cfg aws.Config, endpoint string, slots int) *store {
@@ -60,6 +61,9 @@ func (s *stores) of(ctx context.Context, a s3client.Account) (*store, error) {
 		s.all = map[s3client.Account]*store{}
 	}
 	st := newStore(cfg, a.Endpoint, cmp.Or(s.slots, defaultSlots))
+	if source := s.all[s3client.Account{}]; source != nil {
+		st.same = sameStore(ctx, source.s3.Endpoint(), st.s3.Endpoint())
+	}
 	s.all[a] = st
 	return st, nil
 }

@@ -27,8 +27,26 @@ import (
 const throughPart = 64 << 20
 
 // memory is the bytes of content that are in memory of all copies of a process, at
-// most.
-var memory = semaphore.NewWeighted(512 << 20)
+// most, but for a single piece that is larger.
+var memory = newRoom(throughMost)
+
+// room is bytes that are shared.
+type room struct {
+	bytes *semaphore.Weighted
+	most  int64
+}
+
+func newRoom(most int64) *room { return &room{semaphore.NewWeighted(most), most} }
+
+// take waits for so many bytes. What is larger than the whole room has it for itself:
+// it would wait for ever.
+func (r *room) take(ctx context.Context, n int64) (release func(), err error) {
+	n = min(n, r.most)
+	if err := r.bytes.Acquire(ctx, n); err != nil {
+		return nil, err
+	}
+	return func() { r.bytes.Release(n) }, nil
+}
 
 // unsigned leaves content out of the signature: it has its MD5.
 func unsigned(o *s3.Options) {
@@ -37,10 +55,11 @@ func unsigned(o *s3.Options) {
 
 // through copies an object by GET and PUT.
 func (c *copier) through(ctx context.Context, o *inventory.Object) (string, error) {
-	if err := memory.Acquire(ctx, o.Size); err != nil {
+	release, err := memory.take(ctx, o.Size)
+	if err != nil {
 		return "", err
 	}
-	defer memory.Release(o.Size)
+	defer release()
 	in := &s3.GetObjectInput{Bucket: &c.source, Key: &o.Key, IfMatch: given(quoted(o.ETag)), ChecksumMode: types.ChecksumModeEnabled}
 	got, content, err := c.get(ctx, in, o.Size)
 	if err != nil {
@@ -86,10 +105,11 @@ func (c *copier) through(ctx context.Context, o *inventory.Object) (string, erro
 
 // partThrough copies a part by GET and UploadPart.
 func (u *upload) partThrough(ctx context.Context, i int, span string, n int64, match *string) (etag *string, err error) {
-	if err := memory.Acquire(ctx, n); err != nil {
+	release, err := memory.take(ctx, n)
+	if err != nil {
 		return nil, err
 	}
-	defer memory.Release(n)
+	defer release()
 	_, content, err := u.get(ctx, &s3.GetObjectInput{Bucket: &u.source, Key: &u.o.Key, IfMatch: match, Range: &span}, n)
 	if err != nil {
 		return nil, err

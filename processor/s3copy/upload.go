@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,14 +24,17 @@ import (
 // An upload that was interrupted must be found again: by the attempt after a
 // SIGKILL, which may be another task's, and without a place to remember it in.
 // ListMultipartUploads tells nothing of an upload that could say whose it is, but
-// ListParts tells the sizes of its parts. So the last two of the 10,000 are ours:
-// the size of one says which object is copied, that of the other which version, and
-// how. S3 forgets parts that are not named when an upload is completed. No other
-// upload looks like this: of a part that is not the last, S3 wants 5 MiB.
+// ListParts tells the sizes of its parts. So the last six of the 10,000 are ours:
+// the sizes of the first two say which object is copied, 32 bits of them, those of
+// the others all that the copy is to equal, 64 bits: parts of two versions must
+// never be put together. S3 forgets parts that are not named when an upload is
+// completed. No other upload looks like this: of a part that is not the last, S3
+// wants 5 MiB.
 const (
-	objectPart  = maxParts - 1
-	versionPart = maxParts
-	signSizes   = 1 << 16
+	objectSigns  = 2
+	versionSigns = 4
+	signs        = objectSigns + versionSigns
+	firstSign    = maxParts - signs + 1 // the number of the first of these parts
 )
 
 // upload is a copy in parts.
@@ -41,22 +45,39 @@ type upload struct {
 	size    int64 // of a part
 	count   int   // of parts
 	id      string
-	sign    [2]int64 // sizes of objectPart and versionPart
+	with    attributes
+	sign    [signs]int64 // sizes of the parts from firstSign on
 	mu      sync.Mutex
 	parts   []*string // ETags of those that are there
 	resumed int
 }
 
-// signs are the sizes that say what is copied, and how.
-func (u *upload) signs() [2]int64 {
-	size := func(texts ...string) int64 {
-		h := sha256.Sum256([]byte(strings.Join(texts, "\x00")))
-		return 1 + int64(binary.BigEndian.Uint32(h[:])%signSizes)
+// signed are the sizes that say what is copied, and all that was settled when the
+// upload began: content, what the object has besides it, and how it is stored.
+func (u *upload) signed() (sizes [signs]int64) {
+	object := []string{"ramify", u.source, u.o.Key, u.order.bucket, u.key}
+	version := append(slices.Clone(object),
+		u.o.ETag, fmt.Sprint(u.o.Size), fmt.Sprint(u.size), string(u.class(u.o.StorageClass)), u.order.SSE, u.order.KMSKey)
+	version = append(version, u.with.texts()...)
+	for i := range sizes {
+		texts := version
+		at := i - objectSigns
+		if i < objectSigns {
+			texts, at = object, i
+		}
+		sum := sha256.Sum256(framed(texts))
+		sizes[i] = 1 + int64(binary.BigEndian.Uint16(sum[2*at:])) // 1 to 65,536
 	}
-	return [2]int64{
-		size("ramify", u.source, u.o.Key, u.order.bucket, u.key),
-		size(u.o.ETag, fmt.Sprint(u.o.Size, u.size), u.order.StorageClass, u.order.SSE, u.order.KMSKey),
+	return sizes
+}
+
+// framed is texts one after the other, so that no other texts are the same.
+func framed(texts []string) (b []byte) {
+	for _, t := range texts {
+		b = binary.AppendUvarint(b, uint64(len(t)))
+		b = append(b, t...)
 	}
+	return b
 }
 
 // inParts copies an object in parts, each by UploadPartCopy, or through the task.
@@ -73,10 +94,13 @@ func (c *copier) inParts(ctx context.Context, o *inventory.Object) (message stri
 	if u.count > realest || u.size > MaxCopy {
 		return "", &failure{Code: codeTooBig, Message: fmt.Sprintf("copy s3://%s/%s: %d bytes are more than an object can have", c.source, o.Key, o.Size), Permanent: true}
 	}
-	u.sign, u.parts = u.signs(), make([]*string, u.count)
+	if u.with, err = c.attributes(ctx, o, h); err != nil {
+		return "", err
+	}
+	u.sign, u.parts = u.signed(), make([]*string, u.count)
 	others, err := u.find(ctx)
 	if err == nil && u.id == "" {
-		err = u.begin(ctx, h)
+		err = u.begin(ctx)
 	}
 	if err == nil {
 		err = u.all(ctx)
@@ -185,15 +209,18 @@ func onlyGrave(ctx context.Context, err error) error {
 
 // look reads in an upload whose it is.
 func (u *upload) look(ctx context.Context, id string) (ours, version bool, err error) {
-	err = u.list(ctx, id, fmt.Sprint(objectPart-1), func(p *types.Part) {
-		switch aws.ToInt32(p.PartNumber) {
-		case objectPart:
-			ours = aws.ToInt64(p.Size) == u.sign[0]
-		case versionPart:
-			version = aws.ToInt64(p.Size) == u.sign[1]
+	object, all := 0, 0 // signs that are there
+	err = u.list(ctx, id, fmt.Sprint(firstSign-1), func(p *types.Part) {
+		i := int(aws.ToInt32(p.PartNumber)) - firstSign
+		if i < 0 || i >= signs || aws.ToInt64(p.Size) != u.sign[i] {
+			return
+		}
+		all++
+		if i < objectSigns {
+			object++
 		}
 	})
-	return ours, version, err
+	return object == objectSigns, all == signs, err
 }
 
 // list reads the parts of an upload that follow one.
@@ -219,11 +246,8 @@ func (u *upload) list(ctx context.Context, id, after string, each func(*types.Pa
 
 // begin begins an upload with what the source has besides its content, and signs
 // it.
-func (u *upload) begin(ctx context.Context, h *s3.HeadObjectOutput) error {
-	a, err := u.attributes(ctx, u.o, h)
-	if err != nil {
-		return err
-	}
+func (u *upload) begin(ctx context.Context) error {
+	a := u.with
 	in := &s3.CreateMultipartUploadInput{
 		Bucket: &u.order.bucket, Key: &u.key, StorageClass: u.class(u.o.StorageClass),
 		ServerSideEncryption: types.ServerSideEncryption(u.order.SSE), SSEKMSKeyId: given(u.order.KMSKey),
@@ -238,7 +262,7 @@ func (u *upload) begin(ctx context.Context, h *s3.HeadObjectOutput) error {
 	}
 	u.id = aws.ToString(got.UploadId)
 	for i, size := range u.sign {
-		if _, err := u.put(ctx, objectPart+i, make([]byte, size), nil); err != nil {
+		if _, err := u.put(ctx, firstSign+i, make([]byte, size), nil); err != nil {
 			return err
 		}
 	}

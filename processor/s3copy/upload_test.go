@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -21,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/internal/emulator/versitygw"
+	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
 )
 
@@ -228,7 +230,7 @@ func TestResumeInParts(t *testing.T) {
 		err = p.Process(ctx, &processor.Node{Kind: Kind, Args: root.Args}, nowhere{})
 		require.Error(t, err)
 	}
-	cutBy(2 + 3) // the two that say whose it is, and three
+	cutBy(signs + 3) // those that say whose it is, and three
 	require.Len(t, g.uploads(t, "bbb"), 2)
 	g.refuse, g.parts = nil, 0
 	tree, rows := c.run(t)
@@ -241,7 +243,7 @@ func TestResumeInParts(t *testing.T) {
 	// Cut again, and the source changes before it goes on.
 	g.put(t, "aaa", "x/k", noise(26*mib), 0)
 	g.parts = 0
-	cutBy(4)
+	cutBy(signs + 2)
 	require.Len(t, g.uploads(t, "bbb"), 2)
 	g.put(t, "aaa", "x/k", noise(25*mib), 0)
 	g.refuse = nil
@@ -251,14 +253,71 @@ func TestResumeInParts(t *testing.T) {
 	g.same(t, "aaa", "x/k", "bbb", "y/k")
 	require.Equal(t, []string{*foreign.UploadId}, g.uploads(t, "bbb"), "what was begun of another version is removed")
 
+	// The same content with other metadata is another version, though its ETag is the
+	// same: nothing of what was begun with the old metadata is completed.
+	g.parts = 0
+	content := noise(28 * mib)
+	g.put(t, "aaa", "x/k", content, 0)
+	cutBy(signs + 2)
+	_, err = g.direct.PutObject(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String("aaa"), Key: aws.String("x/k"), Body: bytes.NewReader(content), Metadata: map[string]string{"who": "another"},
+		Tagging: aws.String("team=a%2Bb%20c"),
+	})
+	require.NoError(t, err)
+	g.refuse = nil
+	tree, rows = c.run(t)
+	require.Empty(t, tree.Failed)
+	require.NotContains(t, rows["x/k"][0].ResultMessage, "from before")
+	g.same(t, "aaa", "x/k", "bbb", "y/k")
+	require.Equal(t, []string{*foreign.UploadId}, g.uploads(t, "bbb"))
+
 	// What no retry mends leaves nothing behind.
 	g.put(t, "aaa", "x/k", noise(24*mib), 0)
 	g.parts = 0
-	cut(3)
+	cut(signs + 1)
 	tree, _ = c.run(t)
 	require.Len(t, tree.Failed, 1)
 	require.ErrorContains(t, tree.Failed[0].Err, "AccessDenied")
 	require.Equal(t, []string{*foreign.UploadId}, g.uploads(t, "bbb"))
+}
+
+// Two of a great many versions of an object do not look the same, and one whose tags,
+// metadata, class or way of being stored are others does not either.
+func TestSigns(t *testing.T) {
+	sign := func(change func(*upload)) [signs]int64 {
+		u := &upload{
+			copier: &copier{source: "aaa", order: Order{bucket: "bbb"}}, o: &inventory.Object{Key: "k", Size: 9, ETag: "e"}, key: "y/k", size: 5 * mib,
+			with: attributes{metadata: map[string]string{"a": "b"}},
+		}
+		change(u)
+		return u.signed()
+	}
+	seen := map[[versionSigns]int64]bool{}
+	const versions = 20_000
+	for i := range versions {
+		got := sign(func(u *upload) { u.o.ETag = fmt.Sprint(i) })
+		seen[[versionSigns]int64(got[objectSigns:])] = true
+		for _, size := range got {
+			require.True(t, size >= 1 && size <= 1<<16)
+		}
+	}
+	require.Len(t, seen, versions, "16 bits would tell a few of them apart")
+
+	first := sign(func(*upload) {})
+	require.Equal(t, first, sign(func(*upload) {}))
+	for name, change := range map[string]func(*upload){
+		"size": func(u *upload) { u.o.Size++ }, "part": func(u *upload) { u.size++ }, "class": func(u *upload) { u.o.StorageClass = "STANDARD_IA" },
+		"class wanted": func(u *upload) { u.order.StorageClass = "GLACIER" }, "encryption": func(u *upload) { u.order.SSE = "AES256" },
+		"key": func(u *upload) { u.order.KMSKey = "k" }, "type": func(u *upload) { u.with.contentType = aws.String("text/plain") },
+		"tags": func(u *upload) { u.with.tags = aws.String("a=b") }, "value": func(u *upload) { u.with.metadata["a"] = "c" },
+		"name": func(u *upload) { u.with.metadata = map[string]string{"ab": ""} }, "none": func(u *upload) { u.with.metadata = nil },
+		"expires": func(u *upload) { u.with.expires = &time.Time{} },
+	} {
+		got := sign(change)
+		require.Equal(t, first[:objectSigns], got[:objectSigns], name)
+		require.NotEqual(t, first[objectSigns:], got[objectSigns:], name)
+	}
+	require.NotEqual(t, first[:objectSigns], sign(func(u *upload) { u.source = "ccc" }))
 }
 
 // A source that changes while it is copied in parts is not put together of two.
@@ -267,7 +326,7 @@ func TestChangeBetweenParts(t *testing.T) {
 	g.put(t, "aaa", "k", noise(27*mib), 0)
 	var once sync.Once
 	g.refuse = func(r *http.Request) bool {
-		if r.Header.Get("X-Amz-Copy-Source") != "" && g.parts > 2 {
+		if r.Header.Get("X-Amz-Copy-Source") != "" && g.parts > signs {
 			once.Do(func() { g.put(t, "aaa", "k", noise(26*mib), 0) })
 		}
 		return false
@@ -300,6 +359,6 @@ func TestHandedOnInParts(t *testing.T) {
 	require.Empty(t, tree.Failed)
 	require.Greater(t, tree.Account.Nodes, int64(1))
 	require.Regexp(t, `; [1-6] of 7 parts were there from before$`, rows["k"][0].ResultMessage)
-	require.Equal(t, 7+2, g.parts, "each part once")
+	require.Equal(t, 7+signs, g.parts, "each part once")
 	g.same(t, "aaa", "k", "bbb", "k")
 }

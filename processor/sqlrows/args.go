@@ -105,6 +105,9 @@ func (t *Tree) check() error {
 
 // CheckName says what is wrong with the name of a database.
 func CheckName(name string) error {
+	if strings.Contains(name, "://") || strings.Contains(name, "@") { // there may be a password in it
+		name = "…"
+	}
 	if !isName(name) {
 		return &schema.FieldError{Field: "db", Value: name, Want: "a name of 1 to 32 lower-case letters, digits and _"}
 	}

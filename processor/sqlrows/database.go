@@ -27,9 +27,9 @@ type client interface {
 
 // database is one that is open, with some connections to it.
 type database struct {
-	param  string // before the number of a parameter
-	secret string // which no error may show
-	dial   func(context.Context) (client, error)
+	param   string   // before the number of a parameter
+	secrets []string // which no error may show
+	dial    func(context.Context) (client, error)
 
 	slots chan struct{} // connections that are in use
 	mu    sync.Mutex
@@ -43,8 +43,21 @@ type database struct {
 // endless stream of different ones must not fill its memory.
 const maxTrees = 64
 
+// lowered is a DSN with its scheme in lower case, in which all of it is read.
+//
+// Source: RFC 3986, section 3.1: schemes are case-insensitive.
+func lowered(text string) string {
+	for _, scheme := range []string{sqliteScheme, postgresScheme, postgresqlScheme} {
+		if len(text) >= len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
+			return scheme + text[len(scheme):]
+		}
+	}
+	return text
+}
+
 // IsDSN reports whether a text is a DSN, and not the name of a database.
 func IsDSN(text string) bool {
+	text = lowered(text)
 	for _, scheme := range []string{sqliteScheme, postgresScheme, postgresqlScheme} {
 		if strings.HasPrefix(text, scheme) {
 			return true
@@ -56,18 +69,57 @@ func IsDSN(text string) bool {
 // Password is the password in a DSN, "" where there is none, and false where it cannot
 // be told.
 func Password(dsn string) (string, bool) {
+	all, known := secrets(dsn)
+	if len(all) == 0 {
+		return "", known
+	}
+	return all[0], known
+}
+
+// IsSecret reports whether an option of a DSN holds a password, of the user or of the
+// user's key, however it is written.
+func IsSecret(option string) bool { return strings.Contains(strings.ToLower(option), "password") }
+
+// secrets are the passwords in a DSN, as they are and as they are written there, and
+// false where they cannot be told.
+func secrets(dsn string) (all []string, known bool) {
+	dsn = lowered(dsn)
 	if strings.HasPrefix(dsn, sqliteScheme) {
-		return "", true
+		return nil, true
 	}
 	u, err := url.Parse(dsn)
 	if err != nil {
-		return "", false
+		return nil, false
 	}
-	if p := u.Query().Get("password"); p != "" {
-		return p, true
+	options, err := url.ParseQuery(u.RawQuery)
+	for name, values := range options {
+		for _, v := range values {
+			if v != "" && IsSecret(name) {
+				all = append(all, v)
+			}
+		}
 	}
-	p, _ := u.User.Password()
-	return p, true
+	if p, _ := u.User.Password(); p != "" {
+		all = append(all, p)
+	}
+	if len(all) == 0 {
+		return nil, err == nil
+	}
+	// Errors may have them as they were written.
+	_, authority, _ := strings.Cut(dsn, "//")
+	authority, _, _ = strings.Cut(authority, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		if _, raw, _ := strings.Cut(authority[:at], ":"); raw != "" {
+			all = append(all, raw)
+		}
+	}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, raw, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); err == nil && IsSecret(name) && raw != "" {
+			all = append(all, raw)
+		}
+	}
+	return all, err == nil
 }
 
 // errDSN quotes nothing of a DSN, which has a password in it.
@@ -77,12 +129,13 @@ var errDSN = errors.New("it is no DSN that can be read, want postgres://user:pas
 func open(dsn string, connections int) (*database, error) {
 	d := &database{trees: map[string]*statements{}, slots: make(chan struct{}, connections)}
 	var err error
+	dsn = lowered(dsn)
 	if path, is := strings.CutPrefix(dsn, sqliteScheme); is {
 		d.param = "?"
 		d.dial, err = sqliteFile(path)
 	} else {
 		d.param = "$"
-		d.dial, d.secret, err = postgresServer(dsn)
+		d.dial, d.secrets, err = postgresServer(dsn)
 	}
 	return d, err
 }
@@ -164,10 +217,14 @@ func (d *database) close() {
 	d.idle = nil
 }
 
-// hushed is an error without the password, if it has it in it.
+// hushed is an error without the passwords, if it has one in it.
 func (d *database) hushed(err error) error {
-	if d.secret == "" || !strings.Contains(err.Error(), d.secret) {
+	text := err.Error()
+	for _, secret := range d.secrets {
+		text = strings.ReplaceAll(text, secret, "…")
+	}
+	if text == err.Error() {
 		return err
 	}
-	return errors.New(strings.ReplaceAll(err.Error(), d.secret, "…"))
+	return errors.New(text)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,15 +36,21 @@ const (
 	typeJSONB       = 3802
 )
 
-// postgresServer makes connections to the server of a DSN, and says its password.
-func postgresServer(dsn string) (dial func(context.Context) (client, error), secret string, err error) {
-	if _, known := Password(dsn); !known || !IsDSN(dsn) {
-		return nil, "", errDSN
+// postgresServer makes connections to the server of a DSN, and says its passwords,
+// the longest first: one may be a part of another.
+func postgresServer(dsn string) (dial func(context.Context) (client, error), hush []string, err error) {
+	hush, known := secrets(dsn)
+	if !known || !IsDSN(dsn) {
+		return nil, nil, errDSN
 	}
 	cfg, err := pgconn.ParseConfig(dsn)
 	if err != nil {
-		return nil, "", errDSN // it has the DSN in it
+		return nil, nil, errDSN // it has the DSN in it
 	}
+	if cfg.Password != "" { // of the environment, or a file
+		hush = append(hush, cfg.Password)
+	}
+	slices.SortFunc(hush, func(a, b string) int { return len(b) - len(a) })
 	for name, value := range map[string]string{"application_name": "ramify", "DateStyle": "ISO", "TimeZone": "UTC"} {
 		if cfg.RuntimeParams[name] == "" {
 			cfg.RuntimeParams[name] = value
@@ -55,7 +62,7 @@ func postgresServer(dsn string) (dial func(context.Context) (client, error), sec
 			return nil, err
 		}
 		return &server{conn, map[string]string{}}, nil
-	}, cfg.Password, nil
+	}, hush, nil
 }
 
 func (s *server) lost() bool { return s.conn.IsClosed() }

@@ -199,6 +199,9 @@ func (a *args) next(s *statements, last []Value, ask func(string, ...Value) ([]V
 // them, and no child.
 func (a *args) reveal(children []Value, out processor.Out) error {
 	for i := range children {
+		if i > 0 && children[i] == children[i-1] { // pages by key would leave out some
+			return fmt.Errorf("two rows below it have the key %s, it is no primary key: %w", children[i].text, errKey)
+		}
 		if a.At != nil && children[i] == *a.At {
 			continue
 		}
@@ -215,7 +218,9 @@ var null = Value{"\x00", true}
 
 func (v Value) isNull() bool { return v == null }
 
-// keys are those that a statement answers, in its first column.
+// keys are those that a statement answers, in its first column. A row without a key
+// (SQLite allows them in a primary key, and a view may have them) can be no node, and to
+// leave it out would be to lose it and what is below.
 func keys(ctx context.Context, d *database, text string, params ...Value) ([]Value, error) {
 	rows, err := d.query(ctx, text, params...)
 	if err != nil {
@@ -225,6 +230,9 @@ func keys(ctx context.Context, d *database, text string, params ...Value) ([]Val
 	for i, row := range rows {
 		if all[i], err = keyOf(row[0]); err != nil {
 			return nil, err
+		}
+		if all[i].isNull() && (len(row) == 1 || row[1] != nil) {
+			return nil, fmt.Errorf("a row below it has no key, it is NULL: %w", errKey)
 		}
 	}
 	return all, nil

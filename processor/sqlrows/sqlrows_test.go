@@ -189,6 +189,7 @@ func TestBadInput(t *testing.T) {
 		`{"db": "main", "table": "nodes", "key": "id\"", "parent": "p"}`:                                    `column is "id\""`,
 		`{"db": "main", "table": "nodes", "key": "1d", "parent": "p"}`:                                      `column is "1d"`,
 		`{"db": "main", "table": "nodes", "key": "id", "parent": "parent_id", "columns": ["a b"]}`:          `column is "a b"`,
+		`{"db": "postgres://me:hunter2@h/d", "table": "nodes", "key": "id", "parent": "parent_id"}`:         `db is "…"`,
 		`{"db": "sqlite:/etc/passwd", "table": "nodes", "key": "id", "parent": "parent_id"}`:                `db is "sqlite:/etc/passwd"`,
 		`{"db": "other", "table": "nodes", "key": "id", "parent": "parent_id"}`:                             "database other is not known to this task: set RAMIFY_SQL_DSN_OTHER",
 		`{"table": "nodes", "key": "id", "parent": "parent_id"}`:                                            `db is ""`,
@@ -334,6 +335,7 @@ func TestAChildThatIsRefused(t *testing.T) {
 func TestNames(t *testing.T) {
 	assert.True(t, sqlrows.IsDSN("sqlite:a.db"))
 	assert.True(t, sqlrows.IsDSN("postgres://h/d"))
+	assert.True(t, sqlrows.IsDSN("PostgreSQL://h/d"))
 	assert.False(t, sqlrows.IsDSN("main"))
 	require.NoError(t, sqlrows.CheckName("main_2"))
 	for _, bad := range []string{"", "Main", "a-b", strings.Repeat("a", 33)} {
@@ -342,9 +344,46 @@ func TestNames(t *testing.T) {
 	assert.Equal(t, "RAMIFY_SQL_DSN_MAIN_2", sqlrows.Variable("main_2"))
 	for dsn, want := range map[string]string{
 		"postgres://u:p@h/d": "p true", "postgres://u@h/d?password=q": "q true", "postgres://u@h/d": " true", "sqlite:a:b@c": " true",
-		"postgres://u:p@h:x/d": " false",
+		"postgres://u:p@h:x/d": " false", "POSTGRES://u:p@h/d": "p true", "postgres://u@h/d?PassWord=q": "q true", "postgres://u@h/d?p%61ssword=q": "q true",
+		"postgres://u@h/d?sslpassword=q": "q true", "postgres://u@h/d?x=%zz": " false", "SQLite:a:b@c": " true",
 	} {
 		p, known := sqlrows.Password(dsn)
 		assert.Equal(t, want, fmt.Sprintf("%s %v", p, known), dsn)
 	}
+}
+
+// A row below that has no key is an error: it can be no node, and neither it nor its
+// siblings may be lost for it.
+func TestARowWithoutAKey(t *testing.T) {
+	s := openSQLite(t)
+	s.nodes(t, "text", "r ", "a r", "b r", "c a")
+	s.exec(t, `INSERT INTO nodes VALUES (NULL, 'r', 'nameless', 1)`)
+	p := s.processor(t)
+	withColumns := usual
+	withColumns.Columns = []string{"name"}
+	for _, tree := range []sqlrows.Tree{usual, withColumns} {
+		n := root(t, tree, key(sqlrows.Text("r")))
+		_, err := processortest.Run(t.Context(), p, &n)
+		require.ErrorContains(t, err, "read row r of table nodes: a row below it has no key, it is NULL")
+		assert.True(t, processor.IsPermanent(err))
+		n = root(t, tree, key(sqlrows.Text("a")))
+		got, err := processortest.Run(t.Context(), p, &n)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"c"}, ids(got.Children))
+	}
+	s.exec(t, `UPDATE nodes SET parent_id = NULL WHERE id IS NULL`)
+	n := root(t, usual, nil)
+	_, err := processortest.Run(t.Context(), p, &n)
+	require.ErrorContains(t, err, "has no key")
+}
+
+// Keys that are not unique would lose rows between two pages.
+func TestAKeyThatIsNotUnique(t *testing.T) {
+	onServers(t, func(t *testing.T, s server) {
+		s.exec(t, `CREATE TABLE nodes (id bigint, parent_id bigint)`, `INSERT INTO nodes VALUES (1, NULL), (2, 1), (2, 1)`)
+		n := root(t, usual, key(sqlrows.Integer(1)))
+		_, err := processortest.Run(t.Context(), s.processor(t), &n)
+		require.ErrorContains(t, err, "read row 1 of table nodes: two rows below it have the key 2, it is no primary key")
+		assert.True(t, processor.IsPermanent(err))
+	})
 }

@@ -37,8 +37,9 @@ func (t *Tree) write(param string) *statements {
 	return &statements{
 		shape: sprintf("SELECT n.%s, n.%s%s FROM %s AS n WHERE 1 = 0", key, parent, columns, table),
 		row:   sprintf("SELECT n.%s%s FROM %s AS n WHERE n.%s = %s", key, columns, table, key, p1),
-		// A row of NULL is a row without children, no row at all that there is none.
-		first:    sprintf("SELECT c.%s FROM %s AS n LEFT JOIN %s AS c ON c.%s = n.%s WHERE n.%s = %s", key, table, table, parent, key, key, p1) + end,
+		// A row of NULLs is a row without children, no row at all that there is none. The
+		// second column tells a child whose own key is NULL from no child.
+		first:    sprintf("SELECT c.%s, c.%s FROM %s AS n LEFT JOIN %s AS c ON c.%s = n.%s WHERE n.%s = %s", key, parent, table, table, parent, key, key, p1) + end,
 		children: children + end,
 		beyond:   children + sprintf(" AND c.%s > %s", key, p2) + end,
 		tops:     tops + end,

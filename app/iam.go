@@ -1,0 +1,96 @@
+package app
+
+import (
+	"cmp"
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ramify/ramify/jobqueue"
+	"github.com/ramify/ramify/policy"
+	"github.com/ramify/ramify/queue/sqs"
+)
+
+type iamCmd struct {
+	Role    string   `arg:"" help:"enqueue, worker, idle-queues, of named queues; seed (also serve) or cron, of a fleet."`
+	Queues  []string `arg:"" optional:"" name:"queue" help:"Names of queues, or beginnings of names and *; their failed queues are meant, too (default: all that begin with the prefix)."`
+	Account string   `env:"-" help:"The AWS account (default: any)." placeholder:"ID"`
+	// The rest says where things are, as of the commands that the policy is for.
+	queueFlags
+	FIFO     bool     `name:"fifo" short:"f" help:"Queues are FIFO queues."`
+	Existing bool     `env:"-" help:"Of enqueue: queues are not made on demand."`
+	Delete   bool     `env:"-" help:"Of idle-queues: with --delete."`
+	Queue    string   `help:"Of seed and cron: the fleet's queue." placeholder:"NAME"`
+	Ledger   string   `help:"Of seed and cron: dynamodb:TABLE." placeholder:"dynamodb:TABLE"`
+	Secret   []string `env:"-" help:"ARN of a secret that holds the signing key (repeatable)." placeholder:"ARN"`
+}
+
+var account = regexp.MustCompile(`^[0-9]{12}$`)
+
+// Run implements the command.
+func (c *iamCmd) Run(std streams) error {
+	w := policy.Where{Region: cmp.Or(c.Region, os.Getenv("AWS_REGION"), "*"), Account: cmp.Or(c.Account, "*"), Secrets: c.Secret}
+	if w.Account != "*" && !account.MatchString(w.Account) {
+		return usagef("--account is %q, want 12 digits", c.Account)
+	}
+	names, err := c.names(c.FIFO)
+	if err != nil {
+		return err
+	}
+	if policy.Fleet(c.Role) {
+		err = c.fleet(&w)
+	} else {
+		w.Queues, err = patterns(names, c.Queues)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := policy.Of(c.Role, w, policy.Options{Existing: c.Existing, Delete: c.Delete})
+	if err != nil {
+		return usageError{err}
+	}
+	e := json.NewEncoder(std.out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(d)
+}
+
+// patterns are the whole names of queues and of their failed queues.
+func patterns(names jobqueue.Names, typed []string) (all []string, err error) {
+	if len(typed) == 0 {
+		typed = []string{"*"}
+	}
+	for _, t := range typed {
+		p, err := names.Pattern(t)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		all = append(all, p)
+		if !jobqueue.IsPattern(p) {
+			all = append(all, names.Failed(p))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+func (c *iamCmd) fleet(w *policy.Where) error {
+	if len(c.Queues) > 0 {
+		return usagef("role %s is of a fleet: name its queue by --queue, and not %q", c.Role, c.Queues[0])
+	}
+	f := fleetFlags{Queue: c.Queue, Ledger: c.Ledger}
+	table, err := f.table()
+	if err != nil {
+		return err
+	}
+	if table == "" {
+		return usagef("--ledger is none, but role %s is of a fleet with one: want dynamodb:TABLE", c.Role)
+	}
+	if err := f.checkQueue(); err != nil {
+		return err
+	}
+	w.Queue, w.Table = c.Queue[strings.LastIndexByte(c.Queue, '/')+1:], table
+	return sqs.CheckName(w.Queue)
+}

@@ -1,0 +1,136 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/guard"
+	programs "github.com/ramify/ramify/processor/command"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/trigger"
+)
+
+// tokenVar holds the tokens: everybody on a machine can read the arguments of a
+// command, so there is no flag.
+const tokenVar = "RAMIFY_TOKEN"
+
+type serveCmd struct {
+	Listen   string   `help:"Where to listen; without a host, on loopback." default:"127.0.0.1:8008" placeholder:"HOST:PORT"`
+	Host     []string `help:"A name that requests may be for, beside loopback's and the certificate's (repeatable)." placeholder:"NAME"`
+	TLSCert  string   `name:"tls-cert" help:"The server's certificate, PEM." placeholder:"FILE"`
+	TLSKey   string   `name:"tls-key" help:"Its key." placeholder:"FILE"`
+	ClientCA string   `name:"client-ca" help:"The authority whose certificates clients must have." placeholder:"FILE"`
+	Rate     float64  `help:"Requests a second; 0: no limit." default:"10" placeholder:"N"`
+	MaxBody  string   `help:"Bytes of a request's body at most." default:"65536" placeholder:"N"`
+	JobStart bool     `help:"Answer GET /job_start?job_name=NAME, too, as jobz did."`
+	startFlags
+}
+
+// Run implements the command.
+func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
+	var most int
+	if err := readSettings([]setting{{"max-body", c.MaxBody, number(&most, 1, 1<<20)}}); err != nil {
+		return err
+	}
+	if c.Rate < 0 {
+		return usagef("--rate is %v, want 0 or more", c.Rate)
+	}
+	tokens, err := readTokens(os.Getenv(tokenVar))
+	if err != nil {
+		return err
+	}
+	if c.Jobs == "" {
+		return usagef("it is not said which jobs may be started: set --jobs or RAMIFY_JOBS to their file")
+	}
+	if _, err := c.readJobs(); err != nil {
+		return err
+	}
+	log := console.Logger(std.err, false, g.Verbose)
+	server, err := guard.New(guard.Options{
+		Address: c.Listen, Hosts: c.Host, Tokens: tokens, TLS: guard.TLS{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.ClientCA},
+		MaxBody: int64(most), Rate: c.Rate, Audit: std.out, Log: log,
+	})
+	if err != nil {
+		return usageError{err}
+	}
+	s, err := c.open(ctx, g, std, log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	// What else is served goes onto this mux: the guard stands before all of it.
+	mux := http.NewServeMux()
+	trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
+	if err := server.Start(ctx, mux); err != nil {
+		return err
+	}
+	log.Info("serve begins", "version", version(), "address", server.Address(), "tls", c.TLSCert != "", "client_certificates", c.ClientCA != "", "tokens", len(tokens))
+	<-ctx.Done()
+	log.Info("draining", "grace", s.grace.String())
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	server.Stop(last)
+	return nil
+}
+
+// readTokens reads one token, or some with commas between them, or the file that
+// holds them, one a line.
+func readTokens(value string) (tokens []string, err error) {
+	split := ","
+	if path, is := strings.CutPrefix(value, "file:"); is {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, usagef("%s: %w", tokenVar, err)
+		}
+		value, split = string(text), "\n"
+	}
+	for t := range strings.SplitSeq(value, split) {
+		if t = strings.TrimSpace(t); t != "" {
+			tokens = append(tokens, t)
+		}
+	}
+	if value != "" && len(tokens) == 0 {
+		return nil, usagef("%s holds no token", tokenVar)
+	}
+	return tokens, nil
+}
+
+// asked starts a job that somebody asks for.
+func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, error) {
+	file, err := s.flags.readJobs()
+	if err != nil {
+		return trigger.Started{}, err
+	}
+	if _, err := file.Job(j.Name); err != nil {
+		return trigger.Started{}, refusal{trigger.ErrUnknown, "no job " + j.Name}
+	}
+	if _, err := programs.Root(file, j.Name, j.Params); err != nil {
+		return trigger.Started{}, refusal{trigger.ErrParams, oneLine(err)}
+	}
+	if j.Run == "" {
+		j.Run = seed.Name(time.Now())
+	}
+	if err := schema.CheckRunName(j.Run); err != nil {
+		return trigger.Started{}, err
+	}
+	began, err := s.once(ctx, jobURL(j.Name, j.Params), j.Run)
+	if errors.Is(err, errNoSlot) {
+		return trigger.Started{}, refusal{trigger.ErrBusy, oneLine(err)}
+	}
+	return trigger.Started{Run: j.Run, Job: j.Name, Begun: began}, err
+}
+
+// refusal is an error as whoever asked is told it.
+type refusal struct {
+	kind error
+	text string
+}
+
+func (a refusal) Error() string        { return a.text }
+func (a refusal) Is(target error) bool { return target == a.kind }

@@ -1,0 +1,163 @@
+package schedule_test
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/schedule"
+	"github.com/ramify/ramify/schema"
+)
+
+const ours = `
+schedules:
+  nightly:
+    about: A report of the day.
+    cron: "30 2 * * *"
+    zone: Europe/Berlin
+    job: report
+    params: {day: "{{date}}", at: "{{time}}", width: 640}
+    missed: all
+  bucket:
+    cron: "@hourly"
+    target: s3://bucket/prefix/
+`
+
+func TestRead(t *testing.T) {
+	path := t.TempDir() + "/cron.yaml"
+	require.NoError(t, os.WriteFile(path, []byte(ours), 0o600))
+	f, err := schedule.Read(path)
+	require.NoError(t, err)
+	require.Len(t, f.Schedules, 2)
+	s := f.Schedules[0]
+	assert.Equal(t, [...]any{"nightly", "report", schedule.All, "Europe/Berlin", "30 2 * * *"}, [...]any{s.Name, s.Job, s.Missed, s.When.Zone().String(), s.When.String()})
+	tick := at(t, "2026-11-25T23:30:00Z") // the next day in Berlin
+	assert.Equal(t, map[string]string{"day": "2026-11-26", "at": "2026-11-25T23:30:00Z", "width": "640"}, s.Values(tick))
+	assert.Equal(t, "nightly-20261125T2330Z", s.Run(tick))
+	assert.Equal(t, [...]any{"s3://bucket/prefix/", schedule.Last, "UTC"}, [...]any{f.Schedules[1].Target, f.Schedules[1].Missed, f.Schedules[1].When.Zone().String()})
+	_, err = schedule.Read(path + "x")
+	require.ErrorContains(t, err, "read schedules")
+}
+
+// The example of the page "Periodic tasks" of Elastic Beanstalk's guide.
+func TestElasticBeanstalk(t *testing.T) {
+	f, err := schedule.ParseFile("cron.yaml", []byte("version: 1\ncron:\n - name: \"backup job\"\n   url: \"/backup\"\n   schedule: \"0 */12 * * *\"\n - name: \"audit\"\n   url: \"/audit\"\n   schedule: \"0 23 * * *\"\n"))
+	require.NoError(t, err)
+	require.Len(t, f.Schedules, 2)
+	s := f.Schedules[0]
+	assert.Equal(t, [...]any{"backup job", "/backup", schedule.Skip, "0 */12 * * *", "UTC"}, [...]any{s.Task, s.URL, s.Missed, s.When.String(), s.When.Zone().String()})
+	require.NoError(t, schema.CheckRunName(s.Run(time.Now())))
+	assert.NotEqual(t, f.Schedules[1].Run(time.Time{}), s.Run(time.Time{}))
+}
+
+func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                    "cron.yaml: it is empty",
+		"a: [":                                "cron.yaml: yaml:",
+		"- a":                                 `cron.yaml:1: file is "", want a mapping`,
+		"jobs: {}":                            `cron.yaml:1: field is "jobs", want one of cron, schedules, version`,
+		"schedules: {}":                       "at least one",
+		"schedules: []":                       `schedules is "", want schedules by name`,
+		"version: 2\ncron: []":                `version is "2", want 1`,
+		"schedules: {a b: {}}":                `name of a schedule is "a b"`,
+		"schedules: {a: 1}":                   `schedule a: schedule is "1", want a mapping`,
+		"schedules:\n  a: {job: x}":           "cron.yaml:2: schedule a: cron is",
+		"schedules: {a: {crom: x}}":           `schedule a: field is "crom", want one of about, cron`,
+		"schedules: {a: {cron: '* * * * *'}}": "want one of job, target and url",
+		"schedules: {a: {cron: '* * * * *', job: x, url: /x}}":                "want one of job, target and url",
+		"schedules: {a: {cron: '* * * * *', url: /x, params: {a: b}}}":        "params with a job only",
+		"schedules: {a: {cron: '* * * * *', url: x}}":                         `url is "x", want a path`,
+		"schedules: {a: {cron: '* * * * *', url: /../x}}":                     `url is "/../x"`,
+		"schedules: {a: {cron: '99 * * * *', job: x}}":                        `cron is "99 * * * *": minute is "99", want`,
+		"schedules: {a: {cron: '* * * * *', job: x, zone: Mars}}":             `zone is "Mars", want a time zone`,
+		"schedules: {a: {cron: '* * * * *', job: x, zone: Local}}":            `zone is "Local"`,
+		"schedules: {a: {cron: '* * * * *', job: x, missed: some}}":           `missed is "some", want skip, last or all`,
+		"schedules: {a: {cron: '* * * * *', job: x, job: y}}":                 `field is "job", want each field once`,
+		"schedules: {a: {cron: '* * * * *', job: }}":                          `job is "", want a text`,
+		"schedules: {a: {cron: '* * * * *', job: x, params: {p: '{{day}}'}}}": `params.p is "{{day}}", want {{date}} or {{time}}`,
+		"schedules: {a: {cron: '* * * * *', job: x, params: [p]}}":            "parameters by name",
+		"cron: {}": "a list of tasks",
+		"cron: [{url: /a, schedule: '* * * * *'}]":                                                       `name is "", want a name`,
+		"cron: [{name: a, schedule: '* * * * *'}]":                                                       `url is "", want a path`,
+		"cron: [{name: a, url: /a}]":                                                                     `schedule a: schedule is ""`,
+		"cron: [{name: a, url: /a, schedule: '* * * * *', zone: UTC}]":                                   `field is "zone"`,
+		"cron: [{name: a, url: /a, schedule: '* * * * *'}, {name: a, url: /b, schedule: '* * * * *'}]":   "each name once",
+		"schedules: {a: {cron: '* * * * *', job: x}}\n---\na: b":                                         "a second document",
+		"cron: [{name: a, url: /a, schedule: '* * * * *'}]\nschedules: {a: {cron: '* * * * *', job: x}}": "either schedules, or",
+	} {
+		_, err := schedule.ParseFile("cron.yaml", []byte(text))
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+// A schedule of the CDK app goes with each start of a task as JSON.
+func TestAScheduleIsAFileOfItsOwn(t *testing.T) {
+	f, err := schedule.ParseFile("cron.yaml", []byte(ours))
+	require.NoError(t, err)
+	for _, s := range f.Schedules {
+		text, err := json.Marshal(s)
+		require.NoError(t, err)
+		again, err := schedule.ParseFile("-", text)
+		require.NoError(t, err)
+		want := *s
+		want.About = ""
+		assert.Equal(t, []*schedule.Schedule{&want}, again.Schedules)
+		assert.Equal(t, s.Key(), again.Schedules[0].Key())
+	}
+}
+
+// TestMissed: a tick of every ten minutes, looked after until 12:00.
+func TestMissed(t *testing.T) {
+	cases := []struct {
+		policy string
+		now    string
+		want   []string
+		missed int
+	}{
+		{"last", "12:09:59", nil, 0},
+		{"last", "12:10:00", []string{"12:10"}, 0},
+		{"last", "12:10:59", []string{"12:10"}, 0},
+		{"skip", "12:11:00", []string{"12:10"}, 0}, // a minute: late, not missed
+		{"skip", "12:15:00", nil, 1},
+		{"skip", "12:30:30", []string{"12:30"}, 2},
+		{"last", "12:35:00", []string{"12:30"}, 2},
+		{"last", "12:30:30", []string{"12:30"}, 2},
+		{"all", "12:35:00", []string{"12:10", "12:20", "12:30"}, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.policy+" "+c.now, func(t *testing.T) {
+			f, err := schedule.ParseFile("cron.yaml", []byte("schedules: {a: {cron: '*/10 * * * *', job: x, missed: "+c.policy+"}}"))
+			require.NoError(t, err)
+			due, missed := f.Schedules[0].Due(at(t, "2026-11-26T12:00:00Z"), at(t, "2026-11-26T"+c.now+"Z"))
+			var got []string
+			for _, tick := range due {
+				got = append(got, tick.Format("15:04"))
+			}
+			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.missed, missed)
+		})
+	}
+}
+
+func TestOfManyMissedTicksTheNewestStart(t *testing.T) {
+	f, err := schedule.ParseFile("cron.yaml", []byte("schedules: {a: {cron: '* * * * *', job: x, missed: all}}"))
+	require.NoError(t, err)
+	now := at(t, "2026-11-26T12:00:30Z")
+	due, _ := f.Schedules[0].Due(now.AddDate(0, 0, -1), now)
+	require.Len(t, due, schedule.MaxMissed)
+	assert.Equal(t, now.Truncate(time.Minute), due[len(due)-1])
+}
+
+func TestATaskOfElasticBeanstalkIsAFileOfItsOwn(t *testing.T) {
+	f, err := schedule.ParseFile("cron.yaml", []byte("cron: [{name: a task, url: /a, schedule: '* * * * *'}]"))
+	require.NoError(t, err)
+	text, err := json.Marshal(f.Schedules[0])
+	require.NoError(t, err)
+	again, err := schedule.ParseFile("-", text)
+	require.NoError(t, err)
+	assert.Equal(t, f.Schedules, again.Schedules)
+}
