@@ -199,6 +199,11 @@ func (c *collector) write(height int, parent schema.PID) (kids []ledger.Kid, wei
 // plan ends the collection: the kids of the node's plan, which are the children
 // or, where they did not fit, groups of them.
 func (c *collector) plan() ([]ledger.Kid, error) {
+	if c.hold { // none of them could be done inline
+		if err := c.release(); err != nil {
+			return nil, err
+		}
+	}
 	if len(c.levels) == 0 {
 		return c.kids, nil
 	}

@@ -298,6 +298,7 @@ func (u *unit) below(ctx context.Context) (sum, own schema.Account, err error) {
 		return sum, own, fmt.Errorf("reduce node %s: its plan is missing from the ledger", u.m.ID)
 	}
 	sum = p.Own
+	sum.Failures = 0 // one that the node takes back, which was given up in an earlier epoch, was counted above it
 	for _, r := range rec[1:] {
 		if r.Tally != nil {
 			sum = sum.Add(r.Tally.Sum)

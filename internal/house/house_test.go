@@ -276,6 +276,11 @@ var (
 			deny:    []string{"./internal/store/..."},
 			fix:     "the file of a run belongs to the embedded adapters, and to cmd, which opens it for them",
 		},
+		{name: "proof", in: []string{"./..."}, outside: []string{"./proof/..."}, tests: true, deny: []string{"./proof/..."}, fix: "what is proved knows nothing of the proof"},
+		{
+			name: "auditor", in: []string{"./proof/audit/...", "./proof/history/..."}, deny: slices.Concat(engine, adapters, outer), allow: seams,
+			fix: "the auditor shares no code with what it judges: it knows the seams' records alone",
+		},
 	}
 )
 

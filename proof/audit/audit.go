@@ -1,0 +1,283 @@
+// Package audit is the protocol's promises as a program that has no concurrency and
+// shares no code with the engine: it reads the history of a run and says what of it
+// must not have been.
+//
+//	I1 no node is lost: all that was revealed settles
+//	I2 each is counted once: the totals are those of the attempts whose results count
+//	I3 the run is over when, and only when, all has settled
+//	I4 a reduce runs after all below its node, and counts once
+//	I5 whoever is late changes nothing: records change by the rules of the ledger alone
+//	I6 nothing unverified is executed
+//	I7 what a worker holds, and writes as one, is bounded
+//
+// That a run comes to its end at all is seen by who waits for it (package sim).
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/proof/history"
+	"github.com/ramify/ramify/proof/tree"
+	"github.com/ramify/ramify/schema"
+)
+
+// Truth is what the auditor is told of the run.
+type Truth struct {
+	Run   string
+	Shape tree.Shape
+	Rows  func(pid schema.PID, attempt uint64, leaf bool) []string // of a unit that counts, as the sink keeps them
+	Units int                                                      // that one worker may work on at a time
+	Tries int                                                      // failed attempts after which a node is given up; 0: the queue may give it up before
+}
+
+// stops is how long what was under way may take to stop: stalls are of minutes.
+const stops = 15 * time.Minute
+
+// most is how many problems are worth reading.
+const most = 10
+
+// Check audits a history and returns what is wrong with it, the first thing first.
+func Check(events []history.Event, truth Truth) []string {
+	a := &auditor{
+		Truth: truth, model: newModel(truth.Run),
+		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]bool{}, failures: map[string]int{},
+	}
+	for i := range events {
+		a.event(&events[i])
+		if len(a.problems) >= most {
+			return a.problems
+		}
+	}
+	a.ending()
+	return a.problems
+}
+
+// call is one call of a processor.
+type call struct {
+	id      string
+	kind    string
+	reduce  bool
+	given   schema.Account // the sum, of a reduce
+	kids    []string
+	account schema.Account
+	ok      bool
+	pid     schema.PID
+}
+
+// by is a worker's work on a node.
+type by struct {
+	worker int
+	pid    schema.PID
+}
+
+type auditor struct {
+	Truth
+	model    *model
+	calls    map[int]*call
+	open     map[int]int    // calls under way, by worker
+	leaves   map[by]bool    // a worker's attempt on a node went well, and it has not planned it since
+	last     string         // the event that is looked at
+	failures map[string]int // attempts that failed, by node and epoch
+	idle     time.Duration  // since when the run is paused or cancelled; 0: it is not
+	problems []string
+}
+
+func (a *auditor) bad(format string, args ...any) {
+	a.problems = append(a.problems, fmt.Sprintf(format, args...)+a.last)
+}
+
+func (a *auditor) event(e *history.Event) {
+	a.last = "\n      at " + e.String()
+	switch e.What {
+	case history.Create:
+		a.model.create(*e.Run)
+	case history.Amend:
+		a.amend(e)
+	case history.Plan:
+		a.plan(e)
+	case history.Claim, history.Settle:
+		a.slot(e)
+	case history.Commit:
+		a.model.commit(e)
+	case history.Process, history.Reduce:
+		if e.ID == "forged" {
+			a.bad("I6: a message that nobody signed was executed")
+		}
+		if a.idle > 0 && e.At-a.idle > stops {
+			a.bad("a node is processed %s after the run was paused or cancelled", e.At-a.idle)
+		}
+		if a.open[e.Worker]++; a.open[e.Worker] > a.Units {
+			a.bad("I7: a worker with %d slots works on %d nodes", a.Units, a.open[e.Worker])
+		}
+		a.calls[e.Serial] = &call{id: e.ID, kind: e.Kind, reduce: e.What == history.Reduce, given: e.Account, pid: e.PID}
+		if e.What == history.Reduce {
+			a.reduces(e)
+		}
+	case history.Processed, history.Reduced:
+		a.open[e.Worker]--
+		c := a.calls[e.Serial]
+		c.kids, c.account, c.ok = e.Kids, e.Account, e.Err == ""
+		if e.What == history.Processed {
+			a.leaves[by{e.Worker, c.pid}] = c.ok
+		}
+		switch {
+		case strings.Contains(e.Err, tree.Permanent):
+			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
+		case e.Err != "":
+			a.failures[failing(c.id, c.reduce, e.Epoch)]++
+		}
+	}
+}
+
+func (a *auditor) amend(e *history.Event) {
+	if err := a.model.amend(*e.Change); (err == nil) != (e.Err == "") {
+		a.bad("I5: the run's record was changed against the rules, or not changed by them (the model says %v)", err)
+	}
+	if r := a.model.run; !r.Paused && r.State != ledger.Cancelled {
+		a.idle = 0
+	} else if a.idle == 0 {
+		a.idle = e.At
+	}
+	if got, want := e.Run, a.model.run; got.State != want.State || got.Epoch != want.Epoch || got.Paused != want.Paused || got.Totals != want.Totals {
+		a.bad("I5: the run's record is %s in epoch %d with %v, want %s in epoch %d with %v", got.State, got.Epoch, got.Totals, want.State, want.Epoch, want.Totals)
+	}
+}
+
+func (a *auditor) plan(e *history.Event) {
+	p := *e.Plan
+	if len(p.Kids) > ledger.MaxKids {
+		a.bad("I7: a plan has %d children", len(p.Kids))
+	}
+	if n := len(ledger.PackKids(p.Kids)); n > ledger.MaxBytes && len(p.Kids) > 1 {
+		a.bad("I7: a plan has %d bytes", n)
+	}
+	if p.Type == ledger.Tomb {
+		a.givenUp(p)
+	}
+	delete(a.leaves, by{e.Worker, p.PID})
+	stored, won := a.model.plan(p)
+	if won != e.Won || !samePlan(stored, *e.Stored) {
+		a.bad("I5: a plan was replaced against the rules, or not kept by them")
+	}
+}
+
+func (a *auditor) slot(e *history.Event) {
+	s := *e.Settlement
+	if e.What == history.Settle {
+		a.settlement(s)
+	}
+	outcome := a.model.slot(s, e.What == history.Claim)
+	if outcome != e.Outcome {
+		a.bad("I5: a slot was written against the rules: outcome %d, want %d", e.Outcome, outcome)
+	}
+	if !s.At.IsRoot() {
+		want := a.model.tallies[tallyKey{s.At.Parent, s.Epoch}]
+		if got := e.Tally; got.Done != want.Done || got.Fail != want.Fail || got.Via != want.Via || got.Claim != want.Claim || got.Sum != want.Sum {
+			a.bad("I2: a tally is %+v, want %+v", *got, *want)
+		}
+	}
+	if s.At.IsRoot() && e.What == history.Settle && outcome == ledger.Won {
+		a.whole()
+	}
+}
+
+// settlement asks whether what is about to be settled is the account of something that
+// is done, or was given up, whole. One that will be refused may be of the past.
+func (a *auditor) settlement(s ledger.Settlement) {
+	if a.model.refuses(s) {
+		return
+	}
+	m := a.model
+	node := m.nodeAt(s.At)
+	p, planned := m.plans[node]
+	if !s.Via {
+		switch {
+		case s.Failed:
+			if !planned || p.Type != ledger.Tomb || p.Epoch != s.Epoch {
+				a.bad("I5: a node settles as given up, and no tomb keeps a slower attempt from planning it")
+			} else if s.Account != p.Own {
+				a.bad("I2: a tomb of %v settles as %v", p.Own, s.Account)
+			}
+		case planned && p.Type == ledger.Live && !a.beforeClaim(s):
+			a.bad("I3: a node settles as a leaf, and has a plan with %d children", len(p.Kids))
+		case planned && p.Type == ledger.Leaf:
+			if s.Account != p.Own {
+				a.bad("I2: a leaf planned with %v settles as %v", p.Own, s.Account)
+			}
+		default:
+			won, ok := m.leaves[node]
+			if planned && p.Type == ledger.Tomb && p.Epoch < s.Epoch {
+				won.Failures--
+			}
+			if !ok || s.Account != won {
+				a.bad("I2: a leaf settles as %v, its results as %v", s.Account, won)
+			}
+		}
+		return
+	}
+	if !planned || p.Type != ledger.Live && p.Type != ledger.Group {
+		a.bad("I1: a node settles through a plan that is not there")
+		return
+	}
+	done, sum, failed := m.below(p, s.Epoch)
+	if !done {
+		a.bad("I3: a node settles, and not all of its children have")
+	}
+	switch {
+	case p.Reduce && !failed:
+		if s.Failed {
+			sum.Failures++
+		} else {
+			sum = sum.Add(m.leaves[schema.ReducePID(node)])
+		}
+		if p.Epoch < s.Epoch && !m.failedIn(p.PID, s.Epoch-1) {
+			sum.Failures-- // its reduce had been given up
+		}
+	case s.Failed != failed:
+		a.bad("I3: a node settles as failed=%v, of its children failed=%v", s.Failed, failed)
+	}
+	if s.Account != sum {
+		a.bad("I2: a node settles as %v, it and its children come to %v", s.Account, sum)
+	}
+}
+
+// beforeClaim reports whether the leaf is one that the protocol lets pass: another
+// attempt has found children, and has not claimed the slot yet, which it now cannot.
+func (a *auditor) beforeClaim(s ledger.Settlement) bool {
+	return s.Unfenced && !a.model.claimed(s)
+}
+
+// reduces asks whether all below a node that is reduced has settled.
+func (a *auditor) reduces(e *history.Event) {
+	p, planned := a.model.plans[e.PID]
+	if !planned || p.Type != ledger.Live {
+		return // it has no children
+	}
+	if a.leaves[by{e.Worker, e.PID}] {
+		return // nor has it in this attempt, or all were done inline
+	}
+	if done, _, failed := a.model.below(p, e.Epoch); (!done || failed) && e.Epoch == a.model.run.Epoch {
+		a.bad("I4: a node is reduced before all its children have settled, or though some have failed")
+	}
+}
+
+func failing(id string, reduce bool, epoch int) string { return fmt.Sprint(id, reduce, epoch) }
+
+// givenUp asks whether as many attempts on a node have failed as it was to have.
+func (a *auditor) givenUp(p ledger.Plan) {
+	reduce := p.PID != a.model.nodeAt(p.Up)
+	id := a.model.run.Root.ID
+	if !p.Up.IsRoot() {
+		id = a.model.plans[p.Up.Parent].Kids[p.Up.Slot].ID
+	}
+	if n := a.failures[failing(short(id), reduce, p.Epoch)]; n < a.Tries {
+		// Where a node has no children its reduce is part of its attempt.
+		n += a.failures[failing(short(id), true, p.Epoch)]
+		if n < a.Tries {
+			a.bad("a node is given up after %d failed attempts, want %d", n, a.Tries)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package campaign_test
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/proof/campaign"
+	"github.com/ramify/ramify/proof/sim"
+)
+
+// root is the module's folder.
+const root = "../.."
+
+var built = sync.OnceValues(func() (*campaign.Program, error) {
+	return campaign.Build(context.Background(), root, "engine")
+})
+
+func engine(t *testing.T) *campaign.Program {
+	t.Helper()
+	p, err := built()
+	require.NoError(t, err)
+	return p
+}
+
+// soak is whether there is time for the long variants (make soak).
+var soak = os.Getenv("RAMIFY_SOAK") != ""
+
+// number is a number that is set from outside, or the default.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v)
+	require.NoError(t, err, name)
+	return n
+}
+
+// TestRuns is the proof: whatever goes wrong, nothing of a run is lost or counted twice.
+// RAMIFY_PROOF_RUNS is how many runs, RAMIFY_PROOF_FROM the first seed.
+func TestRuns(t *testing.T) {
+	runs, from := 500, 0
+	if soak {
+		runs = 20_000
+	}
+	runs, from = number(t, "RAMIFY_PROOF_RUNS", runs), number(t, "RAMIFY_PROOF_FROM", from)
+	p := engine(t)
+	began := time.Now()
+	events, nodes, states := 0, int64(0), map[string]int{}
+	var failing []sim.Report
+	require.NoError(t, p.Run(t.Context(), campaign.Seeds(uint64(from), runs), func(r sim.Report) bool {
+		events += r.Events
+		nodes += r.Nodes
+		states[r.State]++
+		if len(r.Problems) > 0 {
+			failing = append(failing, r)
+		}
+		return len(failing) < 5
+	}))
+	for _, r := range failing {
+		small, err := p.Shrink(t.Context(), r, 200)
+		require.NoError(t, err)
+		t.Errorf("seed fails: %s\n  go run ./proof/replay %s", small.Problems[0], small.Case)
+	}
+	t.Logf("%d runs in %s: %d events, %d nodes, %v", runs, time.Since(began).Round(time.Second), events, nodes, states)
+}
+
+// found are the cases in which the simulation found bugs of the engine that are mended.
+var found = []string{
+	"11", "2,-latency,nodes=5", // a reduce was given a failure less than none, where its node had been given up before
+	"528", "82,nodes=8", // children that could not be done inline made a plan of any size
+	"1477,-reorder,-maxreceive,-redrive,-ill,nodes=15", // many sweeps of a slow fleet
+}
+
+func TestWhatWasFoundStaysMended(t *testing.T) {
+	require.NoError(t, engine(t).Run(t.Context(), found, func(r sim.Report) bool {
+		assert.Empty(t, r.Problems, "go run ./proof/replay %s", r.Case)
+		return true
+	}))
+}
+
+// A worker dies at each of its calls, before it acts and after, and nothing else goes
+// wrong: what it left is found by the next.
+func TestACrashAtEveryStep(t *testing.T) {
+	steps := 60
+	if soak {
+		steps = 400
+	}
+	var cases []string
+	for _, seed := range []uint64{7, 19, 26, 30} {
+		for step := 1; step <= steps; step++ {
+			c := sim.Draw(seed)
+			c.Off, c.Nodes, c.Workers, c.CrashAt = nil, 12, 1, step
+			for _, f := range sim.Faults {
+				switch f {
+				case "fail", "moody", "sum", "inline", "rest", "redrive", "slow":
+				default:
+					if c.On(f) {
+						c.Off = append(c.Off, f)
+					}
+				}
+			}
+			cases = append(cases, c.String())
+		}
+	}
+	require.NoError(t, engine(t).Run(t.Context(), cases, func(r sim.Report) bool {
+		assert.Empty(t, r.Problems, "go run ./proof/replay %s", r.Case)
+		return true
+	}))
+}

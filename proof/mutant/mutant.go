@@ -1,0 +1,137 @@
+// Package mutant is bugs: each an edit of the engine's source that breaks one thing
+// which the protocol needs. The auditor knows none of them.
+package mutant
+
+import "github.com/ramify/ramify/proof/exact"
+
+// Bug is one thing that is wrong.
+type Bug struct {
+	Name  string
+	About string
+	Edits []exact.Edit
+}
+
+// Protocol are the bugs that were planted in the model of the protocol, too.
+var Protocol = []Bug{
+	{"delete-before-settle", "a leaf's message is deleted before its slot has settled", []exact.Edit{
+		{
+			File: "task/process.go",
+			Old:  "	s := ledger.Settlement{At: u.m.Up, Account: res.own, Header: u.m.Hdr, Unfenced: true}\n",
+			New:  "	u.t.deletes.add(u.held)\n	s := ledger.Settlement{At: u.m.Up, Account: res.own, Header: u.m.Hdr, Unfenced: true}\n",
+		},
+	}},
+	{"no-reclimb", "a node that has settled is taken for done, without a look at what is above it", []exact.Edit{
+		{
+			File: "task/unit.go",
+			Old:  "		v, err = u.after(ctx, u.m.Up.Parent, *above)\n		return v, true, err\n",
+			New:  "		return done, true, nil\n",
+		},
+		{
+			File: "task/settle.go",
+			Old:  "	default:\n		u.behind = true\n	}\n	if s.At.IsRoot() {",
+			New:  "	default:\n		return done, nil\n	}\n	if s.At.IsRoot() {",
+		},
+	}},
+	{"counters-unconditional", "a slot that has settled is counted again", []exact.Edit{
+		{
+			File: "ledger/hostile/rules.go",
+			Old:  "	case t.Done.Has(slot):\n		return ledger.Already\n	case s.Unfenced",
+			New:  "	case t.Done.Has(slot):\n		t.Sum = t.Sum.Add(s.Account)\n		return ledger.Already\n	case s.Unfenced",
+		},
+	}},
+	{"plan-overwritten", "the last plan of a node wins, not the first", []exact.Edit{
+		{
+			File: "ledger/hostile/rules.go",
+			Old:  "	case old == nil, p.Type == ledger.Group:",
+			New:  "	case old == nil, p.Type == ledger.Group, old.Type == ledger.Live && p.Type == ledger.Live:",
+		},
+	}},
+	{"redrive-adds-totals", "a redrive counts again what had settled before it", []exact.Edit{
+		{
+			File: "task/unit.go",
+			Old:  "	h := schema.Header{Required: failed, Up: p.Up, Reduce: p.Reduce}",
+			New:  "	h := schema.Header{Required: failed, Own: p.Own, Up: p.Up, Reduce: p.Reduce}",
+		},
+	}},
+	{"no-fence", "a leaf settles though another attempt's plan has claimed its slot", []exact.Edit{
+		{File: "task/process.go", Old: "Header: u.m.Hdr, Unfenced: true}", New: "Header: u.m.Hdr}"},
+	}},
+	{"no-tomb", "a node is given up without a tomb", []exact.Edit{
+		{
+			File: "task/settle.go",
+			Old:  "	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{\n		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb,",
+			New:  "	stored, _, err := noTomb(ledger.Plan{\n		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb,",
+		},
+		{
+			File: "task/settle.go",
+			Old:  "// bury copies",
+			New:  "func noTomb(p ledger.Plan) (ledger.Plan, bool, error) { return p, true, nil }\n\n// bury copies",
+		},
+	}},
+	{"delete-before-post", "a message is deleted before the children of its node are posted", []exact.Edit{
+		{
+			File: "task/unit.go",
+			Old:  "	letters := parent.Children(slots)\n",
+			New:  "	u.t.deletes.add(u.held)\n	letters := parent.Children(slots)\n",
+		},
+	}},
+	{"delete-before-reduce", "a message is deleted before the reduce that it completes is posted", []exact.Edit{
+		{
+			File: "task/settle.go",
+			Old:  "	m := schema.Message{\n		V: schema.Version, Run: u.m.Run, Op: schema.OpReduce, Up: at,",
+			New:  "	u.t.deletes.add(u.held)\n	m := schema.Message{\n		V: schema.Version, Run: u.m.Run, Op: schema.OpReduce, Up: at,",
+		},
+	}},
+	{"planned-means-delete", "a node that has a plan is taken for posted", []exact.Edit{
+		{File: "task/unit.go", Old: "		if p.MID != u.m.MID && !u.adopts {\n", New: "		if p.MID != 0 {\n"},
+	}},
+	{"sweep-dropped", "what a sweep posts ends where another message owns the plan", []exact.Edit{
+		{File: "task/unit.go", Old: "	u.adopts = m.Re == schema.PostAdopt || ", New: "	u.adopts = "},
+	}},
+}
+
+// More are bugs of what the model of the protocol leaves out.
+var More = []Bug{
+	{"retry-renamed", "the copy of a message that failed has another id, and does not know its own plan", []exact.Edit{
+		{File: "task/work.go", Old: "	again.Tries++\n", New: "	again.Tries++\n	again.MID = schema.NewMID()\n"},
+	}},
+	{"retry-after-delete", "a message that failed is deleted before its copy is sent", []exact.Edit{
+		{File: "task/work.go", Old: "	again := u.copied()\n	again.Tries++\n", New: "	t.deletes.add(u.held)\n	again := u.copied()\n	again.Tries++\n"},
+	}},
+	{"reduce-despite-failures", "a node reduces though something below it was given up", []exact.Edit{
+		{File: "task/settle.go", Old: "		if h.Reduce && !failed {", New: "		if h.Reduce {"},
+	}},
+	{"not-taken-back", "a node that a redrive has healed stays counted as given up", []exact.Edit{
+		{File: "task/process.go", Old: "		res.own.Failures--\n", New: ""},
+	}},
+	{"any-signature", "messages are executed whoever signed them", []exact.Edit{
+		{File: "schema/sign.go", Old: "	if !known || !hmac.Equal(got, mac(k, body)) {", New: "	if !known || !hmac.Equal(got, mac(k, body)) && len(body) == 0 {"},
+	}},
+	{"last-page-lost", "of a node wider than a plan the last children are forgotten", []exact.Edit{
+		{File: "task/collect.go", Old: "	if len(c.kids) > 0 {\n		if err := c.page(); err != nil {\n			return nil, err\n		}\n	}\n", New: ""},
+	}},
+	{"frontier-cut", "a node that failed inline is forgotten", []exact.Edit{
+		{File: "task/inline.go", Old: "			kept = append(kept, next) // it fails again, or not, as a message of its own\n", New: ""},
+	}},
+	{"inline-rows-of-failures", "rows of a node that failed inline stay with those of the next", []exact.Edit{
+		{File: "task/output.go", Old: "	o.kids, o.blocks = o.kids[:0], o.blocks[:0]\n", New: "	o.kids = o.kids[:0]\n"},
+	}},
+	{"one-tally", "a climb looks at the failures of no epoch but the first", []exact.Edit{
+		{File: "task/settle.go", Old: "		failed = rec[1].Tally.Fail.Len()\n", New: "		failed = rec[1].Tally.Done.Len()\n"},
+	}},
+	{"reduce-forgets-healing", "the sum that a reduce is given has a failure less than none", []exact.Edit{
+		{File: "task/settle.go", Old: "	sum.Failures = 0 // one that", New: "	// one that"},
+	}},
+	{"held-children-unpaged", "children that were held to be done inline, and could not be, make one plan however many bytes they have", []exact.Edit{
+		{File: "task/collect.go", Old: "	if c.hold { // none of them", New: "	if c.hold && len(c.kids) == 0 { // none of them"},
+	}},
+	{"send-not-repeated", "a message that the queue did not take is taken for sent", []exact.Edit{
+		{File: "post/post.go", Old: "				again = append(again, letters[i])\n", New: ""},
+	}},
+	{"claims-given-back", "a vertex is revealed only as long as its claim is the nearest", []exact.Edit{
+		{File: "proof/tree/graph.go", Old: "			if !kept[i].Has(claim) {", New: "			if !kept[i].Now(claim) {"},
+	}},
+}
+
+// All are all bugs.
+func All() []Bug { return append(append([]Bug(nil), Protocol...), More...) }

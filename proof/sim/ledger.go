@@ -1,0 +1,265 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/proof/history"
+	"github.com/ramify/ramify/schema"
+)
+
+// errAway is the error of every fault: the medium's, as a caller sees it.
+var errAway = errors.New("injected fault")
+
+// records is the ledger as one worker reaches it: requests and answers take time and
+// get lost on the way, and what acts is noted the moment it does. A nil gate is that of
+// people: nothing is lost.
+type records struct {
+	w    *world
+	gate *gate
+}
+
+var (
+	_ ledger.Ledger = records{}
+	_ ledger.Board  = records{}
+	_ ledger.Leaser = records{}
+	_ ledger.Visits = records{}
+)
+
+// call makes one request. kind is the fault that may lose it.
+func (l records) call(ctx context.Context, what string, kind string, act func() error) error {
+	if l.gate == nil {
+		return l.w.act(act)
+	}
+	if err := l.gate.enter(ctx, what); err != nil {
+		return err
+	}
+	w := l.w
+	w.mu.Lock()
+	there, before := w.way(), w.lost(kind)
+	w.mu.Unlock()
+	if err := travel(ctx, there); err != nil {
+		return err
+	}
+	if before {
+		return errAway
+	}
+	err := w.act(act)
+	w.mu.Lock()
+	back, after := w.way(), w.lost(kind)
+	w.mu.Unlock()
+	if err := travel(ctx, back); err != nil {
+		return err
+	}
+	if err := l.gate.leave(what); err != nil {
+		return err
+	}
+	if after {
+		return errAway
+	}
+	return err
+}
+
+// act has one request act, and be noted, before the next one does.
+func (w *world) act(request func() error) error {
+	w.acting.Lock()
+	defer w.acting.Unlock()
+	return request()
+}
+
+func (l records) worker() int {
+	if l.gate == nil {
+		return 0
+	}
+	return l.gate.worker
+}
+
+func (l records) note(e history.Event) {
+	e.Worker = l.worker()
+	l.w.log.Add(e)
+}
+
+// way is how long a request or its answer is under way; w.mu is held.
+func (w *world) way() time.Duration {
+	d := time.Duration(0)
+	if w.c.On("latency") {
+		d = time.Duration(w.dice.Int64N(int64(20 * time.Millisecond)))
+	}
+	if w.stormy("stall", w.c.P/20) {
+		d += time.Duration(w.dice.Int64N(int64(3 * time.Minute)))
+	}
+	return d
+}
+
+// lost reports whether a request or its answer is lost; w.mu is held.
+func (w *world) lost(kind string) bool {
+	if w.ended {
+		return false
+	}
+	return w.stormy(kind, w.c.P) || w.throttle > 0 && w.dice.Float64() < w.throttle
+}
+
+// stormy rolls for a fault; w.mu is held.
+func (w *world) stormy(fault string, p float64) bool {
+	return !w.ended && !w.calm && w.c.On(fault) && w.dice.Float64() < p
+}
+
+// Create implements ledger.Ledger.
+func (l records) Create(ctx context.Context, run ledger.Run) error {
+	return l.call(ctx, "create", "ledger", func() error {
+		err := l.w.ledger.Create(ctx, run)
+		if err == nil {
+			l.note(history.Event{What: history.Create, Run: &run})
+		}
+		return err
+	})
+}
+
+// Run implements ledger.Ledger.
+func (l records) Run(ctx context.Context, run string) (r ledger.Run, err error) {
+	err = l.call(ctx, "run", "ledger", func() (err error) {
+		r, err = l.w.ledger.Run(ctx, run)
+		return err
+	})
+	return r, err
+}
+
+// Amend implements ledger.Ledger.
+func (l records) Amend(ctx context.Context, run string, c ledger.Change) (now ledger.Run, err error) {
+	err = l.call(ctx, "amend", "ledger", func() (err error) {
+		now, err = l.w.ledger.Amend(ctx, run, c)
+		e := history.Event{What: history.Amend, Change: &c}
+		after := now
+		e.Run = &after
+		if err != nil {
+			e.Err = err.Error()
+		}
+		l.note(e)
+		return err
+	})
+	return now, err
+}
+
+// Plan implements ledger.Ledger.
+func (l records) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
+	err = l.call(ctx, "plan", "ledger", func() (err error) {
+		stored, won, err = l.w.ledger.Plan(ctx, p)
+		if err == nil {
+			kept := stored
+			l.note(history.Event{What: history.Plan, Plan: &p, Stored: &kept, Won: won})
+		}
+		return err
+	})
+	return stored, won, err
+}
+
+// Claim implements ledger.Ledger.
+func (l records) Claim(ctx context.Context, run string, at schema.Place, epoch int) (now ledger.Tally, outcome ledger.Outcome, err error) {
+	err = l.call(ctx, "claim", "ledger", func() (err error) {
+		now, outcome, err = l.w.ledger.Claim(ctx, run, at, epoch)
+		if err == nil {
+			l.slot(history.Claim, ledger.Settlement{Run: run, At: at, Epoch: epoch}, now, outcome)
+		}
+		return err
+	})
+	return now, outcome, err
+}
+
+// Settle implements ledger.Ledger.
+func (l records) Settle(ctx context.Context, s ledger.Settlement) (now ledger.Tally, outcome ledger.Outcome, err error) {
+	err = l.call(ctx, "settle", "ledger", func() (err error) {
+		l.w.mu.Lock()
+		again := l.gate != nil && l.w.stormy("again", l.w.c.P)
+		l.w.mu.Unlock()
+		for range 2 {
+			now, outcome, err = l.w.ledger.Settle(ctx, s)
+			if err == nil {
+				l.slot(history.Settle, s, now, outcome)
+			}
+			if !again { // a client that repeats what it got no answer to
+				break
+			}
+		}
+		return err
+	})
+	return now, outcome, err
+}
+
+func (l records) slot(what string, s ledger.Settlement, t ledger.Tally, o ledger.Outcome) {
+	l.note(history.Event{What: what, Settlement: &s, Tally: &t, Outcome: o})
+}
+
+// Read implements ledger.Ledger.
+func (l records) Read(ctx context.Context, keys []ledger.Key) (rec []ledger.Record, err error) {
+	err = l.call(ctx, "read", "ledger", func() (err error) {
+		rec, err = l.w.ledger.Read(ctx, keys)
+		return err
+	})
+	return rec, err
+}
+
+// Close implements ledger.Ledger.
+func (records) Close() error { return nil }
+
+// Report implements ledger.Board.
+func (l records) Report(ctx context.Context, w ledger.Worker) error {
+	return l.call(ctx, "report", "ledger", func() error { return l.w.ledger.Report(ctx, w) })
+}
+
+// Workers implements ledger.Board.
+func (l records) Workers(ctx context.Context, run string) (ws []ledger.Worker, err error) {
+	err = l.call(ctx, "workers", "ledger", func() (err error) {
+		ws, err = l.w.ledger.Workers(ctx, run)
+		return err
+	})
+	return ws, err
+}
+
+// Runs implements ledger.Board.
+func (l records) Runs(ctx context.Context) (rs []ledger.Run, err error) {
+	err = l.call(ctx, "runs", "ledger", func() (err error) {
+		rs, err = l.w.ledger.Runs(ctx)
+		return err
+	})
+	return rs, err
+}
+
+// Lease implements ledger.Leaser.
+func (l records) Lease(ctx context.Context, want ledger.Lease) (held ledger.Lease, err error) {
+	err = l.call(ctx, "lease", "ledger", func() (err error) {
+		held, err = l.w.ledger.Lease(ctx, want)
+		return err
+	})
+	return held, err
+}
+
+// Release implements ledger.Leaser.
+func (l records) Release(ctx context.Context, name, owner string) error {
+	return l.call(ctx, "release", "ledger", func() error { return l.w.ledger.Release(ctx, name, owner) })
+}
+
+// Visit implements ledger.Visits: a batch is no transaction, and half of it may be made.
+func (l records) Visit(ctx context.Context, c ledger.Claim, vertices []schema.PID) (visits []ledger.Visit, err error) {
+	for _, part := range [][]schema.PID{vertices[:len(vertices)/2], vertices[len(vertices)/2:]} {
+		err = l.call(ctx, "visit", "ledger", func() error {
+			made, err := l.w.ledger.Visit(ctx, c, part)
+			visits = append(visits, made...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return visits, nil
+}
+
+// Visited implements ledger.Visits.
+func (l records) Visited(ctx context.Context, vertices []schema.PID) (visits []ledger.Visit, err error) {
+	err = l.call(ctx, "visited", "ledger", func() (err error) {
+		visits, err = l.w.ledger.Visited(ctx, vertices)
+		return err
+	})
+	return visits, err
+}

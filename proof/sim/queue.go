@@ -1,0 +1,146 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ramify/ramify/proof/history"
+	"github.com/ramify/ramify/queue"
+	"github.com/ramify/ramify/queue/hostile"
+	"github.com/ramify/ramify/schema"
+)
+
+// messages is a queue as one worker reaches it. What goes wrong with requests the
+// hostile queue does itself; a nil gate is that of people.
+type messages struct {
+	*hostile.Queue
+	w    *world
+	gate *gate
+	dead bool // it is the dead-letter queue
+}
+
+var _ queue.Queue = messages{}
+
+func (q messages) worker() int {
+	if q.gate == nil {
+		return 0
+	}
+	return q.gate.worker
+}
+
+// each makes a request of entries that answers per entry.
+func (q messages) each(ctx context.Context, what string, n int, act func() []error) []error {
+	if q.gate == nil {
+		return act()
+	}
+	if err := q.gate.enter(ctx, what); err != nil {
+		return slices.Repeat([]error{err}, n)
+	}
+	errs := act()
+	if err := q.gate.leave(what); err != nil {
+		return slices.Repeat([]error{err}, n)
+	}
+	return errs
+}
+
+// Send implements queue.Queue.
+func (q messages) Send(ctx context.Context, entries []queue.Entry) []error {
+	return q.each(ctx, "send", len(entries), func() []error {
+		errs := q.Queue.Send(ctx, entries)
+		for i, e := range entries {
+			q.note(history.Send, e.Body, "", errs[i])
+		}
+		return errs
+	})
+}
+
+// Receive implements queue.Queue.
+func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
+	if q.gate == nil {
+		return q.Queue.Receive(ctx, r)
+	}
+	if err := q.gate.enter(ctx, "receive"); err != nil {
+		return nil, err
+	}
+	got, err := q.Queue.Receive(ctx, r)
+	if q.w.c.On("maxreceive") && !q.dead {
+		got = q.overdue(got)
+	}
+	for _, d := range got {
+		q.note(history.Receive, d.Body, fmt.Sprintf("receives=%d %s", d.Receives, d.Receipt), nil)
+	}
+	if err := q.gate.leave("receive"); err != nil {
+		return nil, err
+	}
+	return got, err
+}
+
+// mostReceives is after how many the queue gives a message up; the engine's own
+// putting back comes to ten at most.
+const mostReceives = 14
+
+// overdue moves what was received too often to the dead-letter queue, as the queue
+// itself would.
+func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
+	for _, d := range got {
+		if d.Receives <= mostReceives {
+			rest = append(rest, d)
+			continue
+		}
+		q.note(history.Note, d.Body, "the queue gives it up", nil)
+		q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
+		q.Queue.Delete(context.Background(), []queue.Receipt{d.Receipt})
+	}
+	return rest
+}
+
+// Delete implements queue.Queue.
+func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error {
+	return q.each(ctx, "delete", len(receipts), func() []error {
+		for _, r := range receipts {
+			q.w.log.Add(history.Event{Worker: q.worker(), What: history.Delete, Note: string(r)})
+		}
+		return q.Queue.Delete(ctx, receipts)
+	})
+}
+
+// Extend implements queue.Queue.
+func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
+	return q.each(ctx, "extend", len(leases), func() []error { return q.Queue.Extend(ctx, leases) })
+}
+
+func (q messages) note(what string, body []byte, note string, err error) {
+	e := history.Event{Worker: q.worker(), What: what, Note: note}
+	if m, err := schema.Parse(body); err == nil {
+		e.Message = m
+	}
+	if q.dead {
+		e.Note += " dead"
+	}
+	if err != nil {
+		e.Err = err.Error()
+	}
+	q.w.log.Add(e)
+}
+
+// faults are those of the queue in a case.
+func (c Case) faults() hostile.Faults {
+	loss := func(name string) hostile.Loss {
+		p := c.part(name, c.P)
+		return hostile.Loss{Before: p, After: p, Half: p}
+	}
+	f := hostile.Faults{
+		Send: loss("send"), Receive: loss("receive"), Delete: loss("delete"), Extend: loss("extend"),
+		Twin: c.part("twin", c.P), Lie: c.part("lie", c.P), Reorder: c.part("reorder", 0.5), Empty: c.part("empty", c.P),
+		Expire: c.part("expire", c.P), Late: c.part("late", c.P), LateBy: time.Minute,
+		Forget: c.part("forget", c.P), Ghost: c.part("ghost", c.P), Stale: c.part("stale", 0.5),
+		Deny: c.part("deny", c.P), Vague: c.part("vague", c.P),
+		Stall: c.part("stall", c.P/20), StallFor: 3 * time.Minute,
+	}
+	if c.On("latency") {
+		f.Latency = 10 * time.Millisecond
+	}
+	return f
+}

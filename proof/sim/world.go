@@ -1,0 +1,180 @@
+// Package sim runs the real engine in a simulated world: seed, tasks and keepers, on a
+// queue, a ledger and a sink that lose, repeat, delay and forget what they may, under
+// workers that stall, die and begin again, while people pause, cancel and redrive. One
+// number decides all of it, time included (testing/synctest); in a program built by
+// package exact it decides also the order of goroutines, so that a case replays.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ramify/ramify/ledger"
+	ledgerhostile "github.com/ramify/ramify/ledger/hostile"
+	"github.com/ramify/ramify/post"
+	"github.com/ramify/ramify/proof/history"
+	"github.com/ramify/ramify/proof/tree"
+	queuehostile "github.com/ramify/ramify/queue/hostile"
+	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/sweep"
+	"github.com/ramify/ramify/task"
+)
+
+// run is the name of the one run there is.
+const run = "run"
+
+// world is all that there is in a case.
+type world struct {
+	c       Case
+	log     *history.Log
+	tree    *tree.Tree
+	main    *queuehostile.Queue
+	dead    *queuehostile.Queue
+	ledger  *ledgerhostile.Ledger
+	results *results
+	keys    *schema.Keyring
+
+	acting sync.Mutex // one request at a time acts
+
+	mu       sync.Mutex
+	dice     *rand.Rand
+	calm     bool    // nothing goes wrong for a while
+	ended    bool    // nor ever again
+	throttle float64 // part of all requests that are refused for a while
+	workers  int     // that have begun
+	gates    map[int]*gate
+}
+
+func newWorld(c Case) *world {
+	key := func(b byte) []byte {
+		secret := make([]byte, 32)
+		secret[0] = b
+		return secret
+	}
+	keys, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: key(1)})
+	if err != nil {
+		panic(err)
+	}
+	w := &world{
+		c: c, log: history.New(), keys: keys, results: newResults(), dice: c.dice("world", 0), gates: map[int]*gate{},
+		main:   queuehostile.New(c.Seed, queuehostile.Faults{}),
+		dead:   queuehostile.New(c.Seed+1, queuehostile.Faults{}),
+		ledger: ledgerhostile.New(c.Seed+2, ledgerhostile.Faults{}),
+	}
+	w.tree = tree.New(c.shape(), w.log)
+	return w
+}
+
+// begin seeds the run.
+func (w *world) begin(ctx context.Context) error {
+	r := ledger.Run{ID: run, Root: w.tree.Root(), Options: ledger.Options{Retries: w.retries()}}
+	if w.c.On("inline") {
+		r.Options.Inline = 2 + int(w.c.roll("inline")*20)
+	}
+	if err := seed.Run(ctx, records{w: w}, w.poster(nil), r); err != nil {
+		return err
+	}
+	if w.c.On("forge") {
+		w.forge(ctx)
+	}
+	return nil
+}
+
+func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
+
+// forge puts on the queue what somebody else might: messages that are well made, and
+// signed by nobody or with a key of their own; and one that is ours, of a run that is not.
+func (w *world) forge(ctx context.Context) {
+	theirs, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: make([]byte, 32)})
+	if err != nil {
+		panic(err)
+	}
+	for i, keys := range []*schema.Keyring{theirs, nil, w.keys} {
+		p := post.Poster{Queue: messages{Queue: w.main, w: w}, Keys: keys}
+		m := schema.Message{V: schema.Version, Run: run, Op: schema.OpNode, Kind: tree.Plain, ID: "forged", MID: 1, Share: schema.Whole}
+		if i == 2 {
+			m.Run = "another" // that nobody has begun
+		}
+		if err := p.Send(ctx, post.Letter{Message: m}); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (w *world) poster(g *gate) *post.Poster {
+	return &post.Poster{Queue: messages{Queue: w.main, w: w, gate: g}, Keys: w.keys}
+}
+
+// worker is one process.
+type worker struct {
+	gate   *gate
+	task   *task.Task
+	keeper *sweep.Keeper
+}
+
+func (w *world) start(ctx context.Context) (*worker, error) {
+	w.mu.Lock()
+	w.workers++
+	n := w.workers
+	g := newGate(w, n)
+	w.gates[n] = g
+	w.mu.Unlock()
+	l := records{w: w, gate: g}
+	main, dead := messages{Queue: w.main, w: w, gate: g}, messages{Queue: w.dead, w: w, gate: g, dead: true}
+	id := fmt.Sprintf("worker-%d", n)
+	t, err := task.New(task.Config{
+		ID: id, Queue: main, Dead: dead, Ledger: l, Board: l, Shared: w.c.roll("shared") < 0.5,
+		Processors: w.tree.Set(n, func() ledger.Visits { return l }), Keys: w.keys,
+		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return drain{l, w.results}, nil },
+		Concurrency: 1 + int(w.c.roll("concurrency")*5), Report: 10 * time.Second,
+	})
+	if err != nil {
+		return nil, err
+	}
+	made := &worker{gate: g, task: t}
+	if w.keeps() {
+		made.keeper, err = sweep.NewKeeper(sweep.Options{
+			Name: "queue", ID: id, Ledger: l, Board: l, Leaser: l, Poster: w.poster(g),
+			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second, NoProgress: 5 * time.Minute,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	t.Start(ctx)
+	if made.keeper != nil {
+		made.keeper.Start(ctx)
+	}
+	return made, nil
+}
+
+// keeps reports whether there are keepers: without them the engine must come to the
+// end alone, and with them where the queue loses or gives up what it has.
+func (w *world) keeps() bool {
+	return w.c.On("lose") || w.c.On("maxreceive") || w.c.On("sweep")
+}
+
+// stop drains a worker, or ends it at once where it is dead.
+func (k *worker) stop(ctx context.Context) {
+	if k.keeper != nil {
+		k.keeper.Yield(ctx)
+	}
+	k.task.Stop(ctx)
+	if k.keeper != nil {
+		k.keeper.Stop(ctx)
+	}
+}
+
+// depth is all messages of the main queue.
+func (w *world) depth() int64 {
+	d, err := w.main.Depth(context.Background())
+	if err != nil {
+		return 1
+	}
+	return d.Total()
+}
