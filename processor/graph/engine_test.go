@@ -287,8 +287,10 @@ func TestARedriveFindsTheClaimsOfWhatWasGivenUp(t *testing.T) {
 			w.faults(.05)
 			r := w.work(0)
 			require.Equal(t, ledger.Failed, r.State)
-			// a, r1, r2, r3, x, y, z and end: c and d are b's, who has failed.
-			require.Equal(t, schema.Account{Objects: 8, Failures: 1}, schema.Account{Objects: r.Totals.Objects, Failures: r.Totals.Failures})
+			// a, r1, r2, r3, x, y, z and end: c and d are b's, who has failed, unless b was
+			// so late that the longer way came first.
+			require.EqualValues(t, 1, r.Totals.Failures)
+			require.Contains(t, []int64{8, 9, 10}, r.Totals.Objects)
 			healed = true
 			w.faults(0)
 			_, err := seed.Redrive(t.Context(), w.ledger, &post.Poster{Queue: w.queue}, "run")
