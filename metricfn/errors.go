@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
+
+	"github.com/ramify/ramify/internal/sqsapi"
 )
 
 // Errors of AWS that callers tell apart.
@@ -37,12 +39,6 @@ var kinds = []struct {
 	}},
 }
 
-// plain is a code without what servers put before it.
-func plain(code string) string {
-	code = code[strings.LastIndexByte(code, '#')+1:]
-	return strings.TrimPrefix(code, "AWS.SimpleQueueService.")
-}
-
 // explain makes one line of an error: what was asked for (service:Action), of what,
 // what AWS said and the way out where one is known.
 func explain(action, of string, err error) error {
@@ -55,7 +51,7 @@ func explain(action, of string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s of %s: %w", action, of, err)
 	case errors.As(err, &api):
-		code := plain(api.ErrorCode())
+		code := sqsapi.Code(api.ErrorCode())
 		for _, k := range kinds {
 			if !slices.Contains(k.codes, code) {
 				continue

@@ -118,7 +118,7 @@ var (
 	outer    = []string{"./cmd/...", "./app/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
-	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/..."}
 
 	importRules = []importRule{
 		{
@@ -138,7 +138,7 @@ var (
 		},
 		{
 			name: "jobqueue", in: []string{"./jobqueue/..."},
-			deny: []string{"./..."}, allow: []string{"./jobqueue/...", "./queue", "./schema", "./internal/gate", "./internal/store"},
+			deny: []string{"./..."}, allow: []string{"./jobqueue/...", "./queue", "./schema", "./internal/gate", "./internal/sqsapi", "./internal/store"},
 			fix: "jobqueue knows queues and the node message: what runs a job is passed to it",
 		},
 		{

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/smithy-go"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/jobqueue"
 	"github.com/ramify/ramify/queue"
 )
@@ -33,14 +33,11 @@ var kinds = []kind{
 	{is: jobqueue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
 	{
 		is: errDenied, hint: "allow it in the policy of this role or of the queue",
-		codes: []string{"AccessDenied", "AccessDeniedException", "NotAuthorized", "InvalidSecurity"},
+		codes: sqsapi.Denied,
 	},
 	{
 		is: errCredentials, hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
-		codes: []string{
-			"ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId", "InvalidAccessKeyId",
-			"MissingAuthenticationToken", "OptInRequired", "SignatureDoesNotMatch", "UnrecognizedClientException",
-		},
+		codes: sqsapi.Credentials,
 	},
 	{
 		is: errKey, hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
@@ -58,22 +55,14 @@ func (p permanent) Error() string { return string(p) }
 // Permanent is asked for by jobqueue.Worker.
 func (permanent) Permanent() bool { return true }
 
-// plain is a code without what servers put before it.
-func plain(code string) string {
-	code = code[strings.LastIndexByte(code, '#')+1:]
-	return strings.TrimPrefix(code, "AWS.SimpleQueueService.")
-}
-
 func kindOf(code, message string) (kind, bool) {
-	code = plain(code)
+	code = sqsapi.Code(code)
 	for _, k := range kinds {
 		if slices.Contains(k.codes, code) {
 			return k, true
 		}
 	}
-	// SQS gives this code to a receipt whose message is gone or held no longer.
-	if code == "InvalidParameterValue" && (strings.Contains(message, "does not exist or is not available for visibility timeout change") ||
-		strings.Contains(message, "receipt handle has expired")) {
+	if sqsapi.Gone(code, message) {
 		return kind{is: jobqueue.ErrLeaseLost}, true
 	}
 	return kind{}, false
@@ -94,9 +83,9 @@ func problem(action, name string, err error) error {
 	case !known:
 		return fmt.Errorf("%s on queue %s: %w", action, name, err)
 	case k.hint == "":
-		return fmt.Errorf("%s on queue %s: %w (%s)", action, name, k.is, plain(api.ErrorCode()))
+		return fmt.Errorf("%s on queue %s: %w (%s)", action, name, k.is, sqsapi.Code(api.ErrorCode()))
 	}
-	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, name, k.is, plain(api.ErrorCode()), k.hint)
+	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, name, k.is, sqsapi.Code(api.ErrorCode()), k.hint)
 }
 
 // metricProblem is the same of CloudWatch.
@@ -106,7 +95,7 @@ func metricProblem(name string, err error) error {
 		return fmt.Errorf("GetMetricStatistics of queue %s: %w", name, err)
 	}
 	if k, known := kindOf(api.ErrorCode(), api.ErrorMessage()); known && k.is == errDenied { //nolint:errorlint // kinds are of this file
-		return fmt.Errorf("cloudwatch:GetMetricStatistics of queue %s: %w (%s): allow it in the policy of this role; it cannot be narrowed to a queue", name, k.is, plain(api.ErrorCode()))
+		return fmt.Errorf("cloudwatch:GetMetricStatistics of queue %s: %w (%s): allow it in the policy of this role; it cannot be narrowed to a queue", name, k.is, sqsapi.Code(api.ErrorCode()))
 	}
 	return fmt.Errorf("GetMetricStatistics of queue %s: %w", name, err)
 }
@@ -115,5 +104,5 @@ func metricProblem(name string, err error) error {
 // attributes.
 func exists(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && slices.Contains([]string{"QueueNameExists", "QueueAlreadyExists"}, plain(api.ErrorCode()))
+	return errors.As(err, &api) && sqsapi.Taken(api.ErrorCode())
 }

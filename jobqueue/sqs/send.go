@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/jobqueue"
 	"github.com/ramify/ramify/queue"
 )
@@ -218,7 +219,7 @@ func (s *sending) request(ctx context.Context, p *parcel, last bool) (left *parc
 			continue
 		}
 		if f.SenderFault || last {
-			s.sent[p.at[i]].Err = fmt.Errorf("send job: queue %s refused it: %s: %s", p.queue, plain(aws.ToString(f.Code)), aws.ToString(f.Message))
+			s.sent[p.at[i]].Err = fmt.Errorf("send job: queue %s refused it: %s: %s", p.queue, sqsapi.Code(aws.ToString(f.Code)), aws.ToString(f.Message))
 			continue
 		}
 		e := p.entries[i]

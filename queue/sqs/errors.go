@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/queue"
 )
 
@@ -55,14 +55,11 @@ var kinds = []kind{
 	},
 	{
 		is: ErrDenied, hint: "allow it in the policy of this role or of the queue",
-		codes: []string{"AccessDenied", "AccessDeniedException", "NotAuthorized", "InvalidSecurity"},
+		codes: sqsapi.Denied,
 	},
 	{
 		is: ErrCredentials, hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
-		codes: []string{
-			"ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId", "InvalidAccessKeyId",
-			"MissingAuthenticationToken", "OptInRequired", "SignatureDoesNotMatch", "UnrecognizedClientException",
-		},
+		codes: sqsapi.Credentials,
 	},
 	{
 		is: ErrKey, hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
@@ -83,25 +80,16 @@ var kinds = []kind{
 	},
 }
 
-// plain is a code without what servers put before it.
-func plain(code string) string {
-	code = code[strings.LastIndexByte(code, '#')+1:]
-	return strings.TrimPrefix(code, "AWS.SimpleQueueService.")
-}
-
 // kindOf finds what an error means, by its code and, where that says nothing, by
 // its message.
 func kindOf(code, message string) (kind, bool) {
-	code = plain(code)
+	code = sqsapi.Code(code)
 	for _, k := range kinds {
 		if slices.Contains(k.codes, code) {
 			return k, true
 		}
 	}
-	// SQS gives this code to a receipt whose message is gone or held no longer;
-	// one that was held for twelve hours is told apart by its message.
-	if code == "InvalidParameterValue" && (strings.Contains(message, "does not exist or is not available for visibility timeout change") ||
-		strings.Contains(message, "receipt handle has expired")) {
+	if sqsapi.Gone(code, message) {
 		return kind{is: queue.ErrLeaseLost}, true
 	}
 	return kind{}, false
@@ -122,9 +110,9 @@ func (q *Queue) problem(action string, err error) error {
 	case !known:
 		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
 	case k.hint == "":
-		return fmt.Errorf("%s on queue %s: %w (%s)", action, q.name, k.is, plain(api.ErrorCode()))
+		return fmt.Errorf("%s on queue %s: %w (%s)", action, q.name, k.is, sqsapi.Code(api.ErrorCode()))
 	}
-	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, q.name, k.is, plain(api.ErrorCode()), k.hint)
+	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, q.name, k.is, sqsapi.Code(api.ErrorCode()), k.hint)
 }
 
 // tooFast reports whether an answer of SQS asks for fewer requests.
@@ -141,14 +129,14 @@ func tooFast(err error) bool {
 func (q *Queue) refusal(f types.BatchResultErrorEntry) error {
 	code, message := aws.ToString(f.Code), aws.ToString(f.Message)
 	if k, known := kindOf(code, message); known {
-		return fmt.Errorf("%w (%s)", k.is, plain(code))
+		return fmt.Errorf("%w (%s)", k.is, sqsapi.Code(code))
 	}
-	return fmt.Errorf("queue %s refused it: %s: %s", q.name, plain(code), message)
+	return fmt.Errorf("queue %s refused it: %s: %s", q.name, sqsapi.Code(code), message)
 }
 
 // exists reports whether a queue could not be made because one of its name has
 // other attributes.
 func exists(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && slices.Contains([]string{"QueueNameExists", "QueueAlreadyExists"}, plain(api.ErrorCode()))
+	return errors.As(err, &api) && sqsapi.Taken(api.ErrorCode())
 }

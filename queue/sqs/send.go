@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/ramify/ramify/internal/batch"
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/queue"
 )
 
@@ -95,7 +95,7 @@ func (q *Queue) posting(e queue.Entry) (posting, error) {
 	switch {
 	case body == "":
 		return posting{}, invalid("body is empty")
-	case !sendable(body):
+	case !sqsapi.Sendable(e.Body):
 		return posting{}, invalid("body is not text that SQS takes: UTF-8 without control characters, U+FFFE and U+FFFF")
 	case len(e.Attrs) > maxAttrs:
 		return posting{}, invalid("%d attributes, at most %d", len(e.Attrs), maxAttrs)
@@ -115,7 +115,7 @@ func (q *Queue) posting(e queue.Entry) (posting, error) {
 		if !attrName.MatchString(name) || strings.Contains(name, "..") || reserved.MatchString(name) {
 			return posting{}, invalid("attribute %q has a name that SQS does not take", name)
 		}
-		if value == "" || !sendable(value) {
+		if value == "" || !sqsapi.Sendable([]byte(value)) {
 			return posting{}, invalid("attribute %q: value %q is empty or no text that SQS takes", name, value)
 		}
 		p.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String(stringType), StringValue: &value}
@@ -144,20 +144,6 @@ func isGroup(name string) bool {
 		}
 	}
 	return len(name) <= maxGroup
-}
-
-// sendable reports whether all characters are among those that SQS takes: what
-// XML 1.0 can hold. Source: Amazon SQS API reference, "SendMessage".
-func sendable(text string) bool {
-	if !utf8.ValidString(text) {
-		return false
-	}
-	for _, r := range text {
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
-			return false
-		}
-	}
-	return true
 }
 
 // seconds rounds up.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/sink"
 )
 
@@ -60,11 +61,6 @@ var hopeless = map[string]string{
 	"InvalidMessageContents":      badText,
 }
 
-// plain is a code without what servers put before it.
-func plain(code string) string {
-	return strings.TrimPrefix(code[strings.LastIndexByte(code, '#')+1:], "AWS.SimpleQueueService.")
-}
-
 // problem says in one line what is wrong with a request, and the way out. What no
 // retry mends wraps sink.ErrFull.
 func (s *Sink) problem(action string, err error) error {
@@ -81,8 +77,8 @@ func (s *Sink) refusal(f types.BatchResultErrorEntry) error {
 }
 
 func (s *Sink) told(doing, code, message string, cause error) error {
-	line := &lineError{fmt.Sprintf("%s to queue %s: %s: %s", doing, s.name, plain(code), strings.TrimSuffix(message, ".")), cause}
-	if way, ok := hopeless[plain(code)]; ok {
+	line := &lineError{fmt.Sprintf("%s to queue %s: %s: %s", doing, s.name, sqsapi.Code(code), strings.TrimSuffix(message, ".")), cause}
+	if way, ok := hopeless[sqsapi.Code(code)]; ok {
 		line.line += "; " + way
 		return fmt.Errorf("%w: %w", sink.ErrFull, line)
 	}

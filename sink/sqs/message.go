@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/sink"
 )
 
@@ -51,11 +51,11 @@ func (s *Sink) message(a sink.Attempt, part int, rows []byte) (message, int, err
 	room := s.bytes - m.size()
 	n := cut(rows, room)
 	body := rows[:n]
-	if !sendable(body) {
+	if !sqsapi.Sendable(body) {
 		m.MessageAttributes[AttrEncoding] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String("base64")}
 		room = base64.StdEncoding.DecodedLen((s.bytes - m.size()) / 4 * 4)
 		n = cut(rows, room)
-		if body = rows[:n]; n > 0 && sendable(body) { // the fewer rows are text
+		if body = rows[:n]; n > 0 && sqsapi.Sendable(body) { // the fewer rows are text
 			delete(m.MessageAttributes, AttrEncoding)
 		} else {
 			body = []byte(base64.StdEncoding.EncodeToString(body))
@@ -78,22 +78,6 @@ func cut(rows []byte, most int) int {
 		return len(rows)
 	}
 	return bytes.LastIndexByte(rows[:max(most, 0)], '\n') + 1
-}
-
-// sendable reports whether all characters are among those that SQS takes: what XML
-// 1.0 can hold. Source: Amazon SQS API reference, "SendMessage".
-func sendable(text []byte) bool {
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		switch {
-		case r == utf8.RuneError && n == 1, r == 0xFFFE, r == 0xFFFF:
-			return false
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r':
-			return false
-		}
-		text = text[n:]
-	}
-	return true
 }
 
 // deliver sends messages, and again those that failed in a way that may pass, until
