@@ -63,7 +63,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	log := console.Logger(std.err, false, g.Verbose)
 	server, err := guard.New(guard.Options{
 		Address: c.Listen, Hosts: c.Host, Tokens: tokens, TLS: guard.TLS{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.ClientCA},
-		MaxBody: int64(most), Rate: c.Rate, Burst: pageBurst, Audit: std.out, Log: log, Open: web.Open,
+		MaxBody: int64(most), Rate: c.Rate, Burst: pageBurst, Audit: console.JSONLines(std.out), Log: log, Open: web.Open,
 	})
 	if err != nil {
 		return usageError{err}
