@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/guard"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
 	programs "github.com/ramify/ramify/processor/command"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
@@ -68,11 +71,14 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	s, err := c.open(ctx, g, std, log)
+	s, err := c.open(ctx, g, std, log, "serve")
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	jobs := c.jobsParams()[paramJobs]
+	stop := s.pickUp(ctx, func(_ string, r ledger.Run) bool { return r.Options.Params[paramJobs] == jobs })
+	defer stop()
 	// What else is served goes onto this mux: the guard stands before all of it.
 	mux := http.NewServeMux()
 	if c.Jobs != "" {
@@ -80,6 +86,9 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	page := web.New(web.Options{Runs: &folder{g: g}, Tokens: seen, Log: log})
 	page.Mount(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		guard.Refuse(w, r, http.StatusNotFound, "there is nothing of that name: want POST /jobs/NAME, or GET / for the page")
+	})
 	if err := server.Start(ctx, mux); err != nil {
 		return err
 	}
@@ -129,7 +138,8 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 	if _, err := file.Job(j.Name); err != nil {
 		return trigger.Started{}, refusal{trigger.ErrUnknown, "no job " + j.Name}
 	}
-	if _, err := programs.Root(file, j.Name, j.Params); err != nil {
+	root, err := programs.Root(file, j.Name, j.Params)
+	if err != nil {
 		return trigger.Started{}, refusal{trigger.ErrParams, oneLine(err)}
 	}
 	if j.Run == "" {
@@ -138,11 +148,33 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 	if err := schema.CheckRunName(j.Run); err != nil {
 		return trigger.Started{}, err
 	}
-	began, err := s.once(ctx, jobURL(j.Name, j.Params), j.Run)
+	began, err := s.once(ctx, namedJob(jobScheme+j.Name, j.Name, j.Params), j.Run)
 	if errors.Is(err, errNoSlot) {
 		return trigger.Started{}, refusal{trigger.ErrBusy, oneLine(err)}
 	}
+	if err == nil && !began {
+		err = s.sameAs(ctx, j.Run, root)
+	}
 	return trigger.Started{Run: j.Run, Job: j.Name, Begun: began}, err
+}
+
+// sameAs refuses a key by which something else has been asked for before: whoever asks
+// would take that for what he asks for now.
+func (s *starter) sameAs(ctx context.Context, run string, root processor.Child) error {
+	var r ledger.Run
+	var err error
+	if s.fleet != nil {
+		r, err = s.fleet.records.Run(ctx, run)
+	} else {
+		var st *state
+		if st, r, err = glance(ctx, s.g, run); err == nil {
+			st.close()
+		}
+	}
+	if err == nil && !bytes.Equal(r.Root.Args, root.Args) {
+		return refusal{trigger.ErrKey, "the " + trigger.KeyHeader + " has started this job with other parameters: want a key of its own for each start"}
+	}
+	return err
 }
 
 // refusal is an error as whoever asked is told it.
