@@ -92,7 +92,7 @@ func (f *sendFlags) posting(typed string, j jobqueue.Job, n int, perMessage bool
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}
-	body, attrs, err := f.codec.Pack(j)
+	body, attrs, err := f.codec.Pack(f.names.Main(whole), j)
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}

@@ -58,7 +58,7 @@ type Event struct {
 
 // work runs one job and says to its queue what came of it.
 func (w *Worker) work(ctx context.Context, d held) {
-	job, err := w.c.Codec.Unpack(d.Body, d.Attrs)
+	job, err := w.c.Codec.Unpack(w.c.Names.Main(d.queue), d.Body, d.Attrs)
 	e := Event{Timestamp: time.Now().UTC(), Job: d.ID, Queue: w.c.Names.Short(d.queue), Receives: d.Receives}
 	if err != nil {
 		w.refuse(ctx, d, e, err)
