@@ -22,6 +22,7 @@ type iamCmd struct {
 	FIFO     bool     `name:"fifo" short:"f" help:"Queues are FIFO queues."`
 	Existing bool     `env:"-" help:"Of enqueue: queues are not made on demand."`
 	Delete   bool     `env:"-" help:"Of idle-queues: with --delete."`
+	Results  string   `env:"-" help:"Of worker: with --results." placeholder:"QUEUE"`
 	Queue    string   `help:"Of seed and cron: the fleet's queue." placeholder:"NAME"`
 	Ledger   string   `help:"Of seed and cron: dynamodb:TABLE." placeholder:"dynamodb:TABLE"`
 	Secret   []string `env:"-" help:"ARN of a secret that holds the signing key (repeatable)." placeholder:"ARN"`
@@ -42,7 +43,12 @@ func (c *iamCmd) Run(std streams) error {
 	if policy.Fleet(c.Role) {
 		err = c.fleet(&w)
 	} else {
-		w.Queues, err = patterns(names, c.Queues)
+		w.Queues, w.Failed, err = patterns(names, c.Queues)
+	}
+	if err == nil && c.Results != "" {
+		if w.Results, err = resultsQueue(c.Results); err != nil {
+			err = usageError{err}
+		}
 	}
 	if err != nil {
 		return err
@@ -57,23 +63,29 @@ func (c *iamCmd) Run(std streams) error {
 	return e.Encode(d)
 }
 
-// patterns are the whole names of queues and of their failed queues.
-func patterns(names jobqueue.Names, typed []string) (all []string, err error) {
+// patterns are the whole names of queues and of their failed queues, and the latter alone.
+func patterns(names jobqueue.Names, typed []string) (all, failed []string, err error) {
 	if len(typed) == 0 {
 		typed = []string{"*"}
 	}
 	for _, t := range typed {
 		p, err := names.Pattern(t)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, nil, usageError{err}
 		}
 		all = append(all, p)
+		f := names.Failed(p)
 		if !jobqueue.IsPattern(p) {
-			all = append(all, names.Failed(p))
+			all = append(all, f)
+		}
+		failed = append(failed, f)
+		if jobqueue.IsPattern(p) {
+			failed = append(failed, f+".fifo")
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	slices.Sort(failed)
+	return slices.Compact(all), slices.Compact(failed), nil
 }
 
 func (c *iamCmd) fleet(w *policy.Where) error {

@@ -32,7 +32,9 @@ var Roles = []string{"enqueue", "worker", "idle-queues", "seed", "cron"}
 // Where is where queues and the ledger are.
 type Where struct {
 	Region, Account string   // "*" is any
-	Queues          []string // names, and beginnings of names with a * behind
+	Queues          []string // names, and beginnings of names with a * behind; failed queues, too
+	Failed          []string // of these the failed queues
+	Results         string   // worker: the queue to which it sends what came of jobs; "": none
 	Queue           string   // a fleet's: its name
 	Table           string   // a fleet's: its ledger
 	Secrets         []string // ARNs of signing keys in AWS Secrets Manager
@@ -63,6 +65,10 @@ func Of(role string, w Where, o Options) (Document, error) {
 	case "worker":
 		allow("Work", queues, "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues")
+		allow("Refuse", w.queues(w.Failed), "sqs:SendMessage") // what cannot be executed, with the reason
+		if w.Results != "" {
+			allow("Tell", w.queues([]string{w.Results}), "sqs:GetQueueUrl", "sqs:SendMessage", "sqs:CreateQueue")
+		}
 	case "idle-queues":
 		allow("Look", queues, "sqs:GetQueueUrl", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues", "cloudwatch:GetMetricStatistics")
