@@ -139,8 +139,11 @@ func (c *enqueueCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer closeAll()
-	if len(c.Command) > 0 && c.Command[0] == "--" {
+	switch first := c.Command[0]; {
+	case first == "--":
 		c.Command = c.Command[1:]
+	case strings.HasPrefix(first, "-"):
+		return usagef("%q is no option of ramify enqueue: see ramify enqueue --help, or put -- before a command that begins so", first)
 	}
 	j, err := c.argv(c.Command, c.qdone())
 	if err != nil {

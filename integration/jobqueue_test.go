@@ -261,6 +261,7 @@ func TestJobsUsage(t *testing.T) {
 		{"is one word", []string{"enqueue", "q", "echo hello"}},
 		{"is one word", []string{"enqueue", "q", "python /opt/x.py 42"}},
 		{"is empty", []string{"enqueue", "q", ""}},
+		{`"--dealy" is no option`, []string{"enqueue", "q", "--dealy", "5", "true"}},
 		{`argument "\xff" is not UTF-8`, []string{"enqueue", "q", "cat", "\xff"}},
 		{`"a b", want letters`, []string{"enqueue", "--fifo", "--group-id", "a b", "q", "true"}},
 		{`"a\n", want letters`, []string{"enqueue", "--fifo", "--deduplication-id", "a\n", "q", "true"}},
