@@ -206,13 +206,14 @@ func (r *running) wait(ctx context.Context) (expired bool) {
 	case <-timeout:
 		expired = true
 	}
-	grace := r.p.killAfter
-	if errors.Is(context.Cause(ctx), ErrKill) {
-		grace = 0
-	}
 	r.stray()
+	if errors.Is(context.Cause(ctx), ErrKill) {
+		r.signal(syscall.SIGKILL)
+		<-r.exited
+		return expired
+	}
 	r.signal(syscall.SIGTERM)
-	last := time.NewTimer(grace)
+	last := time.NewTimer(r.p.killAfter)
 	defer last.Stop()
 	exited, silent := r.exited, r.silent
 	for exited != nil || silent != nil {
