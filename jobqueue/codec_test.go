@@ -12,7 +12,7 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-func testKeys(t *testing.T, id string) *schema.Keyring {
+func testKeys(t testing.TB, id string) *schema.Keyring {
 	t.Helper()
 	keys, err := schema.NewKeyring(schema.Key{ID: id, Secret: bytes.Repeat([]byte(id[:1]), 32)})
 	if err != nil {
