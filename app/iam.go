@@ -24,7 +24,7 @@ type iamCmd struct {
 	Delete   bool     `env:"-" help:"Of idle-queues: with --delete."`
 	Queue    string   `help:"Of a fleet: its queue." placeholder:"NAME"`
 	Ledger   string   `help:"Of a fleet: dynamodb:TABLE." placeholder:"dynamodb:TABLE"`
-	Results  []string `env:"-" help:"Of task: a queue to which outcomes of jobs go, beside those of --jobs (repeatable)." placeholder:"QUEUE"`
+	Results  []string `env:"-" help:"Of worker and task: a queue to which outcomes of jobs go; a task has those of --jobs besides (repeatable)." placeholder:"QUEUE"`
 	jobsFlags
 	Secret []string `env:"-" help:"ARN of a secret that holds the signing key (repeatable)." placeholder:"ARN"`
 }
@@ -44,7 +44,7 @@ func (c *iamCmd) Run(std streams) error {
 	if policy.Fleet(c.Role) {
 		err = c.fleet(&w)
 	} else {
-		w.Queues, err = patterns(names, c.Queues)
+		err = c.named(names, &w)
 	}
 	if err != nil {
 		return err
@@ -59,23 +59,44 @@ func (c *iamCmd) Run(std streams) error {
 	return e.Encode(d)
 }
 
-// patterns are the whole names of queues and of their failed queues.
-func patterns(names jobqueue.Names, typed []string) (all []string, err error) {
+// patterns are the whole names of queues and of their failed queues, and the latter alone.
+func patterns(names jobqueue.Names, typed []string) (all, failed []string, err error) {
 	if len(typed) == 0 {
 		typed = []string{"*"}
 	}
 	for _, t := range typed {
 		p, err := names.Pattern(t)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, nil, usageError{err}
 		}
 		all = append(all, p)
+		f := names.Failed(p)
 		if !jobqueue.IsPattern(p) {
-			all = append(all, names.Failed(p))
+			all = append(all, f)
+		}
+		failed = append(failed, f)
+		if jobqueue.IsPattern(p) {
+			failed = append(failed, f+".fifo")
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	slices.Sort(failed)
+	return slices.Compact(all), slices.Compact(failed), nil
+}
+
+// named are the queues of a role that works on named ones.
+func (c *iamCmd) named(names jobqueue.Names, w *policy.Where) (err error) {
+	if w.Queues, w.Failed, err = patterns(names, c.Queues); err != nil {
+		return err
+	}
+	for _, name := range c.Results {
+		queue, err := resultsQueue(name)
+		if err != nil {
+			return usageError{err}
+		}
+		w.Results = append(w.Results, queue)
+	}
+	return nil
 }
 
 func (c *iamCmd) fleet(w *policy.Where) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
 	"github.com/ramify/ramify/trigger"
+	"github.com/ramify/ramify/web"
 )
 
 // tokenVar holds the tokens: everybody on a machine can read the arguments of a
@@ -48,16 +50,23 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Jobs == "" {
-		return usagef("it is not said which jobs may be started: set --jobs or RAMIFY_JOBS to their file")
+	if c.JobStart && c.Jobs == "" {
+		return usagef("--job-start is set, but it is not said which jobs may be started: set --jobs or RAMIFY_JOBS to their file")
 	}
 	if _, err := c.readJobs(); err != nil {
 		return err
 	}
+	seen := tokens // who may see runs, and press buttons
+	if len(seen) == 0 && c.ClientCA == "" {
+		seen = []string{newToken()}
+		if c.Jobs == "" { // where jobs can be started, whoever is on this machine may
+			tokens = seen
+		}
+	}
 	log := console.Logger(std.err, false, g.Verbose)
 	server, err := guard.New(guard.Options{
 		Address: c.Listen, Hosts: c.Host, Tokens: tokens, TLS: guard.TLS{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.ClientCA},
-		MaxBody: int64(most), Rate: c.Rate, Audit: std.out, Log: log,
+		MaxBody: int64(most), Rate: c.Rate, Burst: pageBurst, Audit: console.JSONLines(std.out), Log: log, Open: web.Open,
 	})
 	if err != nil {
 		return usageError{err}
@@ -72,18 +81,28 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	defer stop()
 	// What else is served goes onto this mux: the guard stands before all of it.
 	mux := http.NewServeMux()
-	trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
+	if c.Jobs != "" {
+		trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
+	}
+	page := web.New(web.Options{Runs: &folder{g: g}, Tokens: seen, Log: log})
+	page.Mount(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		guard.Refuse(w, r, http.StatusNotFound, "there is nothing of that name: want POST /jobs/NAME")
+		guard.Refuse(w, r, http.StatusNotFound, "there is nothing of that name: want POST /jobs/NAME, or GET / for the page")
 	})
 	if err := server.Start(ctx, mux); err != nil {
 		return err
 	}
+	given := ""
+	if os.Getenv(tokenVar) == "" && len(seen) > 0 {
+		given = seen[0]
+	}
+	fmt.Fprintf(std.err, "page %s\n", pageURL(server.Address(), c.TLSCert != "", given, ""))
 	log.Info("serve begins", "version", version(), "address", server.Address(), "tls", c.TLSCert != "", "client_certificates", c.ClientCA != "", "tokens", len(tokens))
 	<-ctx.Done()
 	log.Info("draining", "grace", s.grace.String())
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
+	page.Stop()
 	server.Stop(last)
 	return nil
 }

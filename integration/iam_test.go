@@ -176,9 +176,13 @@ func TestIAMOfNamedQueues(t *testing.T) {
 			u.run(t, "enqueue-batch", jobBatch(t, u.user, "batch", 12, 2)).requireCode(t, 0)
 		}},
 		"enqueue, to queues that are there": {[]string{"there", "--existing"}, func(t *testing.T, u *jobUser) { u.enqueue(t, "there", "true") }},
-		"worker": {nil, func(t *testing.T, u *jobUser) {
-			u.drain(t, 3, "--active-only", "work*")
+		"worker": {[]string{"--results", "told-" + plain.prefix}, func(t *testing.T, u *jobUser) {
+			u.drain(t, 3, "--active-only", "work*", "--results", "told-"+plain.prefix)
 			u.drain(t, 0, "--kill-after", "60", "long")
+			refused := u.env
+			u.env = append(slices.Clone(u.env), "RAMIFY_SIGNING_KEY=other:"+strings.Repeat("YWJj", 11))
+			u.drain(t, 3, "there") // to whose failed queue it goes
+			u.env = refused
 		}},
 		"idle-queues": {[]string{"--delete"}, func(t *testing.T, u *jobUser) {
 			u.run(t, "idle-queues", "--idle-for", "5", "--delete", "idle*").requireCode(t, 0)

@@ -32,7 +32,8 @@ var Roles = []string{"enqueue", "worker", "idle-queues", "seed", "serve", "cron"
 // Where is where queues and the ledger are.
 type Where struct {
 	Region, Account string   // "*" is any
-	Queues          []string // names, and beginnings of names with a * behind
+	Queues          []string // names, and beginnings of names with a * behind; failed queues, too
+	Failed          []string // of these the failed queues
 	Queue, Dead     string   // a fleet's: its name, and that of its dead-letter queue
 	Jobs            []string // names of queues on which jobs of a fleet wait, beside Queue
 	Results         []string // names of queues to which outcomes of jobs go
@@ -65,6 +66,10 @@ func Of(role string, w Where, o Options) (Document, error) {
 	case "worker":
 		allow("Work", queues, "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues")
+		allow("Refuse", w.queues(w.Failed), "sqs:SendMessage") // what cannot be executed, with the reason
+		if len(w.Results) > 0 {
+			allow("Tell", w.queues(w.Results), "sqs:GetQueueUrl", "sqs:SendMessage", "sqs:CreateQueue")
+		}
 	case "idle-queues":
 		allow("Look", queues, "sqs:GetQueueUrl", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues", "cloudwatch:GetMetricStatistics")
