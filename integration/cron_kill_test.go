@@ -3,13 +3,19 @@ package integration
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ramify/ramify/internal/emulator/elasticmq"
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/schedule"
 )
@@ -89,6 +95,33 @@ func TestCronKilledOnAFleet(t *testing.T) {
 		c.run(t, "watch", run).requireCode(t, 0)
 	}
 	requireEach(t, c.user, runs)
+}
+
+// A tick that a clock of others knows is not lost where the queue is away for a moment.
+func TestCronFireAgain(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t, "").setup(t).with("PATH="+os.Getenv("PATH"), "RAMIFY_JOBS=jobs.yaml")
+	c.write(t, "jobs.yaml", killedJobs)
+	c.write(t, "cron.yaml", killedTicks)
+	to, err := url.Parse(elasticmq.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) <= 12 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	r := c.with("AWS_ENDPOINT_URL_SQS="+front.URL).run(t, "cron", "cron.yaml", "--fire", "tick", "--at", "2026-01-31T02:00:00Z")
+	r.requireCode(t, 0)
+	if !strings.Contains(r.stderr, "it is tried again") || !strings.Contains(r.stderr, "run tick-20260131T0200Z\n") {
+		t.Error(r.stderr)
+	}
 }
 
 // A clock that begins goes on with the runs of its schedules that one before it has left,
