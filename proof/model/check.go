@@ -155,7 +155,7 @@ func (t *tree) failure(n planned) {
 	} else {
 		t.without += t.c.w.rest[n.name]
 	}
-	if t.s.letters>>n.at&1 == 0 && t.s.left[Return] == t.c.w.Budget[Return] {
+	if t.s.letters>>n.at&1 == 0 && t.s.left[Return] == t.c.w.budget[Return] {
 		t.wrong("I1: a node was given up, and no letter says so", n.at)
 	}
 }

@@ -6,10 +6,11 @@ type checker struct {
 	bugs Bug
 
 	tracing  bool
-	bad      string // what the step under way, or the state under view, violates
-	overflow bool   // a step would have needed more messages than a state has room for
-	found    func(label, *State)
-	calls    func(call) // if set, is told each write of the ledger
+	bad      string              // what the step under way, or the state under view, violates
+	overflow bool                // a step would have needed more messages than a state has room for
+	to       *search             // takes the states that steps lead to
+	found    func(label, *State) // if set, takes them in its place
+	calls    func(call)          // if set, is told each write of the ledger
 }
 
 func (c *checker) has(b Bug) bool { return c.bugs&b != 0 }
@@ -87,5 +88,10 @@ func (c *checker) emit(s *State, l label) {
 			return
 		}
 	}
-	c.found(l, s)
+	if c.found == nil {
+		c.to.reached(s)
+		return
+	}
+	u := *s // the states of a search stay on the stack
+	c.found(l, &u)
 }

@@ -31,7 +31,7 @@ func (f Fault) String() string { return faultNames[f] }
 // used is how many faults have been met that count.
 func (w *World) used(s *State) (n int) {
 	for f := range Fail {
-		n += int(w.Budget[f]) - int(s.left[f])
+		n += int(w.budget[f]) - int(s.left[f])
 	}
 	return n
 }

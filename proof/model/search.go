@@ -31,38 +31,36 @@ type search struct {
 	ends   []uint32 // of each state's successors in kind
 	over   []bool   // the run is over, or the state was not looked at
 	buf    []byte
+	left   [faults]uint8 // of the state whose steps are made
+	next   []byte        // the states found in this level
+	steps  int
 }
 
 // Check searches a world, or its version with bugs.
 func Check(w *World, bugs Bug) Result {
 	w.build()
 	s := &search{c: &checker{w: w, bugs: bugs}, seed: maphash.MakeSeed(), table: make([]uint32, 1<<16)}
+	s.c.to = s
 	began := time.Now()
 	r := s.run()
 	r.World, r.Time = w.Name, time.Since(began)
 	return r
 }
 
-func initial() State { return State{run: run{posting: true}} }
-
 func (s *search) start() State {
-	x := initial()
-	for f, n := range s.c.w.Budget {
-		x.left[f] = n
-	}
-	return x
+	return State{run: run{posting: true}, left: s.c.w.budget}
 }
 
 func (s *search) run() (r Result) {
 	c := s.c
 	first := s.start()
 	s.add(&first, 0)
-	level, next := append([]byte(nil), s.buf...), []byte(nil)
+	level := append([]byte(nil), s.buf...)
 	bad, step := -1, false
 	var why string
 	for len(level) > 0 && bad < 0 && (c.w.Limit == 0 || len(s.prints) < c.w.Limit) {
 		r.Depth++
-		next = next[:0]
+		s.next = s.next[:0]
 		in := codec{buf: level, reading: true}
 		for in.at < len(level) && bad < 0 {
 			var x State
@@ -74,16 +72,7 @@ func (s *search) run() (r Result) {
 				bad, why = id, c.bad
 				break
 			}
-			c.found = func(_ label, t *State) {
-				r.Steps++
-				to, fresh := s.add(t, uint32(id))
-				if fresh {
-					next = append(next, s.buf...)
-				}
-				if t.left == x.left {
-					s.kind = append(s.kind, to)
-				}
-			}
+			s.left = x.left
 			c.successors(&x)
 			if c.overflow {
 				r.Crowded++
@@ -94,8 +83,9 @@ func (s *search) run() (r Result) {
 				bad, why, step = id, c.bad, true
 			}
 		}
-		level, next = next, level
+		level, s.next = s.next, level
 	}
+	r.Steps = s.steps
 	r.States, r.Complete = len(s.prints), bad < 0 && len(level) == 0
 	if bad < 0 {
 		if bad = s.stuck(); bad >= 0 {
@@ -109,6 +99,18 @@ func (s *search) run() (r Result) {
 		r.Wrong, r.Trace = why, s.trace(uint32(bad), step)
 	}
 	return r
+}
+
+// reached notes a state that a step has led to, of the state under view.
+func (s *search) reached(x *State) {
+	s.steps++
+	to, fresh := s.add(x, uint32(len(s.ends)))
+	if fresh {
+		s.next = append(s.next, s.buf...)
+	}
+	if x.left == s.left {
+		s.kind = append(s.kind, to)
+	}
 }
 
 // add notes a state, and leaves its bytes in buf.
@@ -187,7 +189,7 @@ func (s *search) trace(id uint32, step bool) (lines []string) {
 	}
 	c := s.c
 	c.tracing = true
-	defer func() { c.tracing = false }()
+	defer func() { c.tracing, c.found = false, nil }()
 	x := s.start()
 	for i := len(way) - 1; i >= 0; i-- {
 		now := x

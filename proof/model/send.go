@@ -44,7 +44,7 @@ func (c *checker) postsKids(s *State, i int) {
 		if some != 0 {
 			t.plans[of].posted = true
 		}
-		for slot := range 8 {
+		for slot := range c.w.outcomes[t.plans[of].out].kids {
 			if some>>slot&1 != 0 && !c.post(t, c.kid(t, of, slot, m.epoch, w.re)) {
 				return false
 			}

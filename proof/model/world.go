@@ -82,6 +82,7 @@ type World struct {
 	Most     int  // messages there may be at a time; 0: as many as a state holds
 	Limit    int  // states after which the search ends; 0: when all are seen
 
+	budget   [faults]uint8
 	nodes    []node
 	outcomes []outcome
 	places   []place
@@ -193,6 +194,9 @@ func (w *World) build() *World {
 	w.Epochs = max(w.Epochs, 1)
 	if w.Most == 0 {
 		w.Most = maxMsgs
+	}
+	for f, n := range w.Budget {
+		w.budget[f] = n
 	}
 	root := w.place(none, 0)
 	w.grow(root, 0, map[[2]uint8]bool{})
