@@ -29,8 +29,6 @@ const (
 	NeverAsks
 	AnySignature
 	ResendsAsOriginal
-	ReduceUnarbitrated
-	StepUnarbitrated
 )
 
 // Planted is a bug with the world that shows it.
@@ -56,7 +54,7 @@ var Bugs = []Planted{
 	{YieldDeletes, "yield-deletes", "a leaf whose slot its own plan has claimed deletes its message", "yield"},
 	{CopyRenamed, "copy-renamed", "the copy of a message has another id, and does not know its own plan", "retry"},
 	{RetryAfterDelete, "retry-after-delete", "a message that failed is deleted before its copy is sent", "retry"},
-	{SendNotRepeated, "send-not-repeated", "a message that the queue did not take is taken for sent", "send"},
+	{SendNotRepeated, "send-not-repeated", "a message that the queue did not take is taken for sent", "crash"},
 	{ReduceDespiteFailures, "reduce-despite-failures", "a node reduces though something below it was given up", "reduce"},
 	{NotTakenBack, "not-taken-back", "a node that a redrive has healed stays counted as given up", "redrive"},
 	{OwnAccount, "own-account", "a leaf settles what it counted itself, not what the sink has kept", "moody"},

@@ -10,7 +10,7 @@ type checker struct {
 	overflow bool                // a step would have needed more messages than a state has room for
 	to       *search             // takes the states that steps lead to
 	found    func(label, *State) // if set, takes them in its place
-	calls    func(call)          // if set, is told each write of the ledger
+	wrote    call                // the write of the ledger that the step under way has made
 }
 
 func (c *checker) has(b Bug) bool { return c.bugs&b != 0 }
@@ -22,11 +22,13 @@ func (c *checker) successors(s *State) {
 			return // nothing can change what counts: the run's record refuses it
 		}
 	}
+	c.wrote = call{}
 	c.receive(s)
 	c.queueFaults(s)
 	for i := range s.workers[:c.w.Workers] {
 		if s.workers[i].do != idle {
 			c.step(s, i)
+			c.wrote = call{}
 			c.accidents(s, i)
 		}
 	}

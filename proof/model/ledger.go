@@ -14,8 +14,8 @@ const (
 // call is a write of the ledger with what it came to, for who compares it with a real
 // ledger.
 type call struct {
-	op      string
-	at      pid // whose plan, or whose slot
+	op      string // "" for none
+	at      pid    // whose plan, or whose slot
 	epoch   uint8
 	plan    plan
 	again   bool // the same call once more: its answer was lost
@@ -67,10 +67,33 @@ func outcomeOf(ok bool) ledgerOutcome {
 
 // putStep names the message that takes a step, once, if nobody has.
 func (c *checker) putStep(s *State, of pid, m *msg) (mine bool) {
-	if s.steps[of][m.epoch] == 0 {
+	first := s.steps[of][m.epoch] == 0
+	if first {
 		s.steps[of][m.epoch] = m.mid
 	}
+	c.note(call{op: "step", at: of, epoch: m.epoch, plan: plan{mid: m.mid}, outcome: outcomeOf(first)})
 	return s.steps[of][m.epoch] == m.mid
+}
+
+// amend changes the run's record if it is in the state that the change asks for.
+func (c *checker) amend(s *State, op string) (ok bool) {
+	from := running
+	if op == "redrive" {
+		from = failed
+	}
+	if ok = s.run.state == from; ok {
+		switch op {
+		case "redrive":
+			s.run.state, s.run.paused = running, false
+			s.run.epoch++
+		case "cancel":
+			s.run.state = cancelled
+		default:
+			s.run.paused = op == "pause"
+		}
+	}
+	c.note(call{op: op, outcome: outcomeOf(ok)})
+	return ok
 }
 
 // claim marks that a plan exists for the node at a place, unless its slot has settled.
@@ -159,8 +182,5 @@ func (c *checker) reduces(s *State, p pid) bool {
 	return c.w.places[p].of == none && c.w.nodes[s.plans[p].name].reduces && !c.w.outcomes[s.plans[p].out].closed
 }
 
-func (c *checker) note(k call) {
-	if c.calls != nil {
-		c.calls(k)
-	}
-}
+// note keeps the write of a step for who compares.
+func (c *checker) note(k call) { c.wrote = k }

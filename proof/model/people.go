@@ -4,6 +4,7 @@ package model
 func (c *checker) people(s *State) {
 	by := func(verb string, change func(*State)) {
 		t := *s
+		c.wrote = call{}
 		change(&t)
 		c.emit(&t, label{verb: verb, nobody: true})
 	}
@@ -29,20 +30,18 @@ func (c *checker) people(s *State) {
 		}
 	}
 	if s.run.state == failed && s.run.epoch+1 < c.w.Epochs && !s.run.posting {
-		by("the run is redriven", func(t *State) {
-			t.run.state, t.run.paused, t.run.posting = running, false, true
-			t.run.epoch++
-		})
+		by("the run is redriven", func(t *State) { t.run.posting = c.amend(t, "redrive") })
 	}
 	if s.run.state == running && s.left[Cancel] > 0 {
-		by("the run is CANCELLED", func(t *State) { t.left[Cancel]--; t.run.state = cancelled })
+		by("the run is CANCELLED", func(t *State) { t.left[Cancel]--; c.amend(t, "cancel") })
 	}
 	if s.run.state == running && s.left[Pause] > 0 && !s.run.paused {
-		by("the run is PAUSED", func(t *State) { t.left[Pause]--; t.run.paused = true })
+		by("the run is PAUSED", func(t *State) { t.left[Pause]--; c.amend(t, "pause") })
 	}
 	if s.run.paused && s.run.state == running {
-		by("the run is resumed", func(t *State) { t.run.paused = false })
+		by("the run is resumed", func(t *State) { c.amend(t, "resume") })
 	}
+	c.wrote = call{}
 	if s.left[Forge] > 0 && s.run.state == running {
 		t := *s
 		t.left[Forge]--
@@ -84,6 +83,7 @@ func (s *State) quiet() bool {
 // sweeps are the steps of a sweep: it begins where nothing moves though something was
 // lost, or for no reason; visits one node at a time; and may stop at any (Crash).
 func (c *checker) sweeps(s *State) {
+	c.wrote = call{}
 	if !s.sweep.on {
 		if s.run.state != running || s.run.paused {
 			return

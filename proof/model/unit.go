@@ -43,7 +43,7 @@ func (c *checker) start(t *State, i int) {
 	switch {
 	case w.m.op == opClimb:
 		w.do = readClimb
-	case w.m.op == opReduce && w.m.suspect() && !c.has(ReduceUnarbitrated):
+	case w.m.op == opReduce && w.m.suspect():
 		w.do = takeReduce
 	case w.m.op == opReduce || w.m.suspect() && !c.has(NeverAsks):
 		w.do = ask
@@ -232,7 +232,7 @@ func (c *checker) plans(s *State, i int) {
 		}
 		c.emit(&t, label{m: m, verb: "reads which of its children have settled"})
 	case takeStep:
-		mine := c.putStep(&t, of, &m) || m.adopts() || c.has(StepUnarbitrated)
+		mine := c.putStep(&t, of, &m) || m.adopts()
 		w.do = readFailed
 		if !mine {
 			w.do = remove

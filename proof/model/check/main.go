@@ -18,7 +18,7 @@ func main() {
 	limit := flag.Int("limit", 0, "states after which a search ends; 0: that of the world")
 	flag.Parse()
 	wrong := false
-	for _, w := range model.Worlds() {
+	for _, w := range append(model.Worlds(), model.Deep()...) {
 		if *bugs || !strings.Contains(w.Name, *only) {
 			continue
 		}
