@@ -35,7 +35,15 @@ type sendFlags struct {
 }
 
 // Source: Amazon SQS API reference, "SendMessage".
-const mostID = 128
+const (
+	mostID = 128
+	wantID = "letters, digits and punctuation of ASCII"
+)
+
+// isID reports whether SQS takes a group or a deduplication id, or there is none.
+func isID(s string, most int) bool {
+	return len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
 
 // ready checks the flags and opens the queues.
 func (f *sendFlags) ready(ctx context.Context, g *cli, perMessage bool) (depot, func(), error) {
@@ -62,8 +70,10 @@ func (f *sendFlags) ready(ctx context.Context, g *cli, perMessage bool) (depot, 
 		return nil, nil, usagef("--deduplication-id is %q, but only FIFO queues know one: add --fifo", f.DedupID)
 	case f.GroupID != "" && perMessage:
 		return nil, nil, usagef("--group-id is %q, and --group-id-per-message is set: leave out one of them", f.GroupID)
-	case len(f.GroupID) > mostID || len(f.DedupID) > mostID-20:
-		return nil, nil, usagef("--group-id and --deduplication-id have at most %d and %d characters", mostID, mostID-20)
+	case !isID(f.GroupID, mostID):
+		return nil, nil, usagef("--group-id is %q, want %s, at most %d", f.GroupID, wantID, mostID)
+	case !isID(f.DedupID, mostID-20):
+		return nil, nil, usagef("--deduplication-id is %q, want %s, at most %d: a batch puts numbers behind it", f.DedupID, wantID, mostID-20)
 	}
 	if f.group = f.GroupID; f.group == "" {
 		f.group = unique()
@@ -92,7 +102,7 @@ func (f *sendFlags) posting(typed string, j jobqueue.Job, n int, perMessage bool
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}
-	body, attrs, err := f.codec.Pack(j)
+	body, attrs, err := f.codec.Pack(f.names.Main(whole), j)
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}
@@ -141,7 +151,10 @@ func (c *enqueueCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return usageError{err}
 	}
 	sent := q.Send(ctx, []jobqueue.Posting{p})[0]
-	if sent.Err != nil {
+	switch {
+	case errors.Is(sent.Err, jobqueue.ErrInvalid):
+		return usageError{sent.Err}
+	case sent.Err != nil:
 		return sent.Err
 	}
 	return newTeller(std, c.JSON, c.names).sent(j.String(), p, sent, false)
@@ -311,7 +324,7 @@ func (t *teller) sent(text string, p jobqueue.Posting, s jobqueue.Sent, numbered
 	queue := t.names.Short(p.Queue)
 	if s.Err != nil {
 		return t.print(sentEvent{Event: "JOB_NOT_ENQUEUED", Command: text, Queue: queue, ErrorMessage: oneLine(s.Err)},
-			fmt.Sprintf("Not enqueued: %s: %s", text, oneLine(s.Err)))
+			fmt.Sprintf("Not enqueued: %s: %s", indented(text), oneLine(s.Err)))
 	}
 	line := "Enqueued job " + s.ID
 	if numbered {
