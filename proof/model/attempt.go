@@ -61,6 +61,7 @@ func (c *checker) commits(t *State, i int) {
 	of := c.subject(m)
 	own := c.w.outcomes[w.out].own
 	switch {
+	case w.kind == live && c.has(RowsLast):
 	case w.kind == live:
 		t.parts[of] |= 1 << w.out
 	case t.leaf[of] == 0 || c.has(LastLeafCounts):

@@ -29,6 +29,9 @@ const (
 	NeverAsks
 	AnySignature
 	ResendsAsOriginal
+	RowsLast
+	PostsBeforeClaim
+	RedrivesAll
 )
 
 // Planted is a bug with the world that shows it.
@@ -60,5 +63,9 @@ var Bugs = []Planted{
 	{OwnAccount, "own-account", "a leaf settles what it counted itself, not what the sink has kept", "moody"},
 	{LastLeafCounts, "last-leaf-counts", "of a leaf's attempts the sink keeps the last", "moody"},
 	{NeverAsks, "never-asks", "a suspect processes its node without asking the ledger", "redrive"},
+	{ResendsAsOriginal, "resends-as-original", "what may be sent twice is not marked", "inline"},
+	{RowsLast, "rows-last", "the rows of a node with children are committed after its plan", "crash"},
+	{PostsBeforeClaim, "posts-before-claim", "a suspect posts the children of its plan and does not claim the slot before", "yield"},
+	{RedrivesAll, "redrives-all", "a redrive posts all children of a plan, not those that had failed", "redrive"},
 	{AnySignature, "any-signature", "messages are executed whoever signed them", "forged"},
 }

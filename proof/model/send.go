@@ -68,6 +68,9 @@ func (c *checker) postsKids(s *State, i int) {
 		}
 		if x.post == 0 {
 			x.do = remove
+			if c.has(RowsLast) && w.re == original {
+				t.parts[of] |= 1 << t.plans[of].out
+			}
 		}
 		c.emit(t, l)
 	}

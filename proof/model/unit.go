@@ -195,7 +195,7 @@ func (c *checker) plans(s *State, i int) {
 		won := ok && w.kind == live
 		w.acted, w.redo = false, false
 		switch {
-		case won && m.suspect() && !c.has(NoFence):
+		case won && m.suspect() && !c.has(NoFence) && !c.has(PostsBeforeClaim):
 			w.do, w.later = claim, false
 		case won:
 			w.do, w.post, w.re = postKids, c.full(&t, of), original
@@ -266,6 +266,9 @@ func (c *checker) redrive(t *State, i int) {
 	of := c.subject(m)
 	failed := t.tallies[of][m.epoch-1].fail
 	missing := failed &^ t.tallies[of][m.epoch].done
+	if c.has(RedrivesAll) && failed != 0 {
+		missing = c.full(t, of) &^ t.tallies[of][m.epoch].done
+	}
 	switch {
 	case failed == 0 && !c.sequel(m):
 		w.do, w.at = postReduce, m.at // all below is well: its reduce had failed

@@ -128,7 +128,7 @@ func Deep() []*World {
 		},
 		{
 			Name: "redrive-2", About: "nodes fail, and the run is redriven; two faults, tasks that are late",
-			Tree: three, Fails: "b c", Epochs: 2, Max: 2, Stale: true, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Undelete: 1, Fail: 1},
+			Tree: "r = r > b\n b = b > c", Fails: "b c", Epochs: 2, Max: 2, Stale: true, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Undelete: 1, Fail: 1},
 		},
 		{
 			Name: "redrive-twice", About: "two redrives of a failure three levels down",
@@ -144,7 +144,7 @@ func Deep() []*World {
 		},
 		{
 			Name: "reduce-lost", About: "two levels reduce; the queue loses messages, and gives some up",
-			Tree: "r ~ r > b\n b ~ b > c", Max: 2, Reduces: "b", Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1, Fail: 1},
+			Tree: "r ~ r > b\n b ~ b > c", Max: 2, Reduces: "b", Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Bury: 1, Fail: 1, Sweep: 2},
 		},
 		{
 			Name: "sequel-2", About: "the second step of a node has children, or none; two faults",
@@ -156,7 +156,7 @@ func Deep() []*World {
 		},
 		{
 			Name: "sequel-lost", About: "the queue loses what the second step of a node needs, or gives it up",
-			Tree: "r = r > b\n b ~ b > c\n b ' b > e | b", Max: 2, Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1},
+			Tree: "r = r > b\n b ~ b > c\n b ' b > e | b", Max: 2, Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Bury: 1, Expire: 1, Sweep: 2},
 		},
 		{
 			Name: "groups-2", About: "pages of pages; two faults, and a redrive",
