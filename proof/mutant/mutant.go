@@ -128,6 +128,9 @@ var More = []Bug{
 	{"send-not-repeated", "a message that the queue did not take is taken for sent", []exact.Edit{
 		{File: "post/post.go", Old: "				again = append(again, letters[i])\n", New: ""},
 	}},
+	{"yield-deletes", "a leaf whose slot its own plan has claimed deletes its message", []exact.Edit{
+		{File: "task/settle.go", Old: "	return letGo, nil\n}\n\n// after is", New: "	return done, nil\n}\n\n// after is"},
+	}},
 	{"claims-given-back", "a vertex is revealed only as long as its claim is the nearest", []exact.Edit{
 		{File: "proof/tree/graph.go", Old: "			if !kept[i].Has(claim) {", New: "			if !kept[i].Now(claim) {"},
 	}},

@@ -20,6 +20,7 @@ type Case struct {
 	Nodes   int      // most nodes of the tree; 0: as drawn
 	Workers int      // 0: as drawn
 	CrashAt int      // the first worker dies at this step: 2n-1 is before its call n, 2n after answer n; 0: as drawn
+	DieAt   int      // whoever seeds the run dies at this step; 0: as drawn
 
 	P float64 // how likely each fault is
 }
@@ -31,12 +32,14 @@ var Faults = []string{
 	"send", "receive", "delete", "extend", "ledger", "again", "sink", "latency", "stall", "weather",
 	"crash", "freeze", "lose", "maxreceive", "forge", "pause", "cancel", "redrive", "sweep",
 	"fail", "flaky", "slow", "moody", "panic", "ill", "sum", "graph", "nearer", "rest", "inline", "wide", "chain",
+	"dead", "stillborn", "seq", "back", "broad", "deep",
 }
 
 // rare is how likely a fault is to be on, where that is not a half.
 var rare = map[string]float64{
 	"cancel": 0.08, "lose": 0.15, "maxreceive": 0.15, "lie": 0.1, "wide": 0.15, "chain": 0.2, "graph": 0.25, "pause": 0.3,
 	"fail": 0.6, "redrive": 0.9, "sweep": 0.25, "crash": 0.6, "freeze": 0.3, "slow": 0.4,
+	"stillborn": 0.2, "broad": 0.02, "deep": 0.15, "seq": 0.4, "back": 0.4,
 }
 
 // roll is a number from 0 to 1 that follows from the seed and what it is for.
@@ -67,10 +70,15 @@ func (c Case) drawn() Case {
 	}
 	if c.Nodes == 0 {
 		c.Nodes = 1 + int(c.roll("nodes")*40)
-		if c.On("chain") {
+		switch {
+		case c.On("broad"):
+			c.Nodes = 270 + 8*c.Nodes
+		case c.On("chain") && c.On("deep"):
+			c.Nodes *= 8
+		case c.On("chain"):
 			c.Nodes *= 2
 		}
-		if c.On("wide") {
+		if c.On("wide") && !c.On("broad") {
 			c.Nodes *= 4
 		}
 	}
@@ -87,7 +95,10 @@ func (c Case) part(fault string, p float64) float64 {
 // shape is the case's tree.
 func (c Case) shape() tree.Shape {
 	fanout, pad := 2+int(c.roll("fanout")*5), 0
-	if c.On("wide") {
+	switch {
+	case c.On("broad"):
+		fanout = c.Nodes // more slots than a plan has
+	case c.On("wide"):
 		fanout, pad = c.Nodes, 330
 		if c.roll("wider") < 0.3 {
 			pad = 3600 // one child fills a plan, and a hundred of those a plan of groups
@@ -97,6 +108,7 @@ func (c Case) shape() tree.Shape {
 		Seed: c.Seed, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
 		Fail: c.part("fail", 0.15), Heal: int(c.roll("heal") * 3), Flaky: c.part("flaky", 0.7), Slow: c.part("slow", 0.2),
 		Moody: c.part("moody", 0.5), Panic: c.part("panic", 0.1), Ill: c.part("ill", 0.05), Sum: c.part("sum", 0.4),
+		Seq: c.part("seq", 0.3), Back: c.part("back", 0.4),
 		Graph: c.part("graph", 0.3), Nearer: c.On("nearer"), Rest: c.part("rest", 0.15),
 	}
 }
@@ -116,6 +128,9 @@ func (c Case) String() string {
 	}
 	if c.CrashAt != 0 {
 		s += fmt.Sprintf(",crash=%d", c.CrashAt)
+	}
+	if c.DieAt != 0 {
+		s += fmt.Sprintf(",die=%d", c.DieAt)
 	}
 	return s
 }
@@ -142,6 +157,8 @@ func ParseCase(s string) (Case, error) {
 			c.Workers = n
 		case name == "crash":
 			c.CrashAt = n
+		case name == "die":
+			c.DieAt = n
 		default:
 			return Case{}, fmt.Errorf("read case %q: %q is nothing that can be said of one", s, p)
 		}

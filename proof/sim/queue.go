@@ -35,6 +35,7 @@ func (q messages) each(ctx context.Context, what string, n int, act func() []err
 	if q.gate == nil {
 		return act()
 	}
+	defer q.gate.call()()
 	if err := q.gate.enter(ctx, what); err != nil {
 		return slices.Repeat([]error{err}, n)
 	}
@@ -61,6 +62,7 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	if q.gate == nil {
 		return q.Queue.Receive(ctx, r)
 	}
+	defer q.gate.call()()
 	if err := q.gate.enter(ctx, "receive"); err != nil {
 		return nil, err
 	}
@@ -73,6 +75,11 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	}
 	if err := q.gate.leave("receive"); err != nil {
 		return nil, err
+	}
+	for _, d := range got {
+		if !q.dead { // letters are looked at, and not held
+			q.gate.take(d.Receipt)
+		}
 	}
 	return got, err
 }
@@ -90,7 +97,10 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 			continue
 		}
 		q.note(history.Note, d.Body, "the queue gives it up", nil)
-		q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
+		q.w.log.Saw("the queue gives a message up")
+		for errs := []error{errAway}; errs[0] != nil; { // it is the queue itself: nothing is lost
+			errs = q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
+		}
 		q.Queue.Delete(context.Background(), []queue.Receipt{d.Receipt})
 	}
 	return rest
@@ -98,6 +108,9 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 
 // Delete implements queue.Queue.
 func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error {
+	if q.gate != nil {
+		q.gate.put(receipts...)
+	}
 	return q.each(ctx, "delete", len(receipts), func() []error {
 		for _, r := range receipts {
 			q.w.log.Add(history.Event{Worker: q.worker(), What: history.Delete, Note: string(r)})
@@ -108,6 +121,15 @@ func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error 
 
 // Extend implements queue.Queue.
 func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
+	for _, l := range leases {
+		switch {
+		case q.gate == nil || q.dead:
+		case l.Visibility == visibility:
+			q.gate.take(l.Receipt)
+		default: // put back
+			q.gate.put(l.Receipt)
+		}
+	}
 	return q.each(ctx, "extend", len(leases), func() []error { return q.Queue.Extend(ctx, leases) })
 }
 
