@@ -72,8 +72,8 @@ func (g *gate) leave(what string) error {
 	defer g.w.mu.Unlock()
 	g.left++
 	p := g.crash
-	if what == "plan" || what == "claim" {
-		p *= 5 // what follows is owed to the record that was just written
+	if p > 0 && (what == "plan" || what == "claim") {
+		p = g.w.c.grave(p) // what follows is owed to the record that was just written
 	}
 	if 2*g.left == g.at || p > 0 && g.dice.Float64() < p {
 		g.die("after " + what)

@@ -86,7 +86,7 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 
 // mostReceives is after how many the queue gives a message up; the engine's own
 // putting back comes to ten at most.
-const mostReceives = 14
+const mostReceives = 12
 
 // overdue moves what was received too often to the dead-letter queue, as the queue
 // itself would.
@@ -150,15 +150,15 @@ func (q messages) note(what string, body []byte, note string, err error) {
 // faults are those of the queue in a case.
 func (c Case) faults() hostile.Faults {
 	loss := func(name string) hostile.Loss {
-		p := c.part(name, c.P)
+		p := c.often(name)
 		return hostile.Loss{Before: p, After: p, Half: p}
 	}
 	f := hostile.Faults{
 		Send: loss("send"), Receive: loss("receive"), Delete: loss("delete"), Extend: loss("extend"),
-		Twin: c.part("twin", c.P), Lie: c.part("lie", c.P), Reorder: c.part("reorder", 0.5), Empty: c.part("empty", c.P),
-		Expire: c.part("expire", c.P), Late: c.part("late", c.P), LateBy: time.Minute,
-		Forget: c.part("forget", c.P), Ghost: c.part("ghost", c.P), Stale: c.part("stale", 0.5),
-		Deny: c.part("deny", c.P), Vague: c.part("vague", c.P),
+		Twin: c.often("twin"), Lie: c.often("lie"), Reorder: c.part("reorder", 0.5), Empty: c.often("empty"),
+		Expire: c.often("expire"), Late: c.often("late"), LateBy: time.Minute,
+		Forget: c.often("forget"), Ghost: c.often("ghost"), Stale: c.part("stale", 0.5),
+		Deny: c.often("deny"), Vague: c.often("vague"),
 		Stall: c.part("stall", c.P/20), StallFor: 3 * time.Minute,
 	}
 	if c.On("latency") {

@@ -318,7 +318,11 @@ func (s Shape) reveal(n *processor.Node, a args, out processor.Out, variant int)
 	if s.Chain {
 		k = min(1, left)
 	}
-	if p != "0" && s.roll(p, "barren", variant) < 0.1 || variant > 0 && s.roll(p, "leaf", variant) < 0.3 {
+	barren := 0.1
+	if s.Chain {
+		barren = 0.003 // it would end the tree
+	}
+	if p != "0" && s.roll(p, "barren", variant) < barren || variant > 0 && s.roll(p, "leaf", variant) < 0.3 {
 		k = 0
 	}
 	if s.roll(p, "keep") < 0.3 {
