@@ -139,7 +139,10 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 	if w.keeps() {
 		made.keeper, err = sweep.NewKeeper(sweep.Options{
 			Name: "queue", ID: id, Ledger: l, Board: l, Leaser: l, Poster: w.poster(g),
-			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second, NoProgress: 5 * time.Minute,
+			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second,
+			// Nodes take a minute, and each sweep posts once more what waits: a fleet that
+			// is swept faster than it works would not catch up.
+			NoProgress: 15 * time.Minute,
 		})
 		if err != nil {
 			return nil, err
