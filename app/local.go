@@ -34,8 +34,8 @@ type state struct {
 
 func statePath(dir, run string) string { return filepath.Join(dir, run+".db") }
 
-// exists reports whether there is a run of that name. One whose making was cut
-// short has left an empty file, which may be used again.
+// exists reports whether there is the file of a run of that name. One whose making was
+// cut short has left an empty file, which is none.
 func exists(dir, run string) bool {
 	info, err := os.Stat(statePath(dir, run))
 	return err == nil && info.Size() > 0
@@ -58,6 +58,10 @@ func openState(ctx context.Context, g *cli, run string, o store.Options) (*state
 		return nil, usageError{err}
 	}
 	s, err := store.Open(statePath(dir, run), o)
+	if errors.Is(err, store.ErrExists) && !begun(ctx, g, run) {
+		o.Create = false
+		s, err = store.Open(statePath(dir, run), o)
+	}
 	switch {
 	case errors.Is(err, store.ErrExists):
 		return nil, errExists(g, run)
@@ -74,6 +78,22 @@ func openState(ctx context.Context, g *cli, run string, o store.Options) (*state
 		return nil, err
 	}
 	return st, nil
+}
+
+// begun reports whether there is a run of that name, or somebody is about to begin it.
+// What died as it was about to, of a full disk perhaps, has left its file, and its mark
+// in the folder of the results: it is that run which begins next.
+func begun(ctx context.Context, g *cli, run string) bool {
+	if !exists(g.State, run) {
+		return false
+	}
+	st, err := openState(ctx, g, run, store.Options{MustExist: true})
+	if err != nil {
+		return true // who goes on with it is told why that cannot be
+	}
+	defer st.close()
+	_, err = st.ledger.Run(ctx, run)
+	return !errors.Is(err, ledger.ErrNoRun) || st.store.Owned()
 }
 
 func (s *state) open(ctx context.Context, owner bool) (err error) {

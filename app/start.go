@@ -285,7 +285,7 @@ func (s *starter) post(ctx context.Context, spec, run string) error {
 
 // once begins a run that may have begun before.
 func (s *starter) once(ctx context.Context, target, run string) (began bool, err error) {
-	if s.fleet == nil && exists(s.g.State, run) {
+	if s.fleet == nil && begun(ctx, s.g, run) {
 		return false, nil
 	}
 	err = s.start(ctx, target, run)
