@@ -58,7 +58,7 @@ func refuses(t *testing.T, r program.Result, code int, parts ...string) {
 	r.RequireCode(t, code)
 	said := program.Plain(t, r.Stderr)
 	last := said[strings.LastIndex(strings.TrimSuffix(said, "\n"), "\n")+1:]
-	if !strings.HasPrefix(last, "ramify: ") || strings.Count(said, "ramify: ") != 1 || len(last) > 500 {
+	if !strings.HasPrefix(last, "ramify: ") || strings.Count("\n"+said, "\nramify: ") != 1 || len(last) > 500 {
 		t.Fatalf("want one line of the reason, at the end of\n%s", program.Shortened(said))
 	}
 	for _, part := range parts {

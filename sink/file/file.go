@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"sync"
@@ -127,7 +128,12 @@ func (s *Sink) Close() error {
 
 // full marks the errors after which only a person can help.
 func full(err error) error {
-	for _, hopeless := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, store.ErrFull} {
+	for _, hopeless := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, // no room
+		syscall.EROFS, fs.ErrPermission, // not allowed
+		fs.ErrNotExist, syscall.ENOTDIR, // the folder is gone
+		store.ErrFull,
+	} {
 		if errors.Is(err, hopeless) && !errors.Is(err, sink.ErrFull) {
 			return fmt.Errorf("%w: %w", sink.ErrFull, err)
 		}
