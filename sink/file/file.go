@@ -84,10 +84,14 @@ func (s *Sink) open(ctx context.Context) error {
 	if s.dir, err = filepath.Abs(s.options.Dir); err != nil {
 		return err
 	}
-	if err := claim(s.dir, state.owner); err != nil {
+	undo, err := claim(s.dir, state.owner)
+	if err != nil {
 		return folderError{err}
 	}
-	return s.checkFiles(ctx)
+	if err := s.checkFiles(ctx); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
 }
 
 // Open begins an attempt.
