@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -91,18 +92,33 @@ func writeZip(w io.Writer, folder string, files []File, at time.Time) error {
 	return z.Close()
 }
 
-// SBOM is a CycloneDX document as a tool wrote it, without what differs each time: its
-// serial number and time become those of the release.
+// lean is the copy of a module that the command is built with (internal/lean).
+var lean = regexp.MustCompile(`\./dist/lean/[a-z]+-(v[0-9][0-9A-Za-z.+-]*)`)
+
+// SBOM is a CycloneDX document as a tool wrote it, without what differs each time: it has
+// no serial number, and the time of the release. What was built from a copy of module
+// edited is named by that module, and says so.
 //
-// Source: CycloneDX 1.6, "metadata.timestamp" and "serialNumber", both optional.
-func SBOM(text []byte, at time.Time) ([]byte, error) {
+// Source: CycloneDX 1.6, "metadata.timestamp" and "serialNumber", both optional, and
+// "components.pedigree".
+func SBOM(text []byte, edited string, at time.Time) ([]byte, error) {
+	text = regexp.MustCompile(lean.String()+`@\(devel\)`).ReplaceAll(text, []byte(edited+"@$1"))
 	var doc map[string]any
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return nil, fmt.Errorf("read SBOM: %w", err)
 	}
 	metadata, ok := doc["metadata"].(map[string]any)
-	if all, _ := doc["components"].([]any); !ok || doc["bomFormat"] != "CycloneDX" || len(all) == 0 {
+	all, _ := doc["components"].([]any)
+	if !ok || doc["bomFormat"] != "CycloneDX" || len(all) == 0 {
 		return nil, fmt.Errorf("read SBOM: it is no CycloneDX document with metadata and components")
+	}
+	for _, one := range all {
+		c, _ := one.(map[string]any)
+		name, _ := c["name"].(string)
+		if m := lean.FindStringSubmatch(name); m != nil {
+			c["name"], c["version"] = edited, m[1]
+			c["pedigree"] = map[string]any{"notes": "edited: methods that are looked up by name are spelled out (internal/lean)"}
+		}
 	}
 	delete(doc, "serialNumber")
 	metadata["timestamp"] = at.UTC().Format(time.RFC3339)

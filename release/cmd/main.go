@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ramify/ramify/internal/lean"
 	"github.com/ramify/ramify/release"
 )
 
@@ -56,7 +57,7 @@ func (o options) write(programs []string) error {
 	if err != nil {
 		return err
 	}
-	sbom, err := release.SBOM(text, at)
+	sbom, err := release.SBOM(text, lean.Module, at)
 	if err != nil {
 		return err
 	}
