@@ -117,3 +117,19 @@ func TestNoSecretIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What somebody asks for is a line of audit that commands no terminal, whatever it is.
+func TestAuditIsHarmless(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	u.write(t, "jobs.yaml", "jobs: {report: {run: ['true']}}")
+	port := freePort(t)
+	p := u.with("PATH="+os.Getenv("PATH")).serving(t, "ramify serve --jobs jobs.yaml --listen 127.0.0.1:"+port, "serve begins")
+	// CSI of 8 bits and of two characters, a new line, and what turns the direction of writing.
+	u.with("PATH="+os.Getenv("PATH")).typed(t, "curl -sS -X POST 'http://127.0.0.1:"+port+"/jobs/%C2%9B2J%1B%5B2J%0A%7B%22event%22:%22REQUEST%22%7D%E2%80%AE'", 0)
+	p.end(t)
+	audit := p.stdout.String()
+	if strings.Count(audit, "\n") != 1 || !strings.Contains(audit, `"status":404`) || strings.ContainsAny(audit, "\u009b\x1b\u202e") {
+		t.Errorf("audit: %q", audit)
+	}
+}
