@@ -37,7 +37,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: soak model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,10 @@ fuzz: ## Run each fuzz target for a while (FUZZTIME=30s FUZZ=regexp of package:t
 		go test -run='^$$' -fuzz="^$${t##*:}$$" -fuzztime=$(FUZZTIME) $(FLAGS) "$${t%%:*}" || failed="$$failed $$t"; \
 	done; \
 	[ -z "$$failed" ] || { echo "make fuzz: failed:$$failed" >&2; exit 1; }
+
+# Other worlds, or what each planted bug comes to: go run ./proof/model/check --help.
+model: ## Search the model of the protocol to its end: all orders of all steps on small trees (minutes, 2 GB)
+	go run ./proof/model/check
 
 test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }

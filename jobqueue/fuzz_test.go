@@ -15,7 +15,7 @@ func FuzzUnpack(f *testing.F) {
 	signing := testKeys(f, "a")
 	strict, open, qdone := Codec{Keys: signing}, Codec{}, Codec{Keys: signing, Qdone: true}
 	for _, j := range []Job{{Argv: []string{"echo", "a b", ""}}, {Argv: []string{"echo $(id)"}, Shell: true}} {
-		body, attrs, err := strict.Pack(j)
+		body, attrs, err := strict.Pack("q", j)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -32,10 +32,10 @@ func FuzzUnpack(f *testing.F) {
 			attrs[schema.AttrSignature] = signature
 		}
 		signed := signing.Verify(body, attrs) == nil
-		if _, err := strict.Unpack(body, attrs); err == nil && !signed {
+		if _, err := strict.Unpack("q", body, attrs); err == nil && !signed {
 			t.Fatal("a job is executed that nobody signed")
 		}
-		j, err := open.Unpack(body, attrs)
+		j, err := open.Unpack("q", body, attrs)
 		if err == nil {
 			if j.Shell || j.Foreign || len(j.Argv) == 0 || j.Argv[0] == "" {
 				t.Fatalf("a worker without --shell runs %+v", j)
@@ -48,7 +48,7 @@ func FuzzUnpack(f *testing.F) {
 		} else if strings.ContainsAny(err.Error(), "\n\x1b") {
 			t.Fatalf("the error is not one line: %q", err)
 		}
-		j, err = qdone.Unpack(body, attrs)
+		j, err = qdone.Unpack("q", body, attrs)
 		switch {
 		case signature == "" && (err != nil || !j.Foreign || j.Argv[0] != string(body)):
 			t.Fatalf("a job of qdone became %+v, %v", j, err)
