@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -80,6 +81,11 @@ type watched struct {
 	run      string
 	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
 	prefixes *prefixTree
+
+	drawn     sync.Mutex // guards what follows
+	redrawn   time.Duration
+	lastDrawn []ledger.Sketch
+	readAt    time.Time
 }
 
 var _ web.Run = (*watched)(nil)
@@ -90,6 +96,11 @@ func (w *watched) Look(ctx context.Context) (web.View, error) {
 	if err != nil {
 		return web.View{}, err
 	}
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return web.View{}, err
+	}
+	s.Show(all)
 	v := web.View{Snapshot: s, Interrupted: s.Idle()}
 	v.May = w.may(&v)
 	return v, nil
@@ -173,11 +184,40 @@ func asRefusal(err error) error {
 	return err
 }
 
+// sketches are what the workers of the run drew, read again once they may have drawn
+// anew.
+func (w *watched) sketches(ctx context.Context) ([]ledger.Sketch, error) {
+	w.drawn.Lock()
+	defer w.drawn.Unlock()
+	if time.Since(w.readAt) < w.redrawn {
+		return w.lastDrawn, nil
+	}
+	all, err := w.board.Sketches(ctx, w.run)
+	if err != nil {
+		return nil, err
+	}
+	w.lastDrawn, w.readAt = all, time.Now()
+	return all, nil
+}
+
 // History implements web.Run.
-func (w *watched) History(context.Context) (console.History, error) { return console.History{}, nil }
+func (w *watched) History(ctx context.Context) (h console.History, err error) {
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return h, err
+	}
+	s, err := w.source(ctx)
+	if err != nil {
+		return h, err
+	}
+	return console.HistoryOf(s, all), nil
+}
 
 // Slowest implements web.Run.
-func (w *watched) Slowest(context.Context) ([]console.Slow, error) { return nil, nil }
+func (w *watched) Slowest(ctx context.Context) ([]console.Slow, error) {
+	all, err := w.sketches(ctx)
+	return console.SlowestOf(all), err
+}
 
 // Failures implements web.Run.
 func (w *watched) Failures(ctx context.Context, after string, limit int) (some []console.Failure, next string, err error) {
