@@ -81,6 +81,7 @@ type watched struct {
 	run      string
 	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
 	prefixes *prefixTree
+	look     func(ctx context.Context, v *web.View) error // adds what is known of a fleet; nil: there is none
 
 	drawn     sync.Mutex // guards what follows
 	redrawn   time.Duration
@@ -102,6 +103,13 @@ func (w *watched) Look(ctx context.Context) (web.View, error) {
 	}
 	s.Show(all)
 	v := web.View{Snapshot: s, Interrupted: s.Idle()}
+	if w.look != nil {
+		if err := w.look(ctx, &v); err != nil {
+			return web.View{}, err
+		}
+	} else if r, err := w.ledger.Run(ctx, w.run); err == nil {
+		v.Cost = costOf(requestCost(r, s.Requests), &s)
+	}
 	v.May = w.may(&v)
 	return v, nil
 }
@@ -164,7 +172,7 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 	case web.Redrive:
 		return asRefusal(w.goOn(ctx, true))
 	case web.Resume:
-		if v.Interrupted {
+		if v.Interrupted || w.look != nil { // of a fleet, what is lost is posted again
 			return asRefusal(w.goOn(ctx, false))
 		}
 		c = goOn(0, 0)(r)
@@ -178,7 +186,7 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 
 // asRefusal makes of an error about what was asked one that is told.
 func asRefusal(err error) error {
-	if usage := (usageError{}); errors.As(err, &usage) {
+	if usage := (usageError{}); errors.As(err, &usage) || errors.Is(err, errNoSlot) {
 		return refused{err}
 	}
 	return err
