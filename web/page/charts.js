@@ -6,6 +6,10 @@ import { span } from "./format.js";
 
 const height = 112;
 
+// Where the lines of a grid may be: at round times and, for bytes, at round IEC units.
+const times = [1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
+const bytes = Array.from({ length: 61 }, (_, i) => 2 ** i);
+
 /** Colours as the theme has them now: a canvas does not follow it by itself. */
 function colours() {
   const of = getComputedStyle(document.documentElement);
@@ -37,13 +41,15 @@ export class Chart {
   #plot;
   #observer;
   #value;
+  #caption;
   #last = "";
 
-  constructor(parent, { name, write, mark, steps }) {
+  constructor(parent, { name, write, mark, steps, binary }) {
     this.write = write;
     this.name = name;
     this.#value = make("b");
-    const caption = make("figcaption", {}, make("span", {}, name), this.#value);
+    this.#caption = make("span", {}, name);
+    const caption = make("figcaption", {}, this.#caption, this.#value);
     this.frame = make("div", { class: "plot", role: "img", "aria-label": name });
     this.figure = make("figure", { class: "chart" }, caption, this.frame);
     parent.append(this.figure);
@@ -62,8 +68,8 @@ export class Chart {
         y: { range: (_, low, high) => [0, Math.max(high * 1.08, mark ? 1e-9 : 0, Number.MIN_VALUE) || 1] },
       },
       axes: [
-        { ...axis, size: 20, space: 56, grid: { show: false }, values: (_, all) => all.map((v) => span(v)) },
-        { ...axis, size: 46, space: 28, values: (_, all) => all.map((v) => write(v).replace("/s", "")) },
+        { ...axis, size: 20, space: 56, incrs: times, grid: { show: false }, values: (_, all) => all.map((v) => span(v)) },
+        { ...axis, size: 46, space: 28, ...(binary && { incrs: bytes }), values: (_, all) => all.map((v) => write(v).replace("/s", "")) },
       ],
       series,
       hooks: { setCursor: [() => this.#tell()] },
@@ -74,6 +80,12 @@ export class Chart {
       if (width > 0 && width !== this.#plot.width) this.#plot.setSize({ width, height });
     });
     this.#observer.observe(this.frame);
+  }
+
+  /** Gives the chart another name. */
+  call(name) {
+    this.name = name;
+    text(this.#caption, name);
   }
 
   #width() {
@@ -123,7 +135,7 @@ export class Bars {
 
   show(items, summary) {
     const most = Math.max(1, ...items.map((i) => i.value));
-    const each = Math.ceil(items.length / 12);
+    const each = Math.ceil(items.length / 9);
     while (this.frame.children.length > items.length) this.frame.lastElementChild.remove();
     while (this.frame.children.length < items.length) {
       this.frame.append(make("div", { class: "bin" }, make("i"), make("span")));

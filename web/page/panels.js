@@ -149,9 +149,8 @@ function median(sizes, all) {
 
 export class Failures {
   #stop = new AbortController();
-  #after = "";
   #next = "";
-  #known = -1;
+  #known = ""; // what the page that is shown was asked for
   #at = -Infinity;
   #page = 1;
   #turn = 0;
@@ -165,14 +164,17 @@ export class Failures {
   }
 
   show(r, ended) {
-    show($("failures"), r.failures > 0 || this.#known > 0);
+    show($("failures"), r.failures > 0);
+    if (r.failures === 0) {
+      if (this.#known) $("failures-rows").replaceChildren();
+      [this.#known, this.#next, this.#page] = ["", "", 1];
+      return;
+    }
     const key = `${r.failures} ${r.epoch} ${ended}`;
     // Who reads a later page is not taken back to the first.
-    if (r.failures > 0 || this.#known > 0) {
-      if (key !== this.#known && this.#page === 1 && (ended || performance.now() - this.#at > 3000)) {
-        this.#known = key;
-        this.#ask("", 1);
-      }
+    if (key !== this.#known && this.#page === 1 && (ended || performance.now() - this.#at > 3000)) {
+      this.#known = key;
+      this.#ask("", 1);
     }
     text($("failures-sum"), `${some(r.failures, "node")} given up${this.#page > 1 || this.#next ? `, page ${this.#page}` : ""}`);
   }
@@ -181,15 +183,15 @@ export class Failures {
     const turn = ++this.#turn;
     this.#at = performance.now();
     try {
-      const q = new URLSearchParams({ limit: 100 });
+      const q = new URLSearchParams({ limit: 50 });
       if (after) q.set("after", after);
       const { failures, next } = await get(runPath(this.run, "failures?" + q), this.#stop.signal);
       if (turn !== this.#turn) return;
-      [this.#after, this.#next, this.#page] = [after, next, page];
+      [this.#next, this.#page] = [next, page];
       this.#draw(failures);
     } catch (e) {
       if (this.#stop.signal.aborted) return;
-      this.#known = -1;
+      this.#known = "";
       if (page > 1) this.house.refused(e, "The failures could not be read");
     }
   }
@@ -198,13 +200,12 @@ export class Failures {
     $("failures-first").disabled = this.#page === 1;
     $("failures-next").disabled = !this.#next;
     show($("failures-first").parentElement, this.#page > 1 || Boolean(this.#next));
-    list($("failures-rows"), failures, () => row("mono", "reason", "n wide", "n wide"), (e, f) => {
-      const [node, reason, attempts, at] = e.children;
+    list($("failures-rows"), failures, () => row("mono", "reason", "mono wide", "n wide"), (e, f) => {
+      const [node, reason, kind, depth] = e.children;
       text(node, visible(f.node));
-      attribute(node, "title", visible(f.kind));
       text(reason, visible(f.reason));
-      text(attempts, f.attempts ? exact(f.attempts) : "–");
-      text(at, f.at ? moment(f.at) : "–");
+      text(kind, visible(f.kind));
+      text(depth, exact(f.depth ?? 0));
     });
   }
 
@@ -231,7 +232,7 @@ export class Details {
       ["Begun", moment(r.created)],
       ["Worked on for", span(r.seconds)],
       r.epoch > 0 && ["Redriven", r.epoch === 1 ? "once" : `${r.epoch} times`],
-      ["Concurrency", r.concurrency ? exact(r.concurrency) : "–"],
+      ["Concurrency", r.concurrency ? exact(r.concurrency) : "each worker's own"],
       r.cost && ["Cost so far", dollars(r.cost.so_far)],
       r.cost?.total && ["Cost in all, about", dollars(r.cost.total)],
       ...Object.entries(r.requests).sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, 24).map(([name, n]) => [visible(name) + " requests", exact(n)]),

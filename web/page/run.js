@@ -18,7 +18,7 @@ export class RunPage {
   #timers = new Set();
   #history = new History();
   #reading = null;
-  #drawn = 0; // charts were, by the clock
+  #drawn = -Infinity; // charts were, by the clock
   #pressed = false;
   #dirty = false; // somebody types a concurrency
 
@@ -28,8 +28,9 @@ export class RunPage {
     document.title = visible(run) + " · Ramify";
     this.#blank();
     this.charts = [
-      ["Nodes", perSecond, "nodes"], ["Objects", perSecond, "objects"], ["Size", sizePerSecond, "bytes"], ["Requests", perSecond, "requests"],
-    ].map(([name, write, key]) => ({ key, write, chart: new Chart($("charts"), { name, write }) }));
+      ["Nodes a second", perSecond, "nodes"], ["Objects a second", perSecond, "objects"],
+      ["Size a second", sizePerSecond, "bytes"], ["Requests a second", perSecond, "requests"],
+    ].map(([name, write, key]) => ({ key, write, chart: new Chart($("charts"), { name, write, binary: key === "bytes" }) }));
     this.tree = new Treemap(run, this.#place(p), (to) => this.#go(to));
     this.panels = [new Workers(), new Details()];
     this.failures = new Failures(run, house);
@@ -137,7 +138,7 @@ export class RunPage {
   async #keepUp() {
     try {
       this.#history.load(await get(runPath(this.run, "history"), this.#stop.signal));
-      this.#drawn = 0;
+      this.#drawn = -Infinity;
       this.#draw();
     } catch (e) {
       if (this.#stop.signal.aborted) return;
@@ -193,13 +194,14 @@ export class RunPage {
       attribute(bar, "aria-valuetext", percent(r.fraction) + " %");
       return;
     }
-    // Time from the beginning to the latest end that is likely: past, and then a band.
-    const all = r.seconds + eta.high || 1;
+    // Time from the beginning to the latest end that is likely: past, and then a band,
+    // which is cut off where it would leave no room for the rest.
+    const all = Math.min(r.seconds + eta.high, 2 * (r.seconds + eta.likely)) || 1;
     const [past, band, likely] = ruler.children;
-    const at = (s) => ((100 * s) / all).toFixed(2) + "%";
+    const at = (s) => Math.min(100, (100 * s) / all).toFixed(2) + "%";
     style(past, "width", at(r.seconds));
     style(band, "left", at(r.seconds + eta.low));
-    style(band, "width", at(Math.max(0, eta.high - eta.low)));
+    style(band, "width", at(Math.max(0, Math.min(all - r.seconds, eta.high) - eta.low)));
     style(likely, "left", at(r.seconds + eta.likely));
     const [low, high] = [span(eta.low), span(eta.high)];
     const left = `about ${span(eta.likely)} left${low === high ? "" : `, between ${low} and ${high}`}`;
@@ -228,7 +230,7 @@ export class RunPage {
     put("slots", exact(r.in_flight), exact(r.in_flight), `of ${some(r.slots, "slot")}${alive > 1 ? `, ${alive} workers` : ""}`);
     put("failures", exact(r.failures), exact(r.failures), r.retries ? some(r.retries, "retry").replace("retrys", "retries") : "no retries");
     $("k-failures").classList.toggle("bad", r.failures > 0);
-    text(this.charts[1].chart.figure.querySelector("figcaption span"), noun[0].toUpperCase() + noun.slice(1) + "s");
+    this.charts[1].chart.call(noun[0].toUpperCase() + noun.slice(1) + "s a second");
   }
 
   #draw(now = false) {
@@ -242,19 +244,23 @@ export class RunPage {
       const values = speeds[i + 1];
       const told = r ? write(ended ? r.mean[key] : r.now[key]) : "";
       const most = values.reduce((a, b) => Math.max(a, b), 0);
-      chart.show([speeds[0], values], told, r ? `${told} ${ended ? "on average" : "now"}, ${write(most)} at most` : "nothing yet");
+      chart.show([speeds[0], values], values.length ? `peak ${write(most)}` : "", r ? `${told} ${ended ? "on average" : "now"}, ${write(most)} at most` : "nothing yet");
     });
   }
 
   #may(r) {
     const may = new Set(r.may);
-    for (const id of ["pause", "resume", "cancel", "redrive", "concurrency"]) {
-      // A button that somebody stands on is not taken from under their feet.
-      const lost = $(id).contains(document.activeElement) && !may.has(id);
-      show($(id), may.has(id));
-      if (lost) ["pause", "resume", "redrive"].map($).find((b) => !b.hidden)?.focus();
+    const all = ["pause", "resume", "redrive", "cancel", "concurrency"];
+    // Who stands on a button that goes is put onto the one that comes in its place.
+    const lost = all.some((id) => !may.has(id) && $(id).contains(document.activeElement));
+    for (const id of all) show($(id), may.has(id));
+    if (lost) all.slice(0, 3).map($).find((b) => !b.hidden)?.focus();
+    if (!this.#dirty && document.activeElement !== $("slots")) {
+      // Without a concurrency of the run's own it is that of its workers.
+      const alive = r.workers.filter((w) => w.alive);
+      const value = String(r.concurrency || alive[0]?.slots || "");
+      if ($("slots").value !== value) $("slots").value = value;
     }
-    if (!this.#dirty && document.activeElement !== $("slots") && r.concurrency) $("slots").value = r.concurrency;
   }
 
   #buttons() {

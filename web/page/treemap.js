@@ -8,12 +8,13 @@ import { get, runPath } from "./api.js";
 import { hierarchy, treemap } from "./vendor/d3-hierarchy-3.1.3/d3-hierarchy.min.mjs";
 
 const top = 200; // tiles of a level, at most
-const inside = 24; // tiles within a tile
+const inside = 48; // tiles within a tile
 const opened = 10; // tiles whose insides are drawn
 const roomy = 15_000; // square pixels that make that worth a request
 const every = 2500; // ms between looks at a run that goes on
 const stale = 10_000; // ms after which insides are asked for again
 const keptLevels = 48;
+const longest = 160; // characters of a name on a tile
 
 const meanSize = { of: (c) => (c.objects ? c.bytes / c.objects : 0), write: size, name: "mean object size" };
 const measures = {
@@ -248,7 +249,7 @@ export class Treemap {
     }
     // One tile is in the order of the Tab key; the arrows go to the others.
     const came = this.#moving && this.#placed.find((p) => p.item.prefix != null && this.#moving.startsWith(p.item.prefix));
-    const one = (came && this.#tiles.get(came.item.key)) || (had && this.#tiles.get(had)) || this.map.querySelector('[tabindex="0"]') || this.#tiles.get(this.#placed[0]?.item.key);
+    const one = (came && this.#tiles.get(came.item.key)) || (had && this.#tiles.get(had)) || this.map.querySelector('[tabindex="0"]') || this.#tiles.get((this.#placed.find((p) => !p.item.plain) ?? this.#placed[0])?.item.key);
     for (const e of this.#tiles.values()) attribute(e, "tabindex", e === one ? 0 : -1);
     if (one && (this.#moving || (focused && !this.map.contains(document.activeElement)))) one.focus({ preventScroll: true });
     this.#moving = "";
@@ -294,8 +295,8 @@ export class Treemap {
     e.classList.toggle("plain", Boolean(item.plain));
     e.classList.toggle("leaf", !item.more);
     const below = item.more && w * h > roomy && this.#levels.get(this.#level(item.prefix))?.tree;
-    text(name, w > 34 && h > 15 ? (item.plain ? item.name : fitted(item.name, Math.max(4, Math.floor(w / 6.2)))) : "");
-    text(value, w > 54 && h > 32 && !(below && w < 130) ? brief(item.value) : "");
+    text(name, w > 44 && h > 18 ? visible(item.name).slice(0, longest) : "");
+    text(value, w > 48 && h > 36 && !(below && w < 130) ? brief(item.value) : "");
     e.classList.toggle("open", Boolean(below));
     this.#within(within, below, w, h, shade);
     const label = `${visible(item.name)}: ${this.#figures(item, tree)}${item.more ? "" : ", nothing below"}`;
@@ -312,7 +313,7 @@ export class Treemap {
       style(e, "height", p.h + "px");
       style(e, "--v", shade(p.item).toFixed(3));
       e.className = p.item.plain ? "plain" : "";
-      text(e.firstChild, p.w > 40 && p.h > 14 && !p.item.plain ? fitted(p.item.name, Math.floor(p.w / 5.8)) : "");
+      text(e.firstChild, p.w > 44 && p.h > 15 && !p.item.plain ? visible(p.item.name).slice(0, longest) : "");
     });
   }
 

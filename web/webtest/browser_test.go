@@ -157,7 +157,8 @@ func (b *tab) until(expression string) {
 	defer cancel()
 	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingTimeout(patience)))
 	if err != nil {
-		b.t.Fatalf("the page never came to %s: %v\n%s\n%v", expression, err, b.text("body"), b.heard())
+		text := b.text("body")
+		b.t.Fatalf("the page never came to %s: %v\n%s\n%v", expression, err, text[:min(len(text), 400)], b.heard())
 	}
 }
 

@@ -28,8 +28,8 @@ type world struct {
 	mu     sync.Mutex
 	runs   []*made
 	orders []web.Order
-	fails  error // of what is asked of runs
-	asked  map[string]int
+	fails  error          // of what is asked of runs
+	asked  map[string]int // how often, by what
 }
 
 // made is a run that is made up.
@@ -162,6 +162,9 @@ func (m *made) Close() {}
 func (m *made) tick(seconds float64) {
 	m.w.set(func() {
 		v := &m.view
+		if v.State != console.Running {
+			return
+		}
 		v.Seconds += seconds
 		wave := 1 + 0.25*math.Sin(v.Seconds/37) + 0.1*math.Sin(v.Seconds/5)
 		v.Nodes += int64(40 * seconds * wave)
@@ -179,6 +182,25 @@ func (m *made) tick(seconds float64) {
 	})
 }
 
+// walk lets a run go on until the test ends.
+func (m *made) walk(t testing.TB) {
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		beat := time.NewTicker(fast)
+		defer beat.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-beat.C:
+				m.tick(fast.Seconds())
+			}
+		}
+	}()
+	t.Cleanup(func() { close(stop); <-done })
+}
+
 // newRun is a run that is under way.
 func newRun(w *world, name string) *made {
 	now := time.Now()
@@ -192,7 +214,45 @@ func newRun(w *world, name string) *made {
 	for range 60 {
 		m.tick(4)
 	}
+	for i := range 8 {
+		m.slowest = append(m.slowest, console.Slow{Node: fmt.Sprintf("s3://photos-archive/year-%02d/album-%02d/", 46-i, i*7), Kind: "s3.crawl", Seconds: 31.4 / float64(i+2), At: now})
+	}
+	for i := range 31 {
+		n := int64(4_000_000 * math.Exp(-math.Pow(float64(i-17)/5, 2)))
+		m.histograms.Sizes = append(m.histograms.Sizes, console.SizeClass{From: 1 << i >> 1, To: 1 << i, Objects: n, Bytes: n * (1 << i) * 3 / 4})
+	}
+	for i := range 9 {
+		m.histograms.Depths = append(m.histograms.Depths, console.DepthClass{Depth: i, Objects: int64(9_000_000 * math.Exp(-math.Pow(float64(i-4)/1.6, 2)))})
+	}
 	return m
+}
+
+// fail has nodes given up.
+func (m *made) fail(n int) {
+	m.w.set(func() {
+		for i := range n {
+			m.failures = append(m.failures, console.Failure{
+				Node: fmt.Sprintf("s3://photos-archive/year-%02d/album-%02d/", i%100, i/100), Kind: "s3.crawl", Depth: 3,
+				Reason: "list objects: AccessDenied: the key of this prefix is not ours",
+			})
+		}
+		m.view.Failures = int64(len(m.failures))
+	})
+}
+
+// fleet has the run be one of tasks on ECS.
+func (m *made) fleet() {
+	m.w.set(func() {
+		backlog, target, oldest := 92.4, 60.0, 41.0
+		m.view.Cost = &web.Cost{SoFar: 0.8312, Total: 2.07}
+		m.view.Fleet = &web.Fleet{
+			Running: 6, Pending: 2, Desired: 8, Unread: 12_345, InFlight: 384, Delayed: 7,
+			BacklogPerTask: 2057.5, BacklogSeconds: &backlog, Target: &target, Oldest: &oldest,
+		}
+		for i := range 12 {
+			m.view.Fleet.Events = append(m.view.Fleet.Events, web.Event{At: time.Now().Add(-time.Duration(i) * 40 * time.Second), Message: fmt.Sprintf("desired count set to %d, from %d: backlog", 8-i/2, 7-i/2)})
+		}
+	})
 }
 
 // hundreds is a tree of a million prefixes: a hundred in each, three levels deep.
