@@ -58,7 +58,7 @@ func (f *folder) List(ctx context.Context) ([]console.Snapshot, error) {
 
 // Open implements web.Runs.
 func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
-	st, _, err := glance(ctx, f.g, run)
+	st, r, err := glance(ctx, f.g, run)
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return nil, fmt.Errorf("%w: %w", web.ErrUnknown, err)
 	}
@@ -66,7 +66,7 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 		return nil, err
 	}
 	k := st.kept(f.g)
-	w := &watched{kept: k, source: k.source(run), run: run, st: st}
+	w := &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(r)}
 	if f.starts != nil {
 		w.goOn = f.starts(run)
 	}
@@ -76,10 +76,10 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 // watched is a run as the page sees it.
 type watched struct {
 	*kept
-	source console.Source
-	run    string
-	goOn   func(ctx context.Context, redrive bool) error // nil: it is for others to do
-	st     *state                                        // nil: a fleet's
+	source   console.Source
+	run      string
+	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
+	prefixes *prefixTree
 }
 
 var _ web.Run = (*watched)(nil)
@@ -179,11 +179,6 @@ func (w *watched) History(context.Context) (console.History, error) { return con
 // Slowest implements web.Run.
 func (w *watched) Slowest(context.Context) ([]console.Slow, error) { return nil, nil }
 
-// Histograms implements web.Run.
-func (w *watched) Histograms(context.Context) (console.Histograms, error) {
-	return console.Histograms{}, nil
-}
-
 // Failures implements web.Run.
 func (w *watched) Failures(ctx context.Context, after string, limit int) (some []console.Failure, next string, err error) {
 	r, err := w.ledger.Run(ctx, w.run)
@@ -193,11 +188,11 @@ func (w *watched) Failures(ctx context.Context, after string, limit int) (some [
 	return failuresOf(ctx, w.ledger, r, after, limit)
 }
 
-// Tree implements web.Run.
-func (w *watched) Tree(ctx context.Context, a web.Ask) (web.Tree, error) { return w.tree(ctx, a) }
-
 // Close implements web.Run.
-func (w *watched) Close() { w.close() }
+func (w *watched) Close() {
+	w.prefixes.close()
+	w.close()
+}
 
 // newToken is a token that nobody guesses.
 func newToken() string { return strings.ToLower(rand.Text()) }

@@ -1,6 +1,11 @@
 package console
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"github.com/ramify/ramify/totals"
+)
 
 // History is the figures of a run over its time.
 type History struct {
@@ -54,4 +59,37 @@ type Failure struct {
 	Reason   string     `json:"reason"`
 	Attempts int        `json:"attempts,omitempty"` // where that is known
 	At       *time.Time `json:"at,omitempty"`       // where that is known
+}
+
+// HistogramsOf are those of a shape; nil is none. Classes at both ends are those that
+// have objects.
+func HistogramsOf(s *totals.Shape) (h Histograms) {
+	if s == nil {
+		return h
+	}
+	first, last := -1, -1
+	for i := range s.Sizes {
+		if s.Sizes[i].Objects > 0 {
+			if last = i; first < 0 {
+				first = i
+			}
+		}
+	}
+	for i := max(first, 0); i <= last; i++ {
+		c := SizeClass{Objects: s.Sizes[i].Objects, Bytes: s.Sizes[i].Bytes, To: 1}
+		if i > 0 {
+			c.From = 1 << (i - 1)
+			c.To = int64(min(uint64(1)<<i, math.MaxInt64))
+		}
+		h.Sizes = append(h.Sizes, c)
+	}
+	for i, n := range s.Depths {
+		if n > 0 {
+			for len(h.Depths) < i {
+				h.Depths = append(h.Depths, DepthClass{Depth: len(h.Depths)})
+			}
+			h.Depths = append(h.Depths, DepthClass{Depth: i, Objects: n})
+		}
+	}
+	return h
 }
