@@ -23,6 +23,7 @@ export class RunPage {
   #dirty = false; // somebody types a concurrency
 
   constructor(run, p, house) {
+    performance.clearMarks();
     this.run = run;
     this.house = house;
     document.title = visible(run) + " · Ramify";
@@ -177,6 +178,7 @@ export class RunPage {
     this.fleet.show(r);
     this.tree.over(ended);
     document.title = `${ended ? "" : percent(r.fraction, 0) + " % · "}${visible(r.target || r.run)} · Ramify`;
+    if (!before) performance.mark("figures"); // for who measures how quick the page is
     $("figures").classList.add("ready");
   }
 

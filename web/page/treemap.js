@@ -76,6 +76,7 @@ export class Treemap {
     this.#wake();
     for (const o of this.#observers) o.disconnect();
     this.map.replaceChildren();
+    delete this.map.dataset.shown;
     $("tree-rows").replaceChildren();
     $("tree-crumbs").replaceChildren();
     this.#tiles.clear();
@@ -254,6 +255,7 @@ export class Treemap {
     if (one && (this.#moving || (focused && !this.map.contains(document.activeElement)))) one.focus({ preventScroll: true });
     this.#moving = "";
     this.#point(this.map.contains(document.activeElement) ? document.activeElement : null);
+    if (this.map.dataset.shown == null) performance.mark("map");
     this.map.dataset.shown = tree.prefix; // for those who wait for it
   }
 

@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long the page may take to show something, on a machine that is busy.
-const patience = 8 * time.Second
+const patience = 60 * time.Second
 
 // browser is the one that all tests share, each with a context of its own: no storage
 // and no cookie of one is the other's.
@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 	if browser.end != nil {
 		browser.end()
 	}
+	for _, f := range atEnd {
+		f()
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -49,6 +52,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// atEnd is done when all tests are.
+var atEnd []func()
 
 // tab is a page in the browser, and what went wrong in it.
 type tab struct {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestButtons(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	b := shown(t, w, 1280)
@@ -62,6 +63,7 @@ func TestButtons(t *testing.T) {
 }
 
 func TestRedriveIsFollowed(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	m.fail(2)
@@ -79,6 +81,7 @@ func TestRedriveIsFollowed(t *testing.T) {
 }
 
 func TestRefusalIsTold(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	b := shown(t, w, 1280)
@@ -89,6 +92,7 @@ func TestRefusalIsTold(t *testing.T) {
 }
 
 func TestPagesOfFailures(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name).fail(120)
 	b := shown(t, w, 1280)
@@ -103,6 +107,7 @@ func TestPagesOfFailures(t *testing.T) {
 }
 
 func TestTokenIsAskedFor(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name)
 	url := w.serve(t, fast)
@@ -119,6 +124,7 @@ func TestTokenIsAskedFor(t *testing.T) {
 }
 
 func TestLostConnection(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	b := shown(t, w, 1280)

@@ -30,6 +30,7 @@ func shown(t testing.TB, w *world, width int) *tab {
 }
 
 func TestFiguresAreThoseOfTheRun(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	m.fail(3)
@@ -78,6 +79,7 @@ func grouped(n int64) string {
 
 // The same cases as those of console/number.go.
 func TestFiguresAreWrittenAsOnATerminal(t *testing.T) {
+	t.Parallel()
 	b := newTab(t, 800, 600)
 	b.open((&world{}).serve(t, fast))
 	b.shows("#runs-none", "There is no run yet")
@@ -96,6 +98,7 @@ func TestFiguresAreWrittenAsOnATerminal(t *testing.T) {
 }
 
 func TestListOfRuns(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name)
 	old := newRun(w, "20261125-101010-abcd")
@@ -116,6 +119,7 @@ func TestListOfRuns(t *testing.T) {
 }
 
 func TestTheOneRunIsOpened(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name)
 	b := newTab(t, 1280, 800)
@@ -131,6 +135,7 @@ var hostile = []string{
 }
 
 func TestHostileNamesAreOnlyText(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	w.set(func() {
@@ -190,6 +195,7 @@ func sideways(t *testing.T, b *tab) {
 }
 
 func TestPhone(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	m.fail(120)
@@ -212,6 +218,7 @@ func TestPhone(t *testing.T) {
 }
 
 func TestLightAndDark(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name)
 	b := shown(t, w, 1280)

@@ -45,6 +45,7 @@ func spoken(v *accessibility.Value) (s string) {
 }
 
 func TestAllControlsHaveNames(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	m.fail(120)
@@ -92,6 +93,7 @@ func TestAllControlsHaveNames(t *testing.T) {
 }
 
 func TestTreeByKeyboard(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	newRun(w, name)
 	b := shown(t, w, 1280)
@@ -153,6 +155,7 @@ func TestTreeByKeyboard(t *testing.T) {
 }
 
 func TestTreeAsksForNoMoreThanIsLookedAt(t *testing.T) {
+	t.Parallel()
 	w := &world{}
 	m := newRun(w, name)
 	w.set(func() { m.view.State, m.view.Fraction = "finished", 1; m.tree = over })
