@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -80,6 +81,12 @@ type watched struct {
 	run      string
 	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
 	prefixes *prefixTree
+	look     func(ctx context.Context, v *web.View) error // adds what is known of a fleet; nil: there is none
+
+	drawn     sync.Mutex // guards what follows
+	redrawn   time.Duration
+	lastDrawn []ledger.Sketch
+	readAt    time.Time
 }
 
 var _ web.Run = (*watched)(nil)
@@ -90,7 +97,19 @@ func (w *watched) Look(ctx context.Context) (web.View, error) {
 	if err != nil {
 		return web.View{}, err
 	}
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return web.View{}, err
+	}
+	s.Show(all)
 	v := web.View{Snapshot: s, Interrupted: s.Idle()}
+	if w.look != nil {
+		if err := w.look(ctx, &v); err != nil {
+			return web.View{}, err
+		}
+	} else if r, err := w.ledger.Run(ctx, w.run); err == nil {
+		v.Cost = costOf(requestCost(r, s.Requests), &s)
+	}
 	v.May = w.may(&v)
 	return v, nil
 }
@@ -153,7 +172,7 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 	case web.Redrive:
 		return asRefusal(w.goOn(ctx, true))
 	case web.Resume:
-		if v.Interrupted {
+		if v.Interrupted || w.look != nil { // of a fleet, what is lost is posted again
 			return asRefusal(w.goOn(ctx, false))
 		}
 		c = goOn(0, 0)(r)
@@ -167,17 +186,46 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 
 // asRefusal makes of an error about what was asked one that is told.
 func asRefusal(err error) error {
-	if usage := (usageError{}); errors.As(err, &usage) {
+	if usage := (usageError{}); errors.As(err, &usage) || errors.Is(err, errNoSlot) {
 		return refused{err}
 	}
 	return err
 }
 
+// sketches are what the workers of the run drew, read again once they may have drawn
+// anew.
+func (w *watched) sketches(ctx context.Context) ([]ledger.Sketch, error) {
+	w.drawn.Lock()
+	defer w.drawn.Unlock()
+	if time.Since(w.readAt) < w.redrawn {
+		return w.lastDrawn, nil
+	}
+	all, err := w.board.Sketches(ctx, w.run)
+	if err != nil {
+		return nil, err
+	}
+	w.lastDrawn, w.readAt = all, time.Now()
+	return all, nil
+}
+
 // History implements web.Run.
-func (w *watched) History(context.Context) (console.History, error) { return console.History{}, nil }
+func (w *watched) History(ctx context.Context) (h console.History, err error) {
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return h, err
+	}
+	s, err := w.source(ctx)
+	if err != nil {
+		return h, err
+	}
+	return console.HistoryOf(s, all), nil
+}
 
 // Slowest implements web.Run.
-func (w *watched) Slowest(context.Context) ([]console.Slow, error) { return nil, nil }
+func (w *watched) Slowest(ctx context.Context) ([]console.Slow, error) {
+	all, err := w.sketches(ctx)
+	return console.SlowestOf(all), err
+}
 
 // Failures implements web.Run.
 func (w *watched) Failures(ctx context.Context, after string, limit int) (some []console.Failure, next string, err error) {

@@ -32,6 +32,7 @@ type serveCmd struct {
 	MaxBody  string   `help:"Bytes of a request's body at most." default:"65536" placeholder:"N"`
 	JobStart bool     `help:"Answer GET /job_start?job_name=NAME, too, as jobz did."`
 	startFlags
+	priceFlags
 }
 
 // Run implements the command.
@@ -42,6 +43,10 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	if c.Rate < 0 {
 		return usagef("--rate is %v, want 0 or more", c.Rate)
+	}
+	prices, err := c.prices()
+	if err != nil {
+		return err
 	}
 	tokens, err := readTokens(os.Getenv(tokenVar))
 	if err != nil {
@@ -68,17 +73,30 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	s, err := c.open(ctx, g, std, log)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	// What else is served goes onto this mux: the guard stands before all of it.
 	mux := http.NewServeMux()
+	var seenRuns web.Runs
+	var s *starter
+	if c.Jobs != "" || !c.given() { // who only looks at a fleet need not be able to post to it
+		if s, err = c.open(ctx, g, std, log); err != nil {
+			return err
+		}
+		defer s.close()
+	}
+	if c.given() {
+		sh, err := openShore(ctx, g, &c.startFlags, prices, log)
+		if err != nil {
+			return err
+		}
+		defer sh.close()
+		seenRuns = sh
+	} else {
+		seenRuns = &folder{g: g, starts: s.goOn}
+	}
+	// What else is served goes onto this mux: the guard stands before all of it.
 	if c.Jobs != "" {
 		trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
 	}
-	page := web.New(web.Options{Runs: &folder{g: g}, Tokens: seen, Log: log})
+	page := web.New(web.Options{Runs: seenRuns, Tokens: seen, Log: log})
 	page.Mount(mux)
 	if err := server.Start(ctx, mux); err != nil {
 		return err
@@ -90,7 +108,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	fmt.Fprintf(std.err, "page %s\n", pageURL(server.Address(), c.TLSCert != "", given, ""))
 	log.Info("serve begins", "version", version(), "address", server.Address(), "tls", c.TLSCert != "", "client_certificates", c.ClientCA != "", "tokens", len(tokens))
 	<-ctx.Done()
-	log.Info("draining", "grace", s.grace.String())
+	log.Info("draining", "grace", c.Grace)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	page.Stop()

@@ -149,13 +149,26 @@ func jobURL(job string, params map[string]string) string {
 	return jobScheme + job + "?" + values.Encode()
 }
 
-// start begins a run of a target by a name, and returns once it is there to stay.
-// ledger.ErrExists: there is one of that name. This is the one way in which what is
-// due, or asked for by HTTP, becomes a run.
-func (s *starter) start(ctx context.Context, target, run string) error {
-	if s.fleet != nil {
-		return s.post(ctx, target, run)
+// goOn is what goes on with a run of this machine, or redrives it.
+func (s *starter) goOn(run string) func(context.Context, bool) error {
+	return func(_ context.Context, redrive bool) error {
+		return s.occupy(func(began func()) error { return s.onward(run, redrive, began) })
 	}
+}
+
+// onward goes on with a run to its end.
+func (s *starter) onward(run string, redrive bool, began func()) error {
+	on := onFlags{Name: run, JSON: true, jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags}
+	return s.told(run, run, began, func(w *work) error {
+		if redrive {
+			return (&redriveCmd{on}).redrive(s.ctx, w)
+		}
+		return (&resumeCmd{onFlags: on}).resume(s.ctx, w, 0)
+	})
+}
+
+// occupy has a run be worked on in one of the slots, and returns once it has begun.
+func (s *starter) occupy(work func(began func()) error) error {
 	select {
 	case s.slots <- struct{}{}:
 	default:
@@ -164,7 +177,7 @@ func (s *starter) start(ctx context.Context, target, run string) error {
 	began, failed := make(chan struct{}), make(chan error, 1)
 	s.runs.Go(func() {
 		defer func() { <-s.slots }()
-		failed <- s.here(target, run, sync.OnceFunc(func() { close(began) }))
+		failed <- work(sync.OnceFunc(func() { close(began) }))
 	})
 	select {
 	case <-began:
@@ -177,6 +190,16 @@ func (s *starter) start(ctx context.Context, target, run string) error {
 			return err
 		}
 	}
+}
+
+// start begins a run of a target by a name, and returns once it is there to stay.
+// ledger.ErrExists: there is one of that name. This is the one way in which what is
+// due, or asked for by HTTP, becomes a run.
+func (s *starter) start(ctx context.Context, target, run string) error {
+	if s.fleet != nil {
+		return s.post(ctx, target, run)
+	}
+	return s.occupy(func(began func()) error { return s.here(target, run, began) })
 }
 
 // walk are the flags of a run that nobody gives any. As of `ramify jobs run`, each job
@@ -199,8 +222,7 @@ func (s *starter) params(w *work) {
 	}
 }
 
-// here walks a run on this machine to its end. Its report goes to standard output, a
-// JSON object a line.
+// here walks a run on this machine to its end.
 func (s *starter) here(spec, run string, began func()) error {
 	tgt, err := parseTarget(spec, "range")
 	if err != nil {
@@ -210,6 +232,16 @@ func (s *starter) here(spec, run string, began func()) error {
 	if out != "" && kindOfOut(out) == outFolder {
 		out = filepath.Join(out, run)
 	}
+	return s.told(run, tgt.name, began, func(w *work) error {
+		s.params(w)
+		c := &runFlags{walkFlags: s.walk(spec, run, out), Concurrency: 64}
+		return c.begin(s.ctx, w, tgt)
+	})
+}
+
+// told works on a run of this machine to its end, and says in the log what becomes of it.
+// Its report goes to standard output, a JSON object a line.
+func (s *starter) told(run, target string, began func(), do func(*work) error) error {
 	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -217,15 +249,13 @@ func (s *starter) here(spec, run string, began func()) error {
 	defer func() { _ = quiet.Close() }()
 	w := newWork(s.g, streams{out: s.std.out, err: quiet}, true)
 	w.log = s.log
-	s.params(w)
 	var is bool
 	w.begun = func() {
 		is = true
-		s.log.Info("run begins", "run", run, "target", tgt.name)
+		s.log.Info("run begins", "run", run, "target", target)
 		began()
 	}
-	c := &runFlags{walkFlags: s.walk(spec, run, out), Concurrency: 64}
-	err = c.begin(s.ctx, w, tgt)
+	err = do(w)
 	if err != nil {
 		s.failed.Store(true)
 	}
