@@ -200,6 +200,10 @@ var (
 			name: "auditor", in: []string{"./proof/audit/...", "./proof/history/..."}, deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "the auditor shares no code with what it judges: it knows the seams' records alone",
 		},
+		{
+			name: "model", in: []string{"./proof/model/..."}, deny: []string{"./..."}, allow: []string{"./proof/model/..."},
+			fix: "the model is a second statement of the protocol: it shares no code with the first",
+		},
 	}
 )
 
