@@ -138,7 +138,7 @@ func (s *search) add(x *State, from uint32) (id uint32, fresh bool) {
 func (s *search) rehash() {
 	s.table = make([]uint32, 2*len(s.table))
 	mask := uint64(len(s.table) - 1)
-	for id, print := range s.prints {
+	for id, hash := range s.prints {
 		at := hash & mask
 		for s.table[at] != 0 {
 			at = (at + 1) & mask
