@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,14 +54,14 @@ func (c *cronCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return c.relay(ctx, file, g, std)
 	}
 	log := console.Logger(std.err, false, g.Verbose)
+	if c.Fire != "" {
+		return c.fire(ctx, file, g, std, log)
+	}
 	s, err := c.open(ctx, g, std, log, "cron")
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if c.Fire != "" {
-		return c.fire(ctx, file, s)
-	}
 	stop := s.pickUp(ctx, func(run string, _ ledger.Run) bool {
 		return slices.ContainsFunc(file.Schedules, func(what *schedule.Schedule) bool { return what.Begins(run) })
 	})
@@ -147,8 +148,29 @@ func (s *starter) tick(ctx context.Context, what *schedule.Schedule, tick time.T
 	return err
 }
 
-// fire starts one tick, whose time somebody else knows.
-func (c *cronCmd) fire(ctx context.Context, file *schedule.File, s *starter) error {
+// fire starts one tick, whose time somebody else knows. He does not know whether that was
+// a success, so on a fleet it is tried again for as long as a clock would.
+func (c *cronCmd) fire(ctx context.Context, file *schedule.File, g *cli, std streams, log *slog.Logger) error {
+	for begun := time.Now(); ; {
+		s, err := c.open(ctx, g, std, log, "cron")
+		if err == nil {
+			err = c.fireOnce(ctx, file, s)
+			s.close()
+		}
+		usage, code := usageError{}, exitError(0)
+		if err == nil || !c.given() || errors.As(err, &usage) || errors.As(err, &code) || time.Since(begun) >= schedule.Late {
+			return err
+		}
+		log.Warn("a tick cannot be started yet; it is tried again", "schedule", c.Fire, "at", c.At, "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(schedule.Again):
+		}
+	}
+}
+
+func (c *cronCmd) fireOnce(ctx context.Context, file *schedule.File, s *starter) error {
 	at, err := time.Parse(time.RFC3339, c.At)
 	if err != nil {
 		return usagef("--at is %q, want a time such as 2026-01-31T02:30:00Z", c.At)

@@ -139,8 +139,11 @@ func (c *enqueueCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer closeAll()
-	if len(c.Command) > 0 && c.Command[0] == "--" {
+	switch first := c.Command[0]; {
+	case first == "--":
 		c.Command = c.Command[1:]
+	case strings.HasPrefix(first, "-"):
+		return usagef("%q is no option of ramify enqueue: see ramify enqueue --help, or put -- before a command that begins so", first)
 	}
 	j, err := c.argv(c.Command, c.qdone())
 	if err != nil {
@@ -211,10 +214,7 @@ func (c *enqueueBatchCmd) send(ctx context.Context, q depot, tell *teller) error
 		return told
 	})
 	b.Flush(ctx)
-	if err := errors.Join(err, told); err != nil {
-		return err
-	}
-	if err := tell.batch(good, failed); err != nil {
+	if err := errors.Join(err, told, tell.batch(good, failed)); err != nil {
 		return err
 	}
 	if failed > 0 {
@@ -262,11 +262,33 @@ func (c *enqueueBatchCmd) each(ctx context.Context, all bool, do func(p jobqueue
 func (c *enqueueBatchCmd) lines(ctx context.Context, in io.Reader, name string, n *int, do func(p jobqueue.Posting, text string, wrong error) error) error {
 	s := bufio.NewScanner(in)
 	s.Buffer(make([]byte, 0, 64<<10), maxJob)
-	for at := 1; s.Scan(); at++ {
+	texts := make(chan string)
+	reading, enough := context.WithCancel(ctx)
+	defer enough()
+	go func() { // a read of a terminal or a pipe cannot be interrupted
+		defer close(texts)
+		for s.Scan() {
+			select {
+			case texts <- s.Text():
+			case <-reading.Done():
+				return
+			}
+		}
+	}()
+	for at := 1; ; at++ {
+		var text string
+		var more bool
+		select {
+		case text, more = <-texts:
+		case <-ctx.Done():
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		typed, j, ok, err := jobqueue.ParseLine(s.Text(), c.Shell || c.qdone())
+		if !more {
+			break
+		}
+		typed, j, ok, err := jobqueue.ParseLine(text, c.Shell || c.qdone())
 		if err == nil && !ok {
 			continue
 		}

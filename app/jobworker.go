@@ -175,8 +175,8 @@ func runJob(ctx context.Context, p *programs.Plain, id string, j jobqueue.Job) j
 	switch {
 	case j.Foreign: // as qdone does, to the letter
 		argv = []string{"/bin/sh", "-c", "nice " + j.Argv[0]}
-	case j.Shell:
-		argv = append([]string{"/bin/sh", "-c", j.Argv[0], "sh"}, j.Argv[1:]...)
+	case j.Shell: // which may begin with - or +
+		argv = append([]string{"/bin/sh", "-c", "--", j.Argv[0], "sh"}, j.Argv[1:]...)
 	}
 	end, err := p.Run(ctx, argv, id)
 	out := jobqueue.Outcome{Code: end.Code, Signal: end.Signal, Stdout: end.Stdout, Stderr: end.Stderr, Err: err}

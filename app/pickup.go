@@ -31,7 +31,7 @@ func (s *starter) pickUp(ctx context.Context, mine func(run string, r ledger.Run
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		settled := map[string]bool{} // nothing is to be done about them any more
+		settled := map[string]standing{} // of runs that nothing is to be done about any more
 		look := time.NewTicker(pickUpEvery)
 		defer look.Stop()
 		for {
@@ -49,7 +49,7 @@ func (s *starter) pickUp(ctx context.Context, mine func(run string, r ledger.Run
 	}
 }
 
-func (s *starter) pickUpOnce(ctx context.Context, settled map[string]bool, mine func(string, ledger.Run) bool) {
+func (s *starter) pickUpOnce(ctx context.Context, settled map[string]standing, mine func(string, ledger.Run) bool) {
 	entries, err := os.ReadDir(s.g.State)
 	if err != nil { // there are no runs yet
 		return
@@ -64,7 +64,7 @@ func (s *starter) pickUpOnce(ctx context.Context, settled map[string]bool, mine 
 			continue
 		}
 		old := time.Since(info.ModTime()) > keptFor
-		if settled[run] && !old {
+		if was, is := settled[run]; is && (was == notMine || !old) {
 			continue
 		}
 		switch found := s.find(ctx, run, mine); {
@@ -73,7 +73,7 @@ func (s *starter) pickUpOnce(ctx context.Context, settled map[string]bool, mine 
 		case found == over && old:
 			s.forget(ctx, run)
 		case found != underWay:
-			settled[run] = true
+			settled[run] = found
 		}
 	}
 }

@@ -1,18 +1,22 @@
 package integration
 
 import (
-	"database/sql"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // looks into a run's file
-
+	"github.com/ramify/ramify/internal/emulator/elasticmq"
+	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/schedule"
 )
 
@@ -93,6 +97,33 @@ func TestCronKilledOnAFleet(t *testing.T) {
 	requireEach(t, c.user, runs)
 }
 
+// A tick that a clock of others knows is not lost where the queue is away for a moment.
+func TestCronFireAgain(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t, "").setup(t).with("PATH="+os.Getenv("PATH"), "RAMIFY_JOBS=jobs.yaml")
+	c.write(t, "jobs.yaml", killedJobs)
+	c.write(t, "cron.yaml", killedTicks)
+	to, err := url.Parse(elasticmq.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) <= 12 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(front.Close)
+	r := c.with("AWS_ENDPOINT_URL_SQS="+front.URL).run(t, "cron", "cron.yaml", "--fire", "tick", "--at", "2026-01-31T02:00:00Z")
+	r.requireCode(t, 0)
+	if !strings.Contains(r.stderr, "it is tried again") || !strings.Contains(r.stderr, "run tick-20260131T0200Z\n") {
+		t.Error(r.stderr)
+	}
+}
+
 // A clock that begins goes on with the runs of its schedules that one before it has left,
 // and with none that somebody else began or holds; what is over for long is forgotten.
 func TestCronGoesOn(t *testing.T) {
@@ -139,10 +170,10 @@ jobs:
 // again by the same key is told so, and the next server goes on with it.
 func TestServeGoesOn(t *testing.T) {
 	t.Parallel()
-	w := newWalker(t, "jobs: {long: {run: [sh, -c, 'echo begun >> log; test -e ok || exec sleep 60']}}")
+	w := newWalker(t, "jobs: {long: {params: {key: none}, run: [sh, -c, 'echo begun >> log; test -e ok || exec sleep 60']}}")
 	port := freePort(t)
 	line := "ramify serve --jobs jobs.yaml --listen 127.0.0.1:" + port
-	ask := "curl -sS --fail -X POST -H 'Idempotency-Key: 1' http://127.0.0.1:" + port + "/jobs/long"
+	ask := "curl -sS -X POST -H 'Idempotency-Key: 1' -H 'Content-Type: application/json' -d '{\"key\": \"hidden\"}' http://127.0.0.1:" + port + "/jobs/long"
 	p := w.serving(t, line, "serve begins")
 	if answer := w.typed(t, ask, 0); !strings.Contains(answer, `"begun":true`) {
 		t.Error(answer)
@@ -150,12 +181,20 @@ func TestServeGoesOn(t *testing.T) {
 	p.signal(t, kill)
 	p.wait(t)
 	w.write(t, "ok", "")
-	p = w.serving(t, line, "serve begins")
-	p.stderr.await(t, `"msg":"run is over"`)
+	again := w.serving(t, line, "serve begins")
+	again.stderr.await(t, `"msg":"run is over"`)
 	if answer := w.typed(t, ask, 0); !strings.Contains(answer, `"begun":false`) {
 		t.Error(answer)
 	}
-	p.end(t)
+	if answer := w.typed(t, strings.Replace(ask, "hidden", "other", 1), 0); !strings.Contains(answer, `{"error":"the Idempotency-Key has started this job with other parameters`) {
+		t.Error(answer)
+	}
+	again.end(t)
+	for _, said := range []string{p.stdout.String(), p.stderr.String(), again.stdout.String(), again.stderr.String()} {
+		if strings.Contains(said, "hidden") {
+			t.Errorf("what a parameter holds is in the log:\n%s", said)
+		}
+	}
 }
 
 // The file of a run that was killed before it had a record is in nobody's way.
@@ -169,14 +208,17 @@ func TestARunThatWasNeverBegun(t *testing.T) {
 	const run = "tick-20260131T0200Z"
 	file := filepath.Join(w.state(), run+".db")
 	for range 2 {
-		db, err := sql.Open("sqlite", file)
+		s, err := store.Open(file, store.Options{MustExist: true, Owner: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.ExecContext(t.Context(), "DELETE FROM run"); err != nil {
+		if err := s.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec("DELETE FROM run")
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Close(); err != nil {
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 		for _, command := range []string{"status", "resume"} {

@@ -261,6 +261,7 @@ func TestJobsUsage(t *testing.T) {
 		{"is one word", []string{"enqueue", "q", "echo hello"}},
 		{"is one word", []string{"enqueue", "q", "python /opt/x.py 42"}},
 		{"is empty", []string{"enqueue", "q", ""}},
+		{`"--dealy" is no option`, []string{"enqueue", "q", "--dealy", "5", "true"}},
 		{`argument "\xff" is not UTF-8`, []string{"enqueue", "q", "cat", "\xff"}},
 		{`"a b", want letters`, []string{"enqueue", "--fifo", "--group-id", "a b", "q", "true"}},
 		{`"a\n", want letters`, []string{"enqueue", "--fifo", "--deduplication-id", "a\n", "q", "true"}},
@@ -406,4 +407,32 @@ func TestJobsAreTold(t *testing.T) {
 			t.Errorf("not told: %v; then %q", want, again.stdout)
 		}
 	})
+}
+
+// Who stops a batch that he types is not asked for one more line, and is told of each job
+// whether it was sent.
+func TestBatchIsStopped(t *testing.T) {
+	t.Parallel()
+	u := newJobUser(t, "")
+	typed, types, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer types.Close()
+	p := &process{cmd: u.command("enqueue-batch", "-"), stdout: newTranscript(), stderr: newTranscript(), done: make(chan struct{})}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = typed, p.stdout, p.stderr
+	p.begin(t)
+	_ = typed.Close()
+	// The first thousand of a queue are sent while it waits for more.
+	if _, err := fmt.Fprint(types, strings.Repeat("q true\n", 1001)); err != nil {
+		t.Fatal(err)
+	}
+	p.stdout.await(t, "JOB_ENQUEUED")
+	p.signal(t, interrupt)
+	r := p.wait(t)
+	r.requireCode(t, 130)
+	all := jobEvents(t, r.stdout)
+	if sent, not := len(only(all, "JOB_ENQUEUED")), len(only(all, "JOB_NOT_ENQUEUED")); sent < 1000 || sent+not > 1001 || all[len(all)-1].Event != "BATCH_ENQUEUED" {
+		t.Errorf("%d sent, %d not, %+v", sent, not, all[len(all)-1])
+	}
 }

@@ -17,6 +17,7 @@ type roll struct {
 	looks  map[string]look
 	stale  bool // something has happened since all was asked
 	told   bool // that queues are listened to
+	warned []string
 }
 
 // look is what is known of whether anything is in a queue.
@@ -96,6 +97,10 @@ func (r *roll) find(ctx context.Context) error {
 		found, err := c.Queues.Find(ctx, p)
 		if err != nil {
 			return err
+		}
+		if len(found) == 0 && !IsPattern(p) && !slices.Contains(r.warned, p) {
+			r.warned = append(r.warned, p)
+			c.Log.Warn("there is no such queue; it is listened to when there is", "queue", p)
 		}
 		for _, name := range found {
 			if IsPattern(p) && (!c.IncludeFailed && c.Names.IsFailed(name) || !c.Names.listens(name)) || slices.Contains(queues, name) {
