@@ -74,6 +74,9 @@ func TestRuns(t *testing.T) {
 	}
 	t.Logf("%d runs in %s, %.3f s of CPU each: %d events, %d nodes, %v", runs, time.Since(began).Round(time.Second),
 		p.CPU().Seconds()/float64(runs), events, nodes, states)
+	if runs >= 500 && len(failing) == 0 {
+		assert.Empty(t, seen.lacks(soak), "never occurred in %d runs", runs)
+	}
 	t.Logf("what occurred:\n%s", seen)
 }
 
