@@ -34,7 +34,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: soak soak-hour help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,6 +60,12 @@ test-infra: ## Run the tests of the CDK app alone: a module of its own, whose fi
 soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (minutes)
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/campaign
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
+
+# FOR=15m goes on for less than an hour.
+FOR ?= 1h
+soak-hour: ## Have a fleet and a run on one machine go on for an hour, watched, and print what they hold (FOR=15m)
+	RAMIFY_SOAK_FOR=$(FOR) go test -count=1 -timeout=0 -run='^TestSoakHour$$' -v ./proof/faults
 
 test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }
