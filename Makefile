@@ -34,7 +34,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak soak-hour help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: soak soak-hour model help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,10 @@ soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs an
 FOR ?= 1h
 soak-hour: ## Have a fleet and a run on one machine go on for an hour, watched, and print what they hold (FOR=15m)
 	RAMIFY_SOAK_FOR=$(FOR) go test -count=1 -timeout=0 -run='^TestSoakHour$$' -v ./proof/faults
+
+# Other worlds, or what each planted bug comes to: go run ./proof/model/check --help.
+model: ## Search the model of the protocol to its end: all orders of all steps on small trees (minutes, 2 GB)
+	go run ./proof/model/check
 
 test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }

@@ -90,7 +90,7 @@ func (c *onFlags) open(ctx context.Context, g *cli) (*state, ledger.Run, error) 
 	if err != nil {
 		st.close()
 		if errors.Is(err, ledger.ErrNoRun) {
-			err = usagef("run %s was never begun: begin it with `ramify run`", c.Name)
+			err = unknownError{usagef("run %s was never begun: start it again", c.Name)}
 		}
 		return nil, ledger.Run{}, err
 	}

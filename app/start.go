@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +37,7 @@ type starter struct {
 	flags *startFlags
 	log   *slog.Logger
 	fleet *fleet // nil: this machine
+	kind  string // cron or serve
 	grace time.Duration
 
 	ctx    context.Context // of runs of this machine
@@ -55,8 +55,8 @@ var errNoSlot = errors.New("as many runs are under way as --runs lets be")
 var errStopping = errors.New("told to stop")
 
 // open makes a starter. On a fleet it opens what it needs to post.
-func (c *startFlags) open(ctx context.Context, g *cli, std streams, log *slog.Logger) (*starter, error) {
-	s := &starter{g: g, std: std, flags: c, log: log}
+func (c *startFlags) open(ctx context.Context, g *cli, std streams, log *slog.Logger, kind string) (*starter, error) {
+	s := &starter{g: g, std: std, flags: c, log: log, kind: kind}
 	err := readSettings([]setting{{"grace", c.Grace, duration(&s.grace, 0, time.Hour)}})
 	switch {
 	case err != nil:
@@ -137,24 +137,12 @@ func (s *starter) close() {
 	}
 }
 
-// jobURL is a job with parameters as a target.
-func jobURL(job string, params map[string]string) string {
-	values := url.Values{}
-	for name, value := range params {
-		values.Set(name, value)
-	}
-	if len(values) == 0 {
-		return jobScheme + job
-	}
-	return jobScheme + job + "?" + values.Encode()
-}
-
 // start begins a run of a target by a name, and returns once it is there to stay.
 // ledger.ErrExists: there is one of that name. This is the one way in which what is
 // due, or asked for by HTTP, becomes a run.
-func (s *starter) start(ctx context.Context, target, run string) error {
+func (s *starter) start(ctx context.Context, tgt target, run string) error {
 	if s.fleet != nil {
-		return s.post(ctx, target, run)
+		return s.post(ctx, tgt, run)
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -164,7 +152,7 @@ func (s *starter) start(ctx context.Context, target, run string) error {
 	began, failed := make(chan struct{}), make(chan error, 1)
 	s.runs.Go(func() {
 		defer func() { <-s.slots }()
-		failed <- s.here(target, run, sync.OnceFunc(func() { close(began) }))
+		failed <- s.here(tgt, run, sync.OnceFunc(func() { close(began) }))
 	})
 	select {
 	case <-began:
@@ -181,9 +169,9 @@ func (s *starter) start(ctx context.Context, target, run string) error {
 
 // walk are the flags of a run that nobody gives any. As of `ramify jobs run`, each job
 // is a message of its own.
-func (s *starter) walk(target, run, out string) walkFlags {
+func (s *starter) walk(tgt target, run, out string) walkFlags {
 	inline := defaultInline
-	if strings.HasPrefix(target, jobScheme) {
+	if strings.HasPrefix(tgt.name, jobScheme) {
 		inline = 0
 	}
 	return walkFlags{
@@ -192,31 +180,26 @@ func (s *starter) walk(target, run, out string) walkFlags {
 	}
 }
 
-// params are kept with a run of jobs.
+// params are kept with a run.
 func (s *starter) params(w *work) {
+	w.params = map[string]string{paramStarter: s.kind}
 	if s.flags.Results != "" {
-		w.params = map[string]string{programs.ParamResults: s.flags.Results}
+		w.params[programs.ParamResults] = s.flags.Results
 	}
 }
 
 // here walks a run on this machine to its end. Its report goes to standard output, a
 // JSON object a line.
-func (s *starter) here(spec, run string, began func()) error {
-	tgt, err := parseTarget(spec, "range")
-	if err != nil {
-		return err
-	}
+func (s *starter) here(tgt target, run string, began func()) error {
 	out := s.flags.Out
 	if out != "" && kindOfOut(out) == outFolder {
 		out = filepath.Join(out, run)
 	}
-	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	w, done, err := s.work()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = quiet.Close() }()
-	w := newWork(s.g, streams{out: s.std.out, err: quiet}, true)
-	w.log = s.log
+	defer done()
 	s.params(w)
 	var is bool
 	w.begun = func() {
@@ -224,15 +207,32 @@ func (s *starter) here(spec, run string, began func()) error {
 		s.log.Info("run begins", "run", run, "target", tgt.name)
 		began()
 	}
-	c := &runFlags{walkFlags: s.walk(spec, run, out), Concurrency: 64}
+	c := &runFlags{walkFlags: s.walk(tgt, run, out), Concurrency: 64}
 	err = c.begin(s.ctx, w, tgt)
 	if err != nil {
 		s.failed.Store(true)
 	}
+	if is {
+		s.ended(run, err)
+	}
+	return err
+}
+
+// work is that of one run of this machine: its report is a line on standard output.
+func (s *starter) work() (w *work, done func(), err error) {
+	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	w = newWork(s.g, streams{out: s.std.out, err: quiet}, true)
+	w.log = s.log
+	return w, func() { _ = quiet.Close() }, nil
+}
+
+// ended says how a run of this machine came to its end.
+func (s *starter) ended(run string, err error) {
 	var code exitError
 	switch {
-	case !is:
-		return err
 	case errors.As(err, &code) && int(code) == exitInterrupted:
 		s.log.Warn("run is interrupted", "run", run, "resume", s.g.command("resume", run))
 	case errors.As(err, &code):
@@ -242,15 +242,17 @@ func (s *starter) here(spec, run string, began func()) error {
 	default:
 		s.log.Info("run is over", "run", run)
 	}
-	return err
 }
 
 // post begins a run on the fleet.
-func (s *starter) post(ctx context.Context, spec, run string) error {
+func (s *starter) post(ctx context.Context, tgt target, run string) error {
 	s.posted.Lock()
 	defer s.posted.Unlock()
-	c := &seedCmd{Target: spec, walkFlags: s.walk(spec, run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
-	tgt, err := c.target()
+	c := &seedCmd{Target: tgt.name, walkFlags: s.walk(tgt, run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
+	if err := c.checkTarget(); err != nil {
+		return err
+	}
+	tgt, err := c.onFleet(tgt)
 	if err != nil {
 		return err
 	}
@@ -283,12 +285,19 @@ func (s *starter) post(ctx context.Context, spec, run string) error {
 	return nil
 }
 
-// once begins a run that may have begun before.
-func (s *starter) once(ctx context.Context, target, run string) (began bool, err error) {
-	if s.fleet == nil && begun(ctx, s.g, run) {
-		return false, nil
+// once begins a run that may have begun before. One of this machine that nobody goes on
+// with is gone on with.
+func (s *starter) once(ctx context.Context, tgt target, run string) (began bool, err error) {
+	if s.fleet == nil {
+		is, err := begun(ctx, s.g, run)
+		if is {
+			s.again(run)
+		}
+		if is || err != nil {
+			return false, err
+		}
 	}
-	err = s.start(ctx, target, run)
+	err = s.start(ctx, tgt, run)
 	if errors.Is(err, ledger.ErrExists) {
 		return false, nil
 	}

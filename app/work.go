@@ -92,7 +92,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.copies = &copies{cfg: cfg, slots: concurrency}
-		addObjects(w.set, w.s3, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		addObjects(w.set, w.s3, !w.seeds, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
 			return newOn(w.client, concurrency)
 		})
 	}

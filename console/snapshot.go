@@ -45,6 +45,10 @@ type Snapshot struct {
 	Epoch  int    // how often it was redriven
 	At     time.Time
 
+	Created     time.Time
+	Finished    time.Time // zero until it is over
+	Concurrency int       // slots of a task; 0: the task's own setting
+
 	// Fraction is the settled part of the run: below 1 until it is over, and
 	// exactly 1 once it has finished, with failures or without.
 	Fraction float64
@@ -56,10 +60,11 @@ type Snapshot struct {
 	Retries  int64
 	Requests map[string]int64 // made of the outside, by name; never nil
 
-	Workers  int     // alive: they have reported within Fresh
-	InFlight int     // slots of theirs in use
-	Slots    int     // slots of theirs
-	Seconds  float64 // that somebody worked on the run; the time between an interruption and its resumption is not counted
+	Crew     []Member // all that ever reported on it, those alive first
+	Workers  int      // alive: they have reported within Fresh
+	InFlight int      // slots of theirs in use
+	Slots    int      // slots of theirs
+	Seconds  float64  // that somebody worked on the run; the time between an interruption and its resumption is not counted
 
 	age   time.Duration // of the run, whoever worked on it
 	spent bool          // it is paused for its budget
@@ -78,6 +83,7 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 	s := Snapshot{
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
 		State: StateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
+		Created: run.Created, Finished: run.Finished, Concurrency: run.Options.Concurrency,
 		age: now.Sub(run.Created), idle: fresh == noneFresh,
 	}
 	if s.State == Paused && run.Options.OverBudget() {
@@ -114,6 +120,7 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 	// may have died before it said so.
 	s.Failures = max(done.Failures, 0)
 	s.Seconds = worked(run.Created, end, workers, fresh).Seconds()
+	s.Crew = crewOf(workers, now, fresh, run.State.Over())
 	return s
 }
 

@@ -362,6 +362,13 @@ func (s *Schedule) Run(tick time.Time) string {
 	return s.Name + "-" + tick.UTC().Format("20060102T1504Z")
 }
 
+// Begins reports whether a run is one that a tick of the schedule starts.
+func (s *Schedule) Begins(run string) bool {
+	stamp, is := strings.CutPrefix(run, s.Name+"-")
+	tick, err := time.Parse("20060102T1504Z", stamp)
+	return is && err == nil && s.Run(tick) == run
+}
+
 // nameOf is a name for a task of Elastic Beanstalk, which may be called anything.
 func nameOf(task string) string {
 	if scheduleName.MatchString(task) {

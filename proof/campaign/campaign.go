@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/proof/exact"
@@ -23,7 +24,12 @@ import (
 // Program is a built simulation.
 type Program struct {
 	root, dir, path string
+
+	cpu atomic.Int64 // nanoseconds
 }
+
+// CPU is the time that all its processes have taken so far.
+func (p *Program) CPU() time.Duration { return time.Duration(p.cpu.Load()) }
 
 // Build builds the simulation, of an engine with edits, in a folder of the module's
 // cache that has the name. root is the module's folder.
@@ -114,6 +120,9 @@ func (p *Program) process(ctx context.Context, cases []string, history string) (
 			"RAMIFY_PROOF_CASES="+strings.Join(rest, " "), "RAMIFY_PROOF_REPORTS="+out.Name(), "RAMIFY_PROOF_HISTORY="+history)
 		said, failed := cmd.CombinedOutput()
 		cancel()
+		if s := cmd.ProcessState; s != nil {
+			p.cpu.Add(int64(s.UserTime() + s.SystemTime()))
+		}
 		got, begun, err := read(out.Name())
 		_ = os.Remove(out.Name())
 		if err != nil {

@@ -55,11 +55,13 @@ func TestRuns(t *testing.T) {
 	p := engine(t)
 	began := time.Now()
 	events, nodes, states := 0, int64(0), map[string]int{}
+	seen := occurrences{}
 	var failing []sim.Report
 	require.NoError(t, p.Run(t.Context(), campaign.Seeds(uint64(from), runs), func(r sim.Report) bool {
 		events += r.Events
 		nodes += r.Nodes
 		states[r.State]++
+		seen.add(r.Seen)
 		if len(r.Problems) > 0 {
 			failing = append(failing, r)
 		}
@@ -70,7 +72,9 @@ func TestRuns(t *testing.T) {
 		require.NoError(t, err)
 		t.Errorf("seed fails: %s\n  go run ./proof/replay %s", small.Problems[0], small.Case)
 	}
-	t.Logf("%d runs in %s: %d events, %d nodes, %v", runs, time.Since(began).Round(time.Second), events, nodes, states)
+	t.Logf("%d runs in %s, %.3f s of CPU each: %d events, %d nodes, %v", runs, time.Since(began).Round(time.Second),
+		p.CPU().Seconds()/float64(runs), events, nodes, states)
+	t.Logf("what occurred:\n%s", seen)
 }
 
 // found are the cases in which the simulation found bugs of the engine that are mended.

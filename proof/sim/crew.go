@@ -48,6 +48,7 @@ func (c *crew) follow(k *worker, dice *rand.Rand) {
 			c.all.Go(func() { k.stop(dead) })
 			time.Sleep(time.Duration(dice.Float64() * float64(20*time.Second)))
 		case <-stop.C:
+			c.w.log.Saw("a worker is stopped, and drains")
 			k.stop(ctx)
 		}
 		next, err := c.w.start(c.ctx)

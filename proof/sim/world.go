@@ -19,7 +19,6 @@ import (
 	"github.com/ramify/ramify/proof/tree"
 	queuehostile "github.com/ramify/ramify/queue/hostile"
 	"github.com/ramify/ramify/schema"
-	"github.com/ramify/ramify/seed"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sweep"
 	"github.com/ramify/ramify/task"
@@ -71,12 +70,12 @@ func newWorld(c Case) *world {
 }
 
 // begin seeds the run.
-func (w *world) begin(ctx context.Context) error {
+func (w *world) begin(ctx context.Context, p *people) error {
 	r := ledger.Run{ID: run, Root: w.tree.Root(), Options: ledger.Options{Retries: w.retries()}}
 	if w.c.On("inline") {
 		r.Options.Inline = 2 + int(w.c.roll("inline")*20)
 	}
-	if err := seed.Run(ctx, records{w: w}, w.poster(nil), r); err != nil {
+	if err := p.begin(ctx, r); err != nil {
 		return err
 	}
 	if w.c.On("forge") {
@@ -140,7 +139,10 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 	if w.keeps() {
 		made.keeper, err = sweep.NewKeeper(sweep.Options{
 			Name: "queue", ID: id, Ledger: l, Board: l, Leaser: l, Poster: w.poster(g),
-			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second, NoProgress: 5 * time.Minute,
+			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second,
+			// Nodes take a minute, and each sweep posts once more what waits: a fleet that
+			// is swept faster than it works would not catch up.
+			NoProgress: 15 * time.Minute,
 		})
 		if err != nil {
 			return nil, err
