@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -105,7 +104,6 @@ type watch struct {
 	every time.Duration
 	end   chan struct{} // closed: enough was seen
 
-	mu       sync.Mutex
 	subjects []*subject
 }
 
@@ -235,7 +233,7 @@ func (w *watch) table() string {
 		if len(s.samples) < 16 {
 			continue
 		}
-		all := append(slices.Clone(measures[:]), measures[0])
+		all := append(slices.Clone(measures), measures[0])
 		all[len(all)-1].name, all[len(all)-1].of = "state folder MiB", func(s sighting) int64 { return s.disk }
 		for _, m := range all {
 			most := int64(0)
