@@ -208,4 +208,3 @@ func TestClockSteps(t *testing.T) {
 		f.drain(t)
 	})
 }
-
