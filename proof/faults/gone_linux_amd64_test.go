@@ -66,8 +66,8 @@ func busy(nodes int) tree {
 	return tree{Spec: synthetic.Spec{Fanout: nodes, Depth: 2, Objects: 1, Bytes: 3, Work: synthetic.Duration(20 * time.Millisecond)}}
 }
 
-// The queue or the table is gone for a minute, or both: tasks wait, and so does who
-// watches; nothing is given up, and totals are exact.
+// The queue or the table is gone for a minute: tasks wait, and so does who watches;
+// nothing is given up, and totals are exact.
 func TestFleetGone(t *testing.T) {
 	t.Parallel()
 	for manner, silent := range manners {
