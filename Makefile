@@ -37,7 +37,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +63,12 @@ test-infra: ## Run the tests of the CDK app alone: a module of its own, whose fi
 soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (minutes)
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/campaign
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
+
+# FOR=15m goes on for less than an hour.
+FOR ?= 1h
+soak-hour: ## Have a fleet and a run on one machine go on for an hour, watched, and print what they hold (FOR=15m)
+	RAMIFY_SOAK_FOR=$(FOR) go test -count=1 -timeout=0 -run='^TestSoakHour$$' -v ./proof/faults
 
 # One target at a time: go test takes one. What fails is kept in testdata/fuzz and is a seed of `make test` from then on.
 fuzz: ## Run each fuzz target for a while (FUZZTIME=30s FUZZ=regexp of package:target)
