@@ -157,7 +157,7 @@ func view(ctx context.Context, c *conn, fn func(*Tx) error) error {
 
 // name puts the file's path before the errors that are about the file.
 func (s *Store) name(err error) error {
-	if errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBusy) {
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBusy) || errors.Is(err, ErrFiles) {
 		return fmt.Errorf("state %s: %w", s.path, err)
 	}
 	return err

@@ -9,7 +9,8 @@ import (
 )
 
 // Command makes a command with edits applied, and none of the runtime's: it runs as it
-// is, but for what the edits are for. What is built, and all that it is built from, is
+// is, but for what the edits are for. They may use what the runtime keeps to itself
+// (go:linkname). What is built, and all that it is built from, is
 // kept in dir.
 func Command(ctx context.Context, root, pkg, dir string, edits ...Edit) (program string, err error) {
 	overlay, err := prepare(ctx, root, dir, edits)
@@ -17,7 +18,7 @@ func Command(ctx context.Context, root, pkg, dir string, edits ...Edit) (program
 		return "", err
 	}
 	program = filepath.Join(dir, filepath.Base(pkg))
-	_, err = run(ctx, root, "build", "-trimpath", "-overlay="+overlay, "-o="+program, pkg)
+	_, err = run(ctx, root, "build", "-trimpath", "-ldflags=-checklinkname=0", "-overlay="+overlay, "-o="+program, pkg)
 	return program, err
 }
 
