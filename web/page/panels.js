@@ -263,13 +263,18 @@ export class FleetPanel {
     const behind = f.backlog_seconds != null && f.target != null && f.backlog_seconds > f.target;
     pairs($("fleet-figures"), [
       ["Tasks", `${exact(f.running)} of ${exact(f.desired)}${f.pending ? `, ${exact(f.pending)} starting` : ""}`],
-      ["Backlog per task", f.backlog_seconds == null ? some(Math.round(f.backlog_per_task), "message") : `${took(f.backlog_seconds)}, ${some(Math.round(f.backlog_per_task), "message")}`, behind],
+      ["Backlog per task", [
+        f.backlog_seconds == null ? "" : took(f.backlog_seconds), f.backlog_per_task == null ? "" : some(Math.round(f.backlog_per_task), "message"),
+      ].filter(Boolean).join(", ") || "–", behind],
       ["Its target", f.target == null ? "–" : took(f.target)],
       ["Unread", exact(f.unread)],
       ["In flight", exact(f.in_flight)],
       ["Delayed", exact(f.delayed)],
       ["Oldest message", f.oldest == null ? "–" : span(f.oldest)],
     ]);
+    const missing = f.missing ?? [];
+    show($("fleet-missing"), missing.length > 0);
+    text($("fleet-missing"), "Not known: " + missing.map((m) => `${visible(m.part)} (${visible(m.reason)})`).join("; "));
     this.#tasks.add(r.seconds, f.running);
     this.#backlog.add(r.seconds, f.backlog_seconds, f.target);
     const seconds = f.backlog_seconds == null ? "–" : took(f.backlog_seconds);
