@@ -43,6 +43,9 @@ class Asked {
   }
 }
 
+/** A node's name below the target, which need not be said each time. */
+const below = (node, target) => (target && node.length > target.length && node.startsWith(target) ? node.slice(target.length) : node);
+
 const mostWorkers = 100;
 
 export class Workers {
@@ -66,13 +69,13 @@ export class Workers {
       text(use.lastChild, w.alive ? `${w.in_flight} / ${w.slots}` : `gone ${moment(w.at)}`);
       text(units, short(w.units));
       const now = [...(w.alive ? w.doing ?? [] : [])].sort((a, b) => b.seconds - a.seconds);
-      const rest = now.length - 3;
-      list(doing, now.slice(0, 3), () => make("div", {}, make("span"), make("small")), (d, one) => {
-        text(d.firstChild, fitted(one.node, 64));
-        attribute(d, "title", visible(one.node));
-        text(d.lastChild, took(one.seconds));
+      const lines = now.slice(0, 3).map((one) => [fitted(below(one.node, r.target), 40), took(one.seconds), one.node]);
+      if (now.length > 3) lines.push(["", `and ${now.length - 3} more`, ""]);
+      list(doing, lines, () => make("div", {}, make("span"), make("small")), (d, [node, seconds, whole]) => {
+        text(d.firstChild, node);
+        text(d.lastChild, seconds);
+        attribute(d, "title", whole ? visible(whole) : null);
       });
-      if (rest > 0) doing.lastElementChild.lastChild.textContent += ` and ${rest} more`;
     });
   }
 
@@ -87,14 +90,14 @@ export class Slowest extends Asked {
     this.draw({ nodes: [] });
   }
 
-  draw({ nodes }) {
+  draw({ nodes }, r) {
     show($("slowest-none"), nodes.length === 0);
     list($("slowest"), nodes.slice(0, 10), () => {
       const e = row("mono", "n");
       e.firstChild.append(make("span", { class: "wrap" }));
       return e;
     }, (e, n) => {
-      text(e.firstChild.firstChild, fitted(n.node, 70));
+      text(e.firstChild.firstChild, fitted(below(n.node, r?.target), 60));
       attribute(e.firstChild, "title", `${visible(n.node)} (${visible(n.kind)}, ended ${moment(n.at)})`);
       text(e.lastChild, took(n.seconds));
     });

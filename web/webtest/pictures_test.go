@@ -72,7 +72,7 @@ func TestPictures(t *testing.T) {
 	u := newUser(t, s3serve.New(s3serve.Options{Buckets: map[string]*s3serve.Listing{"acme-archive": bucket}, Latency: latency}))
 	url, _ := u.walks("run", "s3://acme-archive/", "--run", "live", "--web", "--node", "prefix", "--inline", "50", "--concurrency", "48", "--out", "out")
 
-	b := newTab(t, 1280, 800)
+	b := newTab(t, 1280, 1000)
 	b.dark(false)
 	b.open(url)
 	b.until(fmt.Sprintf("Number((document.querySelector('#f-objects').dataset.exact ?? '').replaceAll(',', '')) >= %d", objects*6/10))
