@@ -190,7 +190,7 @@ func TestServeRefusals(t *testing.T) {
 	w := newWalker(t, "jobs: {report: {run: ['true']}}")
 	w.write(t, "token", "short\n")
 	for args, want := range map[string]string{
-		"":                                         "ramify: it is not said which jobs may be started: set --jobs or RAMIFY_JOBS",
+		"--job-start":                              "ramify: --job-start is set, but it is not said which jobs may be started: set --jobs",
 		"--jobs none.yaml":                         `ramify: --jobs: read jobs: open none.yaml`,
 		"--jobs jobs.yaml --listen 0.0.0.0:0":      "ramify: listen on 0.0.0.0:0: that is beyond loopback",
 		"--jobs jobs.yaml --listen here":           `ramify: listen on "here": want HOST:PORT`,
