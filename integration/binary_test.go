@@ -148,8 +148,6 @@ func (s *transcript) until(t *testing.T, what string, ok func() bool) {
 	s.Until(t, what, ok)
 }
 
-func (s *transcript) coming() <-chan struct{} { return s.Coming() }
-
 func plain(t *testing.T, stderr string) string {
 	t.Helper()
 	return program.Plain(t, stderr)

@@ -31,7 +31,7 @@ func Main(m *testing.M, at *string) int {
 	if err != nil {
 		return cannot(err)
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir)                      //nolint:errcheck // it is a folder of temporary files
 	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // some tests have another user run it
 		return cannot(err)
 	}

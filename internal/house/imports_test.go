@@ -197,6 +197,11 @@ var (
 		},
 		{name: "proof", in: []string{"./..."}, outside: []string{"./proof/..."}, tests: true, deny: []string{"./proof/..."}, fix: "what is proved knows nothing of the proof"},
 		{
+			name: "harness", in: []string{"./..."}, outside: []string{"./integration/...", "./proof/..."}, tests: true,
+			deny: []string{"./integration/..."},
+			fix:  "what drives the binary from outside is for end-to-end tests: a room is tested from within",
+		},
+		{
 			name: "auditor", in: []string{"./proof/audit/...", "./proof/history/..."}, deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "the auditor shares no code with what it judges: it knows the seams' records alone",
 		},

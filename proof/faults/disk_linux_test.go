@@ -61,6 +61,7 @@ func (tr tree) listed(t *testing.T, dir string) {
 	t.Helper()
 	ids := rowsOf(t, dir)
 	slices.Sort(ids)
+	tr.Fail = 0
 	want := synthetic.Expect(&tr.Spec, 1).Rows
 	if n := len(slices.Compact(slices.Clone(ids))); int64(n) != want || len(ids) != n {
 		t.Fatalf("%d rows, %d different ones, want %d", len(ids), n, want)
@@ -100,11 +101,11 @@ func walk(t *testing.T, u *program.User, tr tree, args ...string) *program.Proce
 	return p
 }
 
-// waitUntil looks every few milliseconds: nobody tells what a process writes.
+// waitUntil looks every so often: nobody tells what a process writes.
 func waitUntil(t *testing.T, p *program.Process, what string, ok func() bool) {
 	t.Helper()
 	over := time.After(program.Patience)
-	again := time.NewTicker(5 * time.Millisecond)
+	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for !ok() {
 		select {
@@ -221,7 +222,7 @@ func as(t *testing.T, u *program.User, args ...string) program.Result {
 func opened(t *testing.T, u *program.User) {
 	t.Helper()
 	for dir := u.Dir; dir != filepath.Dir(dir) && dir != os.TempDir(); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // it is to be found
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -310,4 +311,37 @@ func TestDiskReadOnly(t *testing.T) {
 	r.RequireCode(t, 0)
 	tr.whole(t, program.ParseSummary(t, r.Stdout))
 	tr.listed(t, u.Path("out"))
+}
+
+// Killed while its list is still being read, a run has not begun: the same name, the
+// same folder and the list as it is now make one, with nothing of what was read before.
+func TestKilledBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	u := program.NewUser(t, "")
+	p := program.New(u.Command("run", "file:-", "--run", "r", "--out", "out", "--json"))
+	list, err := p.Cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Begin(t)
+	go func() { // more than is copied at a time, and no end
+		for i := 0; ; i++ {
+			if _, err := fmt.Fprintf(list, `{"kind":"synthetic","id":"before-%d"}`+"\n", i); err != nil {
+				return
+			}
+		}
+	}()
+	waitUntil(t, p, "the list to be copied", func() bool { return largest(u.State()) > 1<<20 })
+	p.Signal(t, program.Kill)
+	<-p.Done
+
+	refuses(t, u.Run(t, "status", "r"), 1, "run r was never begun")
+	if err := os.WriteFile(u.Path("nodes"), []byte(strings.Repeat(`{"kind":"synthetic","id":"0"}`+"\n", 50)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := u.Run(t, "run", "file:nodes", "--run", "r", "--out", "out", "--json")
+	r.RequireCode(t, 0)
+	if sum := program.ParseSummary(t, r.Stdout); sum.State != "finished" || sum.Nodes != 51 {
+		t.Errorf("%+v, want 50 nodes and the list", sum)
+	}
 }

@@ -181,7 +181,7 @@ func (g *gauge) read(path string, pid int) error {
 	if _, err := fmt.Sscan(string(text), &g.goroutines, &g.live); err != nil {
 		return err
 	}
-	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	proc := "/proc/" + strconv.Itoa(pid)
 	open, err := os.ReadDir(filepath.Join(proc, "fd"))
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -105,7 +104,6 @@ type watch struct {
 	every time.Duration
 	end   chan struct{} // closed: enough was seen
 
-	mu       sync.Mutex
 	subjects []*subject
 }
 
@@ -116,10 +114,10 @@ type subject struct {
 	done    <-chan struct{}
 	gauge   string // the file it keeps
 	folder  string // whose size is looked at, too
-	samples []sample
+	samples []sighting
 }
 
-type sample struct {
+type sighting struct {
 	at time.Time
 	gauge
 	disk, log int64 // bytes: all, and of that the log of what is not yet in the database
@@ -149,14 +147,14 @@ func (w *watch) watch() {
 	}
 }
 
-// look takes a sample, unless the process has not begun to count or has ended.
+// look takes a sighting, unless the process has not begun to count or has ended.
 func (s *subject) look() {
 	select {
 	case <-s.done:
 		return
 	default:
 	}
-	now := sample{at: time.Now()}
+	now := sighting{at: time.Now()}
 	if now.read(s.gauge, s.pid) != nil {
 		return
 	}
@@ -188,19 +186,19 @@ func sizes(dir string) (all, log int64) {
 // as many connections as requests are under way, which work decides.
 var measures = []struct {
 	name  string
-	of    func(sample) int64
+	of    func(sighting) int64
 	unit  int64
 	noise int64
 }{
-	{"resident MiB", func(s sample) int64 { return s.resident }, 1 << 20, 24 << 20},
-	{"live heap MiB", func(s sample) int64 { return s.live }, 1 << 20, 8 << 20},
-	{"goroutines", func(s sample) int64 { return int64(s.goroutines) }, 1, 150},
-	{"descriptors", func(s sample) int64 { return int64(s.descriptors) }, 1, 64},
-	{"write-ahead log MiB", func(s sample) int64 { return s.log }, 1 << 20, 48 << 20},
+	{"resident MiB", func(s sighting) int64 { return s.resident }, 1 << 20, 24 << 20},
+	{"live heap MiB", func(s sighting) int64 { return s.live }, 1 << 20, 8 << 20},
+	{"goroutines", func(s sighting) int64 { return int64(s.goroutines) }, 1, 150},
+	{"descriptors", func(s sighting) int64 { return int64(s.descriptors) }, 1, 64},
+	{"write-ahead log MiB", func(s sighting) int64 { return s.log }, 1 << 20, 48 << 20},
 }
 
 // quarter is the middle one of the values of a quarter of the samples, 0 to 3.
-func (s *subject) quarter(n int, of func(sample) int64) int64 {
+func (s *subject) quarter(n int, of func(sighting) int64) int64 {
 	part := s.samples[len(s.samples)*n/4 : len(s.samples)*(n+1)/4]
 	values := make([]int64, len(part))
 	for i := range part {
@@ -235,8 +233,8 @@ func (w *watch) table() string {
 		if len(s.samples) < 16 {
 			continue
 		}
-		all := append(slices.Clone(measures[:]), measures[0])
-		all[len(all)-1].name, all[len(all)-1].of = "state folder MiB", func(s sample) int64 { return s.disk }
+		all := append(slices.Clone(measures), measures[0])
+		all[len(all)-1].name, all[len(all)-1].of = "state folder MiB", func(s sighting) int64 { return s.disk }
 		for _, m := range all {
 			most := int64(0)
 			for _, v := range s.samples {
