@@ -56,9 +56,10 @@ const (
 // runFlags are what run and demo have in common.
 type runFlags struct {
 	walkFlags
-	Concurrency int    `help:"Things done at a time." default:"${concurrency}"`
-	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
-	ByPrefix    string `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
+	Concurrency int     `help:"Things done at a time." default:"${concurrency}"`
+	Kinds       string  `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
+	ByPrefix    string  `help:"Print totals of every prefix down to so many levels, or all." placeholder:"DEPTH"`
+	Web         webFlag `help:"Show the run on a page, at --web=HOST:PORT or where there is a port free on loopback; its address is printed." placeholder:"HOST:PORT"`
 	view
 }
 
@@ -183,7 +184,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.name(now); err != nil {
 		return err
 	}
-	if exists(g.State, c.Run) {
+	if is, err := begun(ctx, g, c.Run); err != nil {
+		return err
+	} else if is {
 		return errExists(g, c.Run)
 	}
 	// Before there is a file: a root that is refused later would leave its name taken.
@@ -208,6 +211,11 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := w.checkKind(tgt.root.Kind); err != nil {
 		return err
 	}
+	page, err := c.Web.open(ctx, w, c.Run)
+	if err != nil {
+		return err
+	}
+	defer page.stop(ctx)
 	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err
@@ -244,13 +252,16 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return errors.Join(err, out.Close())
 	}
 	fmt.Fprintf(std.err, "run %s\n", c.Run)
+	if page != nil {
+		fmt.Fprintf(std.err, "page %s\n", page.url)
+	}
 	if w.begun != nil {
 		w.begun()
 	}
 	if tgt.leftOut > 0 {
 		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
 	}
-	return w.work(ctx, st, out)
+	return w.workSeen(ctx, st, out, page)
 }
 
 // name makes a name for the run, or checks the one that is given.
@@ -303,6 +314,9 @@ func (c *walkFlags) params(tgt target, only *filter.Filter) map[string]string {
 // params are those of any run, and how it ends.
 func (c *runFlags) params(tgt target, only *filter.Filter) map[string]string {
 	p := c.walkFlags.params(tgt, only)
+	if c.Web.address != "" && findsObjects(tgt.root.Kind) { // the page shows the whole tree
+		p[listing.ParamDepth] = "all"
+	}
 	if c.ByPrefix != "" {
 		p[listing.ParamDepth], p[paramSort], p[paramTop] = c.ByPrefix, c.Sort, strconv.Itoa(c.Top)
 	}

@@ -32,6 +32,10 @@ type Options struct {
 	Tokens  []string // any of which a request must bear; none: the certificate says who asks, or nobody does
 	TLS     TLS
 
+	// Open reports whether anybody may have what a request asks for, with no token and
+	// as often as he likes: files that hold nothing secret. nil: nothing is open.
+	Open func(*http.Request) bool
+
 	MaxBody int64   // bytes; default 64 KiB
 	Rate    float64 // requests a second of those who may ask, all together; 0: no limit
 	Burst   int     // requests at once; default twice the rate
@@ -58,7 +62,7 @@ const (
 // Server serves a handler behind the guard.
 type Server struct {
 	o       Options
-	tokens  [][sha256.Size]byte
+	bears   func(*http.Request) bool
 	hosts   map[string]bool
 	tls     *loaded // nil: without
 	limiter *rate.Limiter
@@ -90,12 +94,12 @@ func New(o Options) (*Server, error) {
 		if len(t) < MinToken {
 			return nil, fmt.Errorf("listen on %s: a token has %d bytes, want at least %d, such as `openssl rand -base64 24` makes", o.Address, len(t), MinToken)
 		}
-		s.tokens = append(s.tokens, sha256.Sum256([]byte(t)))
 	}
+	s.bears = Bearer(o.Tokens)
 	if s.tls, err = o.TLS.load(); err != nil {
 		return nil, err
 	}
-	known := s.tls.clients() || len(s.tokens) > 0
+	known := s.tls.clients() || len(s.o.Tokens) > 0
 	if !loopback(host) && (s.tls == nil || !known) {
 		return nil, fmt.Errorf("listen on %s: that is beyond loopback, where requests must be encrypted and who sends them be known: set --tls-cert and --tls-key, and --client-ca or RAMIFY_TOKEN; or listen on 127.0.0.1:%s", o.Address, port)
 	}
@@ -233,6 +237,8 @@ func (s *Server) refuse(r *http.Request, e *Entry) (code int, reason string) {
 		return http.StatusMisdirectedRequest, "the request is for another host: ask by an address of loopback, or a name of --host or of the certificate"
 	case foreign(r):
 		return http.StatusForbidden, "a page of another site sent it"
+	case s.o.Open != nil && s.o.Open(r):
+		return 0, ""
 	case !s.knows(r, e):
 		return http.StatusUnauthorized, "want Authorization: Bearer and the token"
 	case r.ContentLength > s.o.MaxBody:
@@ -269,18 +275,31 @@ func (s *Server) knows(r *http.Request, e *Entry) bool {
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		e.Client = nameOf(r.TLS.VerifiedChains[0][0])
 	}
-	if len(s.tokens) == 0 {
+	if len(s.o.Tokens) == 0 {
 		return true // the handshake refused who has no certificate, if one is wanted
 	}
-	given, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	sum, equal := sha256.Sum256([]byte(given)), 0
-	for _, t := range s.tokens {
-		equal |= subtle.ConstantTimeCompare(sum[:], t[:])
-	}
-	if is && equal == 1 && e.Client == "" {
+	bears := s.bears(r)
+	if bears && e.Client == "" {
 		e.Client = "token"
 	}
-	return is && equal == 1
+	return bears
+}
+
+// Bearer reports of requests whether they bear one of the tokens: for a handler that
+// asks for more than the guard before it does.
+func Bearer(tokens []string) func(*http.Request) bool {
+	sums := make([][sha256.Size]byte, 0, len(tokens))
+	for _, t := range tokens {
+		sums = append(sums, sha256.Sum256([]byte(t)))
+	}
+	return func(r *http.Request) bool {
+		given, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		sum, equal := sha256.Sum256([]byte(given)), 0
+		for _, t := range sums {
+			equal |= subtle.ConstantTimeCompare(sum[:], t[:])
+		}
+		return is && equal == 1
+	}
 }
 
 // Refuse answers with an error, and notes it.
@@ -293,7 +312,9 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, reason string) {
 func Answer(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // who asked may have gone
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // it is no page: nosniff
+	_ = e.Encode(body)     // who asked may have gone
 }
 
 // recorder knows how a request was answered.
