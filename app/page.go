@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -58,7 +59,7 @@ func (f *folder) List(ctx context.Context) ([]console.Snapshot, error) {
 
 // Open implements web.Runs.
 func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
-	st, _, err := glance(ctx, f.g, run)
+	st, r, err := glance(ctx, f.g, run)
 	if usage := (usageError{}); errors.As(err, &usage) {
 		return nil, fmt.Errorf("%w: %w", web.ErrUnknown, err)
 	}
@@ -66,7 +67,7 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 		return nil, err
 	}
 	k := st.kept(f.g)
-	w := &watched{kept: k, source: k.source(run), run: run, st: st}
+	w := &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(r)}
 	if f.starts != nil {
 		w.goOn = f.starts(run)
 	}
@@ -76,10 +77,16 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 // watched is a run as the page sees it.
 type watched struct {
 	*kept
-	source console.Source
-	run    string
-	goOn   func(ctx context.Context, redrive bool) error // nil: it is for others to do
-	st     *state                                        // nil: a fleet's
+	source   console.Source
+	run      string
+	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
+	prefixes *prefixTree
+	look     func(ctx context.Context, v *web.View) error // adds what is known of a fleet; nil: there is none
+
+	drawn     sync.Mutex // guards what follows
+	redrawn   time.Duration
+	lastDrawn []ledger.Sketch
+	readAt    time.Time
 }
 
 var _ web.Run = (*watched)(nil)
@@ -90,7 +97,19 @@ func (w *watched) Look(ctx context.Context) (web.View, error) {
 	if err != nil {
 		return web.View{}, err
 	}
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return web.View{}, err
+	}
+	s.Show(all)
 	v := web.View{Snapshot: s, Interrupted: s.Idle()}
+	if w.look != nil {
+		if err := w.look(ctx, &v); err != nil {
+			return web.View{}, err
+		}
+	} else if r, err := w.ledger.Run(ctx, w.run); err == nil {
+		v.Cost = costOf(requestCost(r, s.Requests), &s)
+	}
 	v.May = w.may(&v)
 	return v, nil
 }
@@ -153,7 +172,7 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 	case web.Redrive:
 		return asRefusal(w.goOn(ctx, true))
 	case web.Resume:
-		if v.Interrupted {
+		if v.Interrupted || w.look != nil { // of a fleet, what is lost is posted again
 			return asRefusal(w.goOn(ctx, false))
 		}
 		c = goOn(0, 0)(r)
@@ -167,21 +186,45 @@ func (w *watched) Do(ctx context.Context, o web.Order) error {
 
 // asRefusal makes of an error about what was asked one that is told.
 func asRefusal(err error) error {
-	if usage := (usageError{}); errors.As(err, &usage) {
+	if usage := (usageError{}); errors.As(err, &usage) || errors.Is(err, errNoSlot) {
 		return refused{err}
 	}
 	return err
 }
 
+// sketches are what the workers of the run drew, read again once they may have drawn
+// anew.
+func (w *watched) sketches(ctx context.Context) ([]ledger.Sketch, error) {
+	w.drawn.Lock()
+	defer w.drawn.Unlock()
+	if time.Since(w.readAt) < w.redrawn {
+		return w.lastDrawn, nil
+	}
+	all, err := w.board.Sketches(ctx, w.run)
+	if err != nil {
+		return nil, err
+	}
+	w.lastDrawn, w.readAt = all, time.Now()
+	return all, nil
+}
+
 // History implements web.Run.
-func (w *watched) History(context.Context) (console.History, error) { return console.History{}, nil }
+func (w *watched) History(ctx context.Context) (h console.History, err error) {
+	all, err := w.sketches(ctx)
+	if err != nil {
+		return h, err
+	}
+	s, err := w.source(ctx)
+	if err != nil {
+		return h, err
+	}
+	return console.HistoryOf(s, all), nil
+}
 
 // Slowest implements web.Run.
-func (w *watched) Slowest(context.Context) ([]console.Slow, error) { return nil, nil }
-
-// Histograms implements web.Run.
-func (w *watched) Histograms(context.Context) (console.Histograms, error) {
-	return console.Histograms{}, nil
+func (w *watched) Slowest(ctx context.Context) ([]console.Slow, error) {
+	all, err := w.sketches(ctx)
+	return console.SlowestOf(all), err
 }
 
 // Failures implements web.Run.
@@ -193,11 +236,11 @@ func (w *watched) Failures(ctx context.Context, after string, limit int) (some [
 	return failuresOf(ctx, w.ledger, r, after, limit)
 }
 
-// Tree implements web.Run.
-func (w *watched) Tree(ctx context.Context, a web.Ask) (web.Tree, error) { return w.tree(ctx, a) }
-
 // Close implements web.Run.
-func (w *watched) Close() { w.close() }
+func (w *watched) Close() {
+	w.prefixes.close()
+	w.close()
+}
 
 // newToken is a token that nobody guesses.
 func newToken() string { return strings.ToLower(rand.Text()) }

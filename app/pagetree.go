@@ -2,10 +2,17 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/sink"
+	"github.com/ramify/ramify/sink/file"
 	"github.com/ramify/ramify/totals"
 	"github.com/ramify/ramify/web"
 )
@@ -42,52 +49,177 @@ func (b badCursor) Error() string {
 }
 func (badCursor) Is(target error) bool { return target == web.ErrArgument }
 
-// tree is a prefix and what is directly below it, of a run that is over.
-func (w *watched) tree(ctx context.Context, a web.Ask) (web.Tree, error) {
-	t := web.Tree{Prefix: a.Prefix}
-	if w.st == nil {
-		return t, nil
-	}
-	b, err := w.st.openBook(ctx)
-	if err != nil || b == nil {
-		return t, err
-	}
-	t.Complete = true
-	size := totals.Objects
-	if a.By == "bytes" {
-		size = totals.Bytes
-	}
-	for l, err := range b.Level(ctx, a.Prefix, 0) {
-		if err != nil {
-			return t, err
-		}
-		t.Sums = sumsOf(&l)
-		t.Direct = t.Sums
-	}
-	top := totals.NewTop(a.Top, size)
-	for l, err := range b.Level(ctx, a.Prefix, 1) {
-		if err != nil {
-			return t, err
-		}
-		top.Add(l)
-		t.Prefixes++
-		t.Rest.Objects += l.Objects
-		t.Rest.Bytes += l.Bytes
-		t.Direct.Objects -= l.Objects
-		t.Direct.Bytes -= l.Bytes
-	}
-	for _, l := range top.Lines() {
-		c := web.Child{Prefix: l.Prefix, Sums: sumsOf(&l)}
-		for range b.Level(ctx, l.Prefix, 1) {
-			c.More = true
-			break
-		}
-		t.Rest.Objects -= l.Objects
-		t.Rest.Bytes -= l.Bytes
-		t.Children = append(t.Children, c)
-	}
-	t.Rest.Prefixes = t.Prefixes - int64(len(t.Children))
-	return t, nil
+// prefixTree answers what is asked of the prefixes of a run: while it goes on from what
+// is committed, once it is over from its totals.
+type prefixTree struct {
+	depth  int
+	blocks sink.Follower                                                          // nil: nobody keeps any
+	totals func(ctx context.Context, r ledger.Run) (totals.Levels, string, error) // of a run that is over, and what they are known by; nil: not made yet
+	ledger ledger.Ledger
+
+	mu      sync.Mutex
+	live    *console.Tree
+	answers map[web.Ask]*treeAnswer
+	closed  bool
 }
 
-func sumsOf(l *totals.Line) web.Sums { return web.Sums{Objects: l.Objects, Bytes: l.Bytes} }
+// treeAnswer is an answer that is given again, while it is as good as another.
+type treeAnswer struct {
+	tree web.Tree
+	of   string // what it was read from
+	at   time.Time
+	took time.Duration
+}
+
+// mostAnswers are kept.
+const mostAnswers = 100
+
+// good reports whether an answer need not be made again: nothing has changed, or it
+// takes so long that making it each time would be most of what is done.
+func (a *treeAnswer) good(of string, complete bool) bool {
+	return a.of == of || !complete && !a.tree.Complete && time.Since(a.at) < max(time.Second, 10*a.took)
+}
+
+// from is where the lines of a run now are, and what they are known by.
+func (t *prefixTree) from(ctx context.Context, r ledger.Run) (lines totals.Levels, of string, complete bool, err error) {
+	if r.State.Over() && r.State != ledger.Cancelled && t.totals != nil {
+		if lines, of, err = t.totals(ctx, r); err != nil || of != "" {
+			return lines, of, true, err
+		}
+	}
+	if t.blocks == nil {
+		return nil, "nothing", false, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return nil, "", false, errPageClosed
+	}
+	if t.live == nil {
+		t.live = console.NewTree(t.ledger, t.blocks, t.depth)
+	}
+	n, err := t.live.CatchUp(ctx)
+	return t.live, strconv.Itoa(n), false, err
+}
+
+var errPageClosed = errors.New("the page of the run is closed")
+
+// read answers. Prefixes that are not known, or not yet, have nothing.
+func (t *prefixTree) read(ctx context.Context, r ledger.Run, a web.Ask) (web.Tree, error) {
+	t.mu.Lock()
+	old := t.answers[a]
+	t.mu.Unlock()
+	if old != nil && !r.State.Over() && old.good("", false) {
+		return old.tree, nil
+	}
+	began := time.Now()
+	lines, of, complete, err := t.from(ctx, r)
+	if err != nil {
+		return web.Tree{}, err
+	}
+	if old != nil && old.good(of, complete) {
+		return old.tree, nil
+	}
+	tree := web.Tree{Prefix: a.Prefix, Complete: complete}
+	if lines != nil {
+		part, err := totals.ReadPart(ctx, lines, a.Prefix, a.Top, sizes[a.By])
+		if err != nil {
+			return web.Tree{}, err
+		}
+		tree = treeOf(a.Prefix, complete, &part)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.answers) >= mostAnswers || t.answers == nil {
+		t.answers = map[web.Ask]*treeAnswer{}
+	}
+	t.answers[a] = &treeAnswer{tree: tree, of: of, at: time.Now(), took: time.Since(began)}
+	return tree, nil
+}
+
+var sizes = map[string]func(*totals.Line) int64{"objects": totals.Objects, "bytes": totals.Bytes, "time": totals.Took}
+
+// histograms are those of all objects.
+func (t *prefixTree) histograms(ctx context.Context, r ledger.Run) (h console.Histograms, err error) {
+	lines, _, _, err := t.from(ctx, r)
+	if err != nil || lines == nil {
+		return h, err
+	}
+	for l, err := range lines.Level(ctx, "", 0) {
+		if err != nil {
+			return h, err
+		}
+		h = console.HistogramsOf(l.Shape())
+	}
+	return h, nil
+}
+
+func (t *prefixTree) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	if t.live != nil {
+		t.live.Close()
+	}
+}
+
+func sumsOf(e totals.Extent) web.Sums {
+	return web.Sums{Objects: e.Objects, Bytes: e.Bytes, Seconds: float64(e.Micros) / 1e6}
+}
+
+func extentOf(s *totals.Sums) totals.Extent {
+	return totals.Extent{Objects: s.Objects, Bytes: s.Bytes, Micros: s.Took().Microseconds()}
+}
+
+func treeOf(prefix string, complete bool, p *totals.Part) web.Tree {
+	t := web.Tree{Prefix: prefix, Complete: complete, Sums: sumsOf(extentOf(&p.Sums)), Prefixes: p.Prefixes, Direct: sumsOf(p.Direct)}
+	t.Rest = web.Rest{Prefixes: p.Prefixes - int64(len(p.Children)), Sums: sumsOf(p.Rest)}
+	for i := range p.Children {
+		c := &p.Children[i]
+		t.Children = append(t.Children, web.Child{Prefix: c.Prefix, Sums: sumsOf(extentOf(&c.Sums)), More: c.More})
+	}
+	return t
+}
+
+// prefixTree is that of a run of this machine.
+func (s *state) prefixTree(r ledger.Run) *prefixTree {
+	if !findsObjects(r.Root.Kind) {
+		return &prefixTree{}
+	}
+	depth, err := totals.ParseDepth(depthOf(r))
+	if err != nil {
+		depth = listing.DefaultDepth
+	}
+	t := &prefixTree{depth: depth, ledger: s.ledger, blocks: file.Follow(s.store)}
+	t.totals = func(ctx context.Context, r ledger.Run) (totals.Levels, string, error) {
+		b, found, err := s.loadBook(ctx)
+		if err != nil || !found || b.epoch != int64(r.Epoch) {
+			return nil, "", err
+		}
+		of := fmt.Sprintf("edition %d", b.edition)
+		book, err := totals.Open(ctx, &shelf{s.store, b.edition})
+		if err != nil || book == nil {
+			return nil, of, err
+		}
+		return book, of, nil
+	}
+	return t
+}
+
+// Tree implements web.Run.
+func (w *watched) Tree(ctx context.Context, a web.Ask) (web.Tree, error) {
+	r, err := w.ledger.Run(ctx, w.run)
+	if err != nil {
+		return web.Tree{}, err
+	}
+	return w.prefixes.read(ctx, r, a)
+}
+
+// Histograms implements web.Run.
+func (w *watched) Histograms(ctx context.Context) (console.Histograms, error) {
+	r, err := w.ledger.Run(ctx, w.run)
+	if err != nil {
+		return console.Histograms{}, err
+	}
+	return w.prefixes.histograms(ctx, r)
+}

@@ -48,6 +48,12 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.given() {
 		return c.resumeFleet(ctx, std, budget)
 	}
+	return c.resume(ctx, newWork(g, std, c.JSON), budget)
+}
+
+// resume goes on with a run of this machine.
+func (c *resumeCmd) resume(ctx context.Context, w *work, budget float64) error {
+	g, std := w.g, w.std
 	st, r, err := c.open(ctx, g)
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more, or to do
@@ -64,7 +70,6 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err := checkBudget(r, budget, g.command("resume", c.Name)+" --budget USD"); err != nil {
 		return err
 	}
-	w := newWork(g, std, c.JSON)
 	if !r.State.Over() { // of one that is over only the results are made
 		stop, err := c.ready(ctx, w, r)
 		if err != nil {
@@ -139,6 +144,9 @@ func (c *onFlags) proceed(ctx context.Context, w *work, st *state, r ledger.Run)
 	if err != nil {
 		return err
 	}
+	if w.begun != nil {
+		w.begun()
+	}
 	return w.work(ctx, st, out)
 }
 
@@ -152,6 +160,12 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.given() {
 		return c.redriveFleet(ctx, std)
 	}
+	return c.redrive(ctx, newWork(g, std, c.JSON))
+}
+
+// redrive begins the next epoch of a run of this machine.
+func (c *redriveCmd) redrive(ctx context.Context, w *work) error {
+	g := w.g
 	st, r, err := c.open(ctx, g)
 	if errors.Is(err, store.ErrLocked) {
 		return usagef("run %s is still running: it can be redriven when it has finished with failures", c.Name)
@@ -163,7 +177,6 @@ func (c *redriveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if r.State != ledger.Failed {
 		return cannotRedrive(r)
 	}
-	w := newWork(g, std, c.JSON)
 	stop, err := c.ready(ctx, w, r)
 	if err != nil {
 		return err

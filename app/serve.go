@@ -35,6 +35,7 @@ type serveCmd struct {
 	MaxBody  string   `help:"Bytes of a request's body at most." default:"65536" placeholder:"N"`
 	JobStart bool     `help:"Answer GET /job_start?job_name=NAME, too, as jobz did."`
 	startFlags
+	priceFlags
 }
 
 // Run implements the command.
@@ -45,6 +46,10 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	if c.Rate < 0 {
 		return usagef("--rate is %v, want 0 or more", c.Rate)
+	}
+	prices, err := c.prices()
+	if err != nil {
+		return err
 	}
 	tokens, err := readTokens(os.Getenv(tokenVar))
 	if err != nil {
@@ -71,20 +76,33 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	s, err := c.open(ctx, g, std, log, "serve")
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	jobs := c.jobsParams()[paramJobs]
-	stop := s.pickUp(ctx, func(_ string, r ledger.Run) bool { return r.Options.Params[paramJobs] == jobs })
-	defer stop()
-	// What else is served goes onto this mux: the guard stands before all of it.
 	mux := http.NewServeMux()
+	var seenRuns web.Runs
+	var s *starter
+	if c.Jobs != "" || !c.given() { // who only looks at a fleet need not be able to post to it
+		if s, err = c.open(ctx, g, std, log, "serve"); err != nil {
+			return err
+		}
+		defer s.close()
+	}
+	if c.given() {
+		sh, err := openShore(ctx, g, &c.startFlags, prices, log)
+		if err != nil {
+			return err
+		}
+		defer sh.close()
+		seenRuns = sh
+	} else {
+		seenRuns = &folder{g: g, starts: s.asksOn}
+	}
+	// What else is served goes onto this mux: the guard stands before all of it.
 	if c.Jobs != "" {
+		jobs := c.jobsParams()[paramJobs]
+		stop := s.pickUp(ctx, func(_ string, r ledger.Run) bool { return r.Options.Params[paramJobs] == jobs })
+		defer stop()
 		trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
 	}
-	page := web.New(web.Options{Runs: &folder{g: g}, Tokens: seen, Log: log})
+	page := web.New(web.Options{Runs: seenRuns, Tokens: seen, Log: log})
 	page.Mount(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		guard.Refuse(w, r, http.StatusNotFound, "there is nothing of that name: want POST /jobs/NAME, or GET / for the page")
@@ -99,7 +117,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	fmt.Fprintf(std.err, "page %s\n", pageURL(server.Address(), c.TLSCert != "", given, ""))
 	log.Info("serve begins", "version", version(), "address", server.Address(), "tls", c.TLSCert != "", "client_certificates", c.ClientCA != "", "tokens", len(tokens))
 	<-ctx.Done()
-	log.Info("draining", "grace", s.grace.String())
+	log.Info("draining", "grace", c.Grace)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	page.Stop()

@@ -144,6 +144,29 @@ func (s *starter) start(ctx context.Context, tgt target, run string) error {
 	if s.fleet != nil {
 		return s.post(ctx, tgt, run)
 	}
+	return s.occupy(func(began func()) error { return s.here(tgt, run, began) })
+}
+
+// asksOn is what has a run of this machine go on, or redrives it, when somebody asks.
+func (s *starter) asksOn(run string) func(context.Context, bool) error {
+	return func(_ context.Context, redrive bool) error {
+		return s.occupy(func(began func()) error { return s.onward(run, redrive, began) })
+	}
+}
+
+// onward goes on with a run to its end.
+func (s *starter) onward(run string, redrive bool, began func()) error {
+	on := onFlags{Name: run, JSON: true, jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags}
+	return s.told(run, run, began, func(w *work) error {
+		if redrive {
+			return (&redriveCmd{on}).redrive(s.ctx, w)
+		}
+		return (&resumeCmd{onFlags: on}).resume(s.ctx, w, 0)
+	})
+}
+
+// occupy has a run be worked on in one of the slots, and returns once it has begun.
+func (s *starter) occupy(work func(began func()) error) error {
 	select {
 	case s.slots <- struct{}{}:
 	default:
@@ -152,7 +175,7 @@ func (s *starter) start(ctx context.Context, tgt target, run string) error {
 	began, failed := make(chan struct{}), make(chan error, 1)
 	s.runs.Go(func() {
 		defer func() { <-s.slots }()
-		failed <- s.here(tgt, run, sync.OnceFunc(func() { close(began) }))
+		failed <- work(sync.OnceFunc(func() { close(began) }))
 	})
 	select {
 	case <-began:
@@ -188,27 +211,34 @@ func (s *starter) params(w *work) {
 	}
 }
 
-// here walks a run on this machine to its end. Its report goes to standard output, a
-// JSON object a line.
+// here walks a run on this machine to its end.
 func (s *starter) here(tgt target, run string, began func()) error {
 	out := s.flags.Out
 	if out != "" && kindOfOut(out) == outFolder {
 		out = filepath.Join(out, run)
 	}
+	return s.told(run, tgt.name, began, func(w *work) error {
+		s.params(w)
+		c := &runFlags{walkFlags: s.walk(tgt, run, out), Concurrency: 64}
+		return c.begin(s.ctx, w, tgt)
+	})
+}
+
+// told works on a run of this machine to its end, and says in the log what becomes of it.
+// Its report goes to standard output, a JSON object a line.
+func (s *starter) told(run, target string, began func(), do func(*work) error) error {
 	w, done, err := s.work()
 	if err != nil {
 		return err
 	}
 	defer done()
-	s.params(w)
 	var is bool
 	w.begun = func() {
 		is = true
-		s.log.Info("run begins", "run", run, "target", tgt.name)
+		s.log.Info("run begins", "run", run, "target", target)
 		began()
 	}
-	c := &runFlags{walkFlags: s.walk(tgt, run, out), Concurrency: 64}
-	err = c.begin(s.ctx, w, tgt)
+	err = do(w)
 	if err != nil {
 		s.failed.Store(true)
 	}

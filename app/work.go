@@ -191,7 +191,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 	t, err := task.New(task.Config{
 		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
-		Concurrency: slots, Report: time.Second, Grace: 5 * time.Second,
+		Concurrency: slots, Report: time.Second, Sketch: task.LocalSketching, Grace: 5 * time.Second,
 		Log: slog.New(hushed{w.log.Handler(), &left}),
 		Over: func(string) {
 			select {

@@ -130,7 +130,7 @@ func (w *worker) make() (err error) {
 		Concurrency: w.s.concurrency, Visibility: w.s.visibility, Grace: w.s.grace,
 		// A commit costs a write, and SIGKILL a unit what it has done since.
 		Checkpoint: 10 * time.Second, ShareAfter: 200 * time.Millisecond,
-		Control: 5 * time.Second, Report: 5 * time.Second,
+		Control: 5 * time.Second, Report: 5 * time.Second, Sketch: task.FleetSketching,
 		Over:    w.over,
 		Busy:    w.protect.Busy,
 		Observe: w.observe,

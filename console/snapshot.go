@@ -66,6 +66,7 @@ type Snapshot struct {
 	Slots    int      // slots of theirs
 	Seconds  float64  // that somebody worked on the run; the time between an interruption and its resumption is not counted
 
+	spans []stretch     // in which somebody worked
 	age   time.Duration // of the run, whoever worked on it
 	spent bool          // it is paused for its budget
 	idle  bool          // nobody works on it, known otherwise than by the age of reports
@@ -119,7 +120,8 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 	// A redrive counts what it heals as less than nothing; who counted the failure
 	// may have died before it said so.
 	s.Failures = max(done.Failures, 0)
-	s.Seconds = worked(run.Created, end, workers, fresh).Seconds()
+	s.spans = workedIn(run.Created, end, workers, fresh)
+	s.Seconds = s.workedAt(end)
 	s.Crew = crewOf(workers, now, fresh, run.State.Over())
 	return s
 }
@@ -136,17 +138,18 @@ func StateOf(r ledger.Run) State {
 	return State(r.State)
 }
 
-// worked is how much of the time from begin to end somebody worked: what the
-// times from each worker's start to its last report cover together. Who was
-// alive at the end worked until the end.
-func worked(begin, end time.Time, workers []ledger.Worker, fresh time.Duration) time.Duration {
-	type span struct{ from, to time.Time }
-	spans := []span{{begin, begin}} // so that a run counts from its beginning, before its first report
+// stretch is a time in which somebody worked.
+type stretch struct{ from, to time.Time }
+
+// workedIn is the time from begin to end in which somebody worked, as spans that do not
+// touch: what the times from each worker's start to its last report cover together. Who
+// was alive at the end worked until the end.
+func workedIn(begin, end time.Time, workers []ledger.Worker, fresh time.Duration) (merged []stretch) {
+	spans := []stretch{{begin, begin}} // so that a run counts from its beginning, before its first report
 	for _, w := range workers {
-		spans = append(spans, span{w.Started, w.At})
+		spans = append(spans, stretch{w.Started, w.At})
 	}
-	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
-	var total time.Duration
+	slices.SortFunc(spans, func(a, b stretch) int { return a.from.Compare(b.from) })
 	covered := begin
 	for _, s := range spans {
 		if end.Sub(s.to) <= fresh {
@@ -156,11 +159,28 @@ func worked(begin, end time.Time, workers []ledger.Worker, fresh time.Duration) 
 			s.from = covered
 		}
 		if s.to.After(s.from) {
-			total += s.to.Sub(s.from)
 			covered = s.to
+			if n := len(merged); n > 0 && merged[n-1].to.Equal(s.from) {
+				merged[n-1].to = s.to
+			} else {
+				merged = append(merged, s)
+			}
 		}
 	}
-	return total
+	return merged
+}
+
+// workedAt is for how long somebody had worked on the run at a time, in seconds.
+func (s *Snapshot) workedAt(at time.Time) float64 {
+	var total time.Duration
+	for _, w := range s.spans {
+		if w.to.After(at) {
+			total += max(at.Sub(w.from), 0)
+			break
+		}
+		total += w.to.Sub(w.from)
+	}
+	return total.Seconds()
 }
 
 // Source reads the figures of a run as they now are.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"iter"
+	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -140,4 +142,32 @@ func FuzzParquet(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		_, _ = taken(t, inventory.ReadParquet(bytes.NewReader(text), int64(len(text))))
 	})
+}
+
+// A damaged file says that it is larger than it is, and is not believed: among these are
+// footers of gigabytes, and a codec that tries ever more memory.
+func TestReadParquetTakesNoMoreMemoryThanItShould(t *testing.T) {
+	var file bytes.Buffer
+	w := inventory.NewParquetWriter(&file, inventory.VersionColumns)
+	for i := range realObjects {
+		require.NoError(t, w.Write(&realObjects[i]))
+	}
+	require.NoError(t, w.Close())
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for seed := range uint64(2000) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		damaged := bytes.Clone(file.Bytes())
+		for range 1 + r.IntN(3) {
+			damaged[r.IntN(len(damaged))] = byte(r.IntN(256))
+		}
+		_, _ = taken(t, inventory.ReadParquet(bytes.NewReader(damaged), int64(len(damaged))))
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(200<<20), "seed %d", seed)
+		before = after
+	}
+	for _, text := range []string{"", "PAR1", "PAR1PAR1", "PAR1\xff\xff\xff\xffPAR1"} {
+		_, err := taken(t, inventory.ReadParquet(strings.NewReader(text), int64(len(text))))
+		require.Error(t, err)
+	}
 }

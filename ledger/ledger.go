@@ -94,6 +94,10 @@ type Board interface {
 	Report(ctx context.Context, w Worker) error
 	// Workers are all that ever reported on a run.
 	Workers(ctx context.Context, run string) ([]Worker, error)
+	// Draw overwrites the sketch of one worker.
+	Draw(ctx context.Context, s Sketch) error
+	// Sketches are those of all workers that ever drew one of a run.
+	Sketches(ctx context.Context, run string) ([]Sketch, error)
 	// Runs are all runs known, newest first.
 	Runs(ctx context.Context) ([]Run, error)
 }

@@ -3,9 +3,13 @@ package metricfn
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/ramify/ramify/scaling"
 )
@@ -17,6 +21,15 @@ type ECS struct {
 	describe         func(context.Context, *ecs.DescribeServicesInput, ...func(*ecs.Options)) (*ecs.DescribeServicesOutput, error)
 	update           func(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 	cluster, service string
+
+	mu     sync.Mutex
+	events []Event // of the last look
+}
+
+// Event is what Amazon ECS did with a service.
+type Event struct {
+	At      time.Time
+	Message string
 }
 
 var _ Service = (*ECS)(nil)
@@ -45,10 +58,29 @@ func (s *ECS) Counts(ctx context.Context) (n scaling.Service, err error) {
 		return n, fmt.Errorf("%s of %s: %w (%s)", action, s, ErrNotThere, reason)
 	}
 	found := out.Services[0]
+	s.keep(found.Events)
 	if status := aws.ToString(found.Status); status != "ACTIVE" {
 		return n, fmt.Errorf("%s of %s: %w: it is %s", action, s, ErrNotThere, status)
 	}
 	return scaling.Service{Running: int(found.RunningCount), Pending: int(found.PendingCount), Desired: int(found.DesiredCount)}, nil
+}
+
+// keep remembers the events of an answer.
+func (s *ECS) keep(some []types.ServiceEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = s.events[:0]
+	for _, e := range some {
+		s.events = append(s.events, Event{At: aws.ToTime(e.CreatedAt), Message: aws.ToString(e.Message)})
+	}
+}
+
+// Events are what the last answer to Counts told of, the newest first, so many at most:
+// Amazon ECS keeps a hundred.
+func (s *ECS) Events(most int) []Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.events[:min(len(s.events), most)])
 }
 
 // SetDesired makes one request (Amazon ECS API Reference, "UpdateService").

@@ -60,6 +60,26 @@ type Part interface {
 	Abort()
 }
 
+// Follower shows what parts have committed of a stream while the run goes on. It stands
+// beside Sink: whoever looks at a run may open one without opening its results.
+type Follower interface {
+	// Since yields what was committed after a mark, "" being the beginning, in an order
+	// that stays. Which of the units count is for the ledger to say: of two attempts on
+	// a node both may be there. After an error it yields no more. ErrAnew: the mark is
+	// of an earlier life of the results; begin anew, with nothing.
+	Since(ctx context.Context, stream, mark string) iter.Seq2[Followed, error]
+}
+
+// Followed is a block that was committed.
+type Followed struct {
+	Unit  Committed
+	Block []byte // the reader's to keep
+	Mark  string // what follows is after it
+}
+
+// ErrAnew is that what was read before a mark is not what is there now.
+var ErrAnew = errors.New("results were made anew since")
+
 // Attempt names one execution of one unit.
 type Attempt struct {
 	Run string

@@ -25,6 +25,9 @@ type figures struct {
 	open    map[string]open // units under way, by run
 	changed map[string]bool // since the last report
 	pruned  int             // how often runs were forgotten
+
+	sketching Sketching
+	drawings  map[string]*drawing // by run
 }
 
 // open is units of a run that are under way.
@@ -33,17 +36,22 @@ type open struct {
 	began time.Duration // the sum of when they did, since figures.started
 }
 
-func newFigures(id string, s *slots) *figures {
+func newFigures(id string, s *slots, k Sketching) *figures {
 	return &figures{
-		id: id, started: time.Now(), slots: s, turn: make(chan struct{}, 1),
+		sketching: k, drawings: map[string]*drawing{}, id: id, started: time.Now(), slots: s, turn: make(chan struct{}, 1),
 		runs: map[string]*ledger.Worker{}, open: map[string]open{}, changed: map[string]bool{},
 	}
 }
 
 // begin counts a unit as under way: what it has taken so far is reported, too.
 // Where messages take minutes, nobody would know it for as long.
-func (f *figures) begin(run string, at time.Time) {
-	f.change(run, func(*ledger.Worker) { f.shift(run, 1, at) }) // people see who works before anything has settled
+func (f *figures) begin(run string, at time.Time, s *seen, node, kind string) {
+	f.change(run, func(*ledger.Worker) { // people see who works before anything has settled
+		f.shift(run, 1, at)
+		if f.sketching.Doing > 0 {
+			f.drawingOf(run).doing[s] = ledger.Doing{Node: node, Kind: kind, Since: at.UTC()}
+		}
+	})
 }
 
 // end counts what a unit has come to; began is zero where it was not under way.
@@ -53,6 +61,15 @@ func (f *figures) end(run string, began time.Time, s *seen, over bool) {
 			f.shift(run, -1, began)
 		}
 		w.Busy += s.busy
+		if f.sketching.Every > 0 {
+			d := f.drawingOf(run)
+			delete(d.doing, s)
+			d.fresh = true
+			for _, one := range s.slowest {
+				one.Node = f.cut(one.Node)
+				d.slowest = insertSlow(d.slowest, f.sketching.Slowest, one)
+			}
+		}
 		if over {
 			w.Units++
 			if s.own.Nodes > 0 && !s.kids {
@@ -95,8 +112,9 @@ func (f *figures) change(run string, fn func(*ledger.Worker)) {
 // one of them later it does as another worker.
 func (f *figures) prune() {
 	for run := range f.runs {
-		if !f.changed[run] && f.open[run].units == 0 {
+		if d := f.drawings[run]; !f.changed[run] && f.open[run].units == 0 && (d == nil || !d.fresh) {
 			delete(f.runs, run)
+			delete(f.drawings, run)
 		}
 	}
 	f.pruned++
@@ -136,7 +154,11 @@ func (f *figures) news() ([]ledger.Worker, map[string]bool) {
 	var out []ledger.Worker
 	for run, w := range f.runs {
 		if changed[run] || f.open[run].units > 0 {
-			out = append(out, f.copyOf(w, taken, capacity))
+			now := f.copyOf(w, taken, capacity)
+			out = append(out, now)
+			if f.sketching.Moments > 0 {
+				f.drawingOf(run).take(&now, f.sketching.Moments)
+			}
 		}
 	}
 	return out, changed
@@ -152,9 +174,9 @@ func (f *figures) copyOf(w *ledger.Worker, taken, capacity int) ledger.Worker {
 	return c
 }
 
-// report writes the counters that have changed to the board. What a board does not
-// take is news again.
-func (f *figures) report(ctx context.Context, b ledger.Board) error {
+// report writes the counters that have changed to the board, and the sketches that are
+// due, or all. What a board does not take is news again.
+func (f *figures) report(ctx context.Context, b ledger.Board, all bool) error {
 	select {
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
@@ -177,6 +199,12 @@ func (f *figures) report(ctx context.Context, b ledger.Board) error {
 				}
 			}
 			f.mu.Unlock()
+			return err
+		}
+	}
+	for _, s := range f.sketches(time.Now(), all) {
+		if err := b.Draw(ctx, s); err != nil {
+			f.stale(s.Run)
 			return err
 		}
 	}

@@ -20,16 +20,16 @@ import (
 // knows of those it forgot stays, also when it works on one of them again.
 func TestFiguresOfManyRuns(t *testing.T) {
 	board := ledgerhostile.New(1, ledgerhostile.Faults{})
-	f := newFigures("w", newSlots(1))
+	f := newFigures("w", newSlots(1), Sketching{})
 	ask := func(run string) { f.change(run, func(w *ledger.Worker) { w.Requests["list"]++ }) }
 	for round := range 3 {
 		for i := range 2*maxRuns + 1 {
 			ask(fmt.Sprint(i))
 			if i%100 == 99 {
-				require.NoError(t, f.report(t.Context(), board))
+				require.NoError(t, f.report(t.Context(), board, false))
 			}
 		}
-		require.NoError(t, f.report(t.Context(), board))
+		require.NoError(t, f.report(t.Context(), board, false))
 		assert.LessOrEqual(t, len(f.runs), maxRuns+100, "runs remembered in round %d", round)
 	}
 	for _, run := range []string{"0", "700", fmt.Sprint(2 * maxRuns)} {
@@ -50,14 +50,14 @@ func (away) Report(context.Context, ledger.Worker) error { return errors.New("aw
 
 func TestFiguresThatWereNotReportedAreKept(t *testing.T) {
 	board := ledgerhostile.New(1, ledgerhostile.Faults{})
-	f := newFigures("w", newSlots(1))
+	f := newFigures("w", newSlots(1), Sketching{})
 	for i := range maxRuns + 10 {
 		f.change(fmt.Sprint(i), func(w *ledger.Worker) { w.Retries++ })
 		if i%500 == 0 {
-			require.Error(t, f.report(t.Context(), away{}))
+			require.Error(t, f.report(t.Context(), away{}, false))
 		}
 	}
-	require.NoError(t, f.report(t.Context(), board))
+	require.NoError(t, f.report(t.Context(), board, false))
 	for i := range maxRuns + 10 {
 		workers, err := board.Workers(t.Context(), fmt.Sprint(i))
 		require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestFiguresThatWereNotReportedAreKept(t *testing.T) {
 // What a unit under way has taken is reported before it has ended, and once.
 func TestFiguresOfUnitsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFigures("w", newSlots(2))
+		f := newFigures("w", newSlots(2), Sketching{})
 		report := func() ledger.Worker {
 			all := f.snapshot()
 			require.Len(t, all, 1)
@@ -77,10 +77,10 @@ func TestFiguresOfUnitsUnderWay(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		first := time.Now()
-		f.begin("r", first)
+		f.begin("r", first, &seen{}, "", "")
 		time.Sleep(10 * time.Second)
 		second := time.Now()
-		f.begin("r", second)
+		f.begin("r", second, &seen{}, "", "")
 		time.Sleep(20 * time.Second)
 		assert.Equal(t, 50*time.Second, report().Busy)
 
@@ -106,7 +106,7 @@ func TestFiguresOfUnitsUnderWay(t *testing.T) {
 // A message that does not belong to the run may have any share, the root's too: the
 // sum stays one that is readable.
 func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
-	f := newFigures("w", newSlots(1))
+	f := newFigures("w", newSlots(1), Sketching{})
 	for range 5 {
 		f.settled("run", schema.Account{Nodes: 1}, schema.Whole, 0)
 	}
@@ -118,16 +118,16 @@ func TestFiguresNeverHaveMoreThanTheWhole(t *testing.T) {
 func TestFiguresAreOfTheRunsAtWork(t *testing.T) {
 	board := ledgerhostile.New(1, ledgerhostile.Faults{})
 	slots := newSlots(2)
-	f := newFigures("w", slots)
+	f := newFigures("w", slots, Sketching{})
 	require.NoError(t, slots.acquire(t.Context()))
 	began := time.Now()
 	end := func(run string) { f.end(run, began, &seen{}, true) }
-	f.begin("before", began)
+	f.begin("before", began, &seen{}, "", "")
 	end("before")
-	f.begin("now", began)
-	f.begin("now", began)
+	f.begin("now", began, &seen{}, "", "")
+	f.begin("now", began, &seen{}, "", "")
 	end("now")
-	require.NoError(t, f.report(t.Context(), board))
+	require.NoError(t, f.report(t.Context(), board, false))
 	news, _ := f.news()
 	require.Len(t, news, 1)
 	assert.Equal(t, "now", news[0].Run)

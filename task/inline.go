@@ -31,12 +31,19 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 	var kept []todo
 	out := u.newOutput(ctx, nil)
 	out.inline = true
-	last := u.began
+	last, most := u.began, u.t.cfg.Sketch.Slowest
+	var begun todo // the node before
+	var at time.Time
 	for n := 0; len(stack) > 0 && n < budget; n++ {
 		u.borrows.Store(false) // what the node before borrowed is back, and may find nothing to do
 		// Looking at the clock costs as much as a small node.
-		if n%16 == 0 || time.Since(last) > time.Millisecond {
-			last = time.Now()
+		now := time.Now()
+		if !at.IsZero() {
+			u.seen.slow(most, begun.kid.ID, begun.kid.Kind, now.Sub(at), now)
+			at = time.Time{}
+		}
+		if n%16 == 0 || now.Sub(last) > time.Millisecond {
+			last = now
 			if due := u.due(); due != processor.NotDue && (due != processor.Share || len(stack)+len(kept) > 1) {
 				break
 			}
@@ -48,6 +55,7 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 			continue
 		}
 		out.reset()
+		begun, at = next, now
 		out.at = next.at
 		out.node.ID, out.node.Kind, out.node.Args = next.kid.ID, next.kid.Kind, next.kid.Args
 		out.node.Depth, out.node.Share = next.depth, next.share
@@ -71,6 +79,10 @@ func (u *unit) inline(ctx context.Context, c *collector, res *result) error {
 		own := next.share.Keep(out.keep)
 		res.share += own
 		stack = push(stack, out.kids, next.share-own, next.depth, out.key())
+	}
+	if !at.IsZero() {
+		now := time.Now()
+		u.seen.slow(most, begun.kid.ID, begun.kid.Kind, now.Sub(at), now)
 	}
 	return frontier(c, kept, stack)
 }

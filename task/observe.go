@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/post"
 	"github.com/ramify/ramify/schema"
 )
@@ -33,6 +34,7 @@ type seen struct {
 	retries  int64
 	rejected int64
 	busy     time.Duration
+	slowest  []ledger.Slow // nodes, the slowest first
 
 	mu       sync.Mutex // processors count from many goroutines
 	requests map[string]int64

@@ -139,7 +139,11 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 	out := u.newOutput(ctx, &c)
 	out.node.ID, out.node.Kind, out.node.Args = u.m.ID, u.m.Kind, u.m.Args
 	out.node.Depth, out.node.Tries, out.node.Share = u.m.Depth, u.m.Tries, u.m.Share
-	if err := out.run(proc); err != nil {
+	began := time.Now()
+	err := out.run(proc)
+	now := time.Now()
+	u.seen.slow(u.t.cfg.Sketch.Slowest, u.m.ID, u.m.Kind, now.Sub(began), now)
+	if err != nil {
 		return result{}, err
 	}
 	res := result{own: schema.Account{Nodes: 1, Objects: out.objects, Bytes: out.bytes}, share: u.m.Share}
@@ -152,7 +156,6 @@ func (u *unit) attemptNode(ctx context.Context) (result, error) {
 			return result{}, err
 		}
 	}
-	var err error
 	res.kids, err = c.plan()
 	return res, err
 }

@@ -65,6 +65,7 @@ type Config struct {
 	ShareAfter  time.Duration // a unit shares its work after this time when somebody is idle; default 20 ms
 	Control     time.Duration // how old the known state of a run may be; default 1 s
 	Report      time.Duration // between two reports to the board; default 2 s
+	Sketch      Sketching     // what people see beside the figures; default nothing
 	Grace       time.Duration // for units to end when the task stops; default 10 s
 	Backoff     time.Duration // before the first retry of a node, doubled each time; default 1 s
 	Log         *slog.Logger  // default: discard
@@ -167,7 +168,7 @@ func New(c Config) (*Task, error) {
 		c.Busy(busy)
 	}, c.Log)
 	t.control = newControl(c.Ledger, c.Sink, c.Control, t.widen)
-	t.figures = newFigures(c.ID, t.slots)
+	t.figures = newFigures(c.ID, t.slots, c.Sketch)
 	t.poster = post.Poster{Queue: c.Queue, Keys: c.Keys, Route: c.Route, Trouble: c.Trouble}
 	t.inbox = newInbox(t)
 	t.deletes = newDeleter(t)
@@ -220,7 +221,7 @@ func (t *Task) Stop(ctx context.Context) {
 		t.services.Wait()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		if err := t.figures.report(last, t.cfg.Board); err != nil {
+		if err := t.figures.report(last, t.cfg.Board, true); err != nil {
 			t.cfg.Log.Warn("report figures", "error", err)
 		}
 	})
@@ -278,7 +279,7 @@ func (t *Task) reporting(ctx context.Context) {
 
 // report writes what has changed to the board. It is tried again where it failed.
 func (t *Task) report(ctx context.Context) {
-	if err := t.figures.report(ctx, t.cfg.Board); err != nil && ctx.Err() == nil {
+	if err := t.figures.report(ctx, t.cfg.Board, false); err != nil && ctx.Err() == nil {
 		t.cfg.Log.Warn("report figures", "error", err)
 	}
 }

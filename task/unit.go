@@ -80,7 +80,7 @@ func (u *unit) handle(ctx context.Context) (verdict, error) {
 	}
 	u.run = run
 	u.under = u.began
-	u.t.figures.begin(run.ID, u.under)
+	u.t.figures.begin(run.ID, u.under, &u.seen, u.m.ID, u.m.Kind)
 	if u.sink, err = u.t.control.sink(ctx, run); err != nil {
 		return 0, err
 	}

@@ -26,6 +26,8 @@ type Loose struct {
 	sums    *Sums  // of it
 	digests bool
 	buf     []byte // for digests
+	shape   Shape
+	deep    int // prefixes that the last key is in
 }
 
 // NewLoose counts below a base of so many bytes. Keys must begin with the base.
@@ -48,9 +50,10 @@ func (l *Loose) Add(o *inventory.Object) {
 			l.folders[folder] = sums
 			l.size += len(folder) + folderCost
 		}
-		l.last, l.sums = strings.Clone(folder), sums
+		l.last, l.sums, l.deep = strings.Clone(folder), sums, depthBehind(l.base, folder)
 	}
 	l.sums.Add(o)
+	l.shape.add(o.Size, l.deep)
 	if l.digests {
 		l.buf = l.sums.addDigest(o, l.base, l.buf)
 	}
@@ -67,6 +70,7 @@ func (l *Loose) Take(write func(block []byte) error) error {
 	for _, folder := range slices.Sorted(maps.Keys(l.folders)) {
 		t.AddNode(folder, l.folders[folder])
 	}
+	t.shape.merge(&l.shape)
 	*l = *NewLoose(l.base).WithDigests(l.digests)
 	return t.Take(write)
 }

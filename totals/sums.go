@@ -18,9 +18,27 @@ type Sums struct {
 
 	newest int64 // milliseconds since the zero time; 0 if unknown
 
+	took   int64  // microseconds that it took to find them
+	shape  *Shape // nil: not known; of the line of all there is, no other
+
 	digests  *Digests // nil: of none
 	digested int64    // objects that are in them
 }
+
+// Took is for how long somebody worked to find the objects: of each request, divided
+// evenly over the objects that it brought. What a set took is the sum of what its parts
+// took.
+func (s *Sums) Took() time.Duration { return time.Duration(s.took) * time.Microsecond }
+
+// Spend adds to what the objects took; less than a microsecond is dropped.
+func (s *Sums) Spend(d time.Duration) { s.took += d.Microseconds() }
+
+// Took is the size of a line by which a Top may choose.
+func Took(l *Line) int64 { return l.took }
+
+// Shape is how many objects there are by size and by depth. It is known of all there
+// is, and of no part: nil otherwise, and where none was made.
+func (s *Sums) Shape() *Shape { return s.shape }
 
 // Class is what of a set of objects is in one storage class.
 type Class struct {
@@ -87,6 +105,13 @@ func (s *Sums) Merge(other *Sums) {
 	s.Objects = plus(s.Objects, other.Objects)
 	s.Bytes = plus(s.Bytes, other.Bytes)
 	s.newest = max(s.newest, other.newest)
+	s.took += other.took
+	if other.shape != nil {
+		if s.shape == nil {
+			s.shape = &Shape{}
+		}
+		s.shape.merge(other.shape)
+	}
 	for i := range other.Classes {
 		c := s.class(other.Classes[i].Name)
 		c.Objects = plus(c.Objects, other.Classes[i].Objects)
@@ -97,6 +122,13 @@ func (s *Sums) Merge(other *Sums) {
 	}
 }
 
+// maxClasses bounds what a server that makes them up can have us keep; what is more
+// counts as one.
+const (
+	maxClasses   = 4000
+	otherClasses = "(others)"
+)
+
 // class is the part of a class, which has a part from then on. There are a
 // handful at most.
 func (s *Sums) class(name string) *Class {
@@ -104,6 +136,9 @@ func (s *Sums) class(name string) *Class {
 		if s.Classes[i].Name == name {
 			return &s.Classes[i]
 		}
+	}
+	if len(s.Classes) == maxClasses && name != otherClasses {
+		return s.class(otherClasses)
 	}
 	s.Classes = append(s.Classes, Class{Name: lasting(name)})
 	return &s.Classes[len(s.Classes)-1]
@@ -124,6 +159,10 @@ func (s *Sums) clone() Sums {
 	if s.digests != nil {
 		digests := *s.digests
 		own.digests = &digests
+	}
+	if s.shape != nil {
+		shape := *s.shape
+		own.shape = &shape
 	}
 	slices.SortFunc(own.Classes, func(a, b Class) int { return cmp.Compare(a.Name, b.Name) })
 	return own
@@ -146,8 +185,12 @@ func lasting(name string) string {
 	return strings.Clone(name)
 }
 
-// withDigests is added to the number of classes where digests follow them.
-const withDigests = 1 << 20
+// What is added to the number of classes where something follows them, in this order.
+const (
+	withDigests = 1 << 20
+	withTook    = 1 << 13
+	withShape   = 1 << 12 // more than maxClasses
+)
 
 // append appends the sums in their encoding. The classes' part is short where
 // there is one, which has all.
@@ -158,6 +201,12 @@ func (s *Sums) append(b []byte) []byte {
 	n := int64(len(s.Classes))
 	if known {
 		n += withDigests
+	}
+	if s.took > 0 {
+		n += withTook
+	}
+	if s.shape != nil {
+		n += withShape
 	}
 	b = appendInt(b, n)
 	for i := range s.Classes {
@@ -175,6 +224,12 @@ func (s *Sums) append(b []byte) []byte {
 	if known {
 		b = digests.append(b)
 	}
+	if s.took > 0 {
+		b = appendInt(b, s.took)
+	}
+	if s.shape != nil {
+		b = s.shape.append(b)
+	}
 	return b
 }
 
@@ -183,10 +238,12 @@ func (s *Sums) read(r *reader) {
 	s.reset()
 	s.Objects, s.Bytes, s.newest = r.int(), r.int(), r.int()
 	n := r.int()
-	known := n >= withDigests
-	if known {
-		n -= withDigests
+	has := func(flag int64) bool {
+		is := n&flag != 0
+		n &^= flag
+		return is
 	}
+	known, took, shape := has(withDigests), has(withTook), has(withShape)
 	for range n {
 		var name string
 		switch at := r.int(); {
@@ -207,14 +264,20 @@ func (s *Sums) read(r *reader) {
 			c.Objects, c.Bytes = r.int(), r.int()
 		}
 	}
-	if !known {
-		return
-	}
-	if b := r.take(digestSize); b != nil {
-		if s.digests == nil {
-			s.digests = &Digests{}
+	if known {
+		if b := r.take(digestSize); b != nil {
+			if s.digests == nil {
+				s.digests = &Digests{}
+			}
+			s.digests.read(b)
+			s.digested = s.Objects
 		}
-		s.digests.read(b)
-		s.digested = s.Objects
+	}
+	if took {
+		s.took = r.int()
+	}
+	if shape {
+		s.shape = &Shape{}
+		s.shape.read(r)
 	}
 }

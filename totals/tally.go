@@ -2,6 +2,7 @@ package totals
 
 import (
 	"strings"
+	"time"
 
 	"github.com/ramify/ramify/inventory"
 )
@@ -23,6 +24,10 @@ type Tally struct {
 	size        int
 	digests     bool
 	buf         []byte // for digests
+	shape       Shape
+	deep        int   // prefixes that the last key is in, all of them
+	each        int64 // microseconds that each object to come took
+	rest        int64 // and the next one, besides
 
 	cut  int // size in bytes from which a block is written at once; 0: never
 	emit func(block []byte) error
@@ -50,14 +55,35 @@ func (t *Tally) WithDigests(yes bool) *Tally {
 func (t *Tally) Add(o *inventory.Object) {
 	sums := t.at(o.Key)
 	sums.Add(o)
+	sums.took += t.each + t.rest
+	t.rest = 0
+	t.shape.add(o.Size, t.deep)
 	if t.digests {
 		t.buf = sums.addDigest(o, t.base, t.buf)
 	}
 }
 
+// Spend says how long it took to find the next n objects: they have equal parts of it.
+// What finds nothing is a part of what finds something next, or of all there is.
+func (t *Tally) Spend(d time.Duration, n int) {
+	took := t.rest + d.Microseconds()
+	if n == 0 {
+		t.each, t.rest = 0, took
+		return
+	}
+	t.each, t.rest = took/int64(n), took%int64(n)
+}
+
 // AddNode counts what is directly below a prefix as one thing, under the
 // prefix's own name, which is then the "key" that must be greater than the last.
-func (t *Tally) AddNode(prefix string, s *Sums) { t.at(prefix).Merge(s) }
+func (t *Tally) AddNode(prefix string, s *Sums) {
+	own := *s
+	if own.shape != nil {
+		t.shape.merge(own.shape)
+		own.shape = nil
+	}
+	t.at(prefix).Merge(&own)
+}
 
 // Full reports whether it is time to Take, to bound memory.
 func (t *Tally) Full() bool { return t.size >= fullTally }
@@ -84,6 +110,7 @@ func (t *Tally) move(key string) *Sums {
 	have := min(same, len(t.found.last))
 	t.found.last = append(t.found.last[:have], key[have:]...)
 	t.dir = max(t.base, strings.LastIndexByte(key, '/')+1)
+	t.deep = depthBehind(t.base, key[:t.dir])
 	for i := same; i < t.dir; i++ {
 		i += strings.IndexByte(key[i:], '/')
 		t.found.prefixes++
@@ -137,6 +164,8 @@ func (t *Tally) Take(write func(block []byte) error) error {
 	t.emit = write
 	t.closeTo(-1)
 	root := &t.levels[0]
+	root.sums.took += t.rest
+	root.sums.shape = &t.shape
 	t.found.base = int64(t.base)
 	root.block = t.found.append(appendHead(root.block[:0], 0, t.first))
 	root.block = appendLine(root.block, t.first, t.found.last[:t.base], &root.sums)
@@ -144,6 +173,7 @@ func (t *Tally) Take(write func(block []byte) error) error {
 		t.flush(&t.levels[i])
 	}
 	err := t.err
-	t.begun, t.emit, t.err, t.size = false, nil, nil, 0
+	root.sums.shape = nil
+	t.begun, t.emit, t.err, t.size, t.rest, t.shape = false, nil, nil, 0, 0, Shape{}
 	return err
 }

@@ -106,9 +106,13 @@ func readingOf(v *View, r console.Reading) reading {
 	}
 	for i := range r.Crew[:min(len(r.Crew), mostWorkers)] {
 		m := &r.Crew[i]
+		under := make([]doing, 0, len(m.Doing))
+		for _, d := range m.Doing {
+			under = append(under, doing{Node: d.Node, Seconds: millis(d.Seconds)})
+		}
 		out.Workers = append(out.Workers, member{
 			ID: m.ID, Alive: m.Alive, Slots: m.Slots, InFlight: m.InFlight, Busy: millis(m.Busy.Seconds()), Units: m.Units,
-			Nodes: m.Nodes, Started: m.Started.UTC(), At: m.At.UTC(), Doing: []doing{},
+			Nodes: m.Nodes, Started: m.Started.UTC(), At: m.At.UTC(), Doing: under,
 		})
 	}
 	return out

@@ -62,17 +62,24 @@ type Cost struct {
 
 // Fleet is what is known of the tasks that work on runs, and of their queue.
 type Fleet struct {
-	Running        int      `json:"running"`
-	Pending        int      `json:"pending"`
-	Desired        int      `json:"desired"`
-	Unread         int64    `json:"unread"`
-	InFlight       int64    `json:"in_flight"`
-	Delayed        int64    `json:"delayed"`
-	BacklogPerTask float64  `json:"backlog_per_task"`
-	BacklogSeconds *float64 `json:"backlog_seconds"` // that a task has to do; null: the time of a message is not known yet
-	Target         *float64 `json:"target"`          // of backlog_seconds; null: not known
-	Oldest         *float64 `json:"oldest"`          // age of the oldest message in seconds; null: not measured
-	Events         []Event  `json:"events"`          // the newest first
+	Running        int       `json:"running"`
+	Pending        int       `json:"pending"`
+	Desired        int       `json:"desired"`
+	Unread         int64     `json:"unread"`
+	InFlight       int64     `json:"in_flight"`
+	Delayed        int64     `json:"delayed"`
+	BacklogPerTask *float64  `json:"backlog_per_task"`  // null: not known
+	BacklogSeconds *float64  `json:"backlog_seconds"`   // that a task has to do; null: the time of a message is not known yet
+	Target         *float64  `json:"target"`            // of backlog_seconds; null: not known
+	Oldest         *float64  `json:"oldest"`            // age of the oldest message in seconds; null: not measured
+	Events         []Event   `json:"events"`            // the newest first
+	Missing        []Missing `json:"missing,omitempty"` // what could not be learned
+}
+
+// Missing is a part of what is known of a fleet that could not be learned.
+type Missing struct {
+	Part   string `json:"part"`
+	Reason string `json:"reason"`
 }
 
 // Event is what happened to the number of tasks.

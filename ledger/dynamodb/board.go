@@ -39,21 +39,57 @@ func (l *Ledger) Report(ctx context.Context, w ledger.Worker) error {
 	return nil
 }
 
-func listWorkers(run string) string { return "W#" + run }
+func listWorkers(run string) string  { return "W#" + run }
+func listSketches(run string) string { return "K#" + run }
 
 // Workers are all that reported on a run, by their ids.
-func (l *Ledger) Workers(ctx context.Context, run string) (all []ledger.Worker, err error) {
-	items, err := l.list(ctx, listWorkers(run), true)
-	for _, i := range items {
-		r := reader{item: i}
-		var w ledger.Worker
-		if err = json.Unmarshal([]byte(r.text("body")), &w); err != nil {
-			break
-		}
-		all = append(all, w)
-	}
+func (l *Ledger) Workers(ctx context.Context, run string) ([]ledger.Worker, error) {
+	all, err := bodies[ledger.Worker](ctx, l, listWorkers(run))
 	if err != nil {
 		return nil, l.explain("read workers of run "+run, err)
+	}
+	return all, nil
+}
+
+// Draw overwrites the sketch of a worker. It is an item of its own: figures are written
+// more often, and charged by the size of theirs.
+func (l *Ledger) Draw(ctx context.Context, s ledger.Sketch) error {
+	body, err := json.Marshal(s)
+	if err == nil {
+		err = l.put(ctx, item{
+			partition: text(sketchKey(s.Run, s.ID)),
+			listed:    text(listSketches(s.Run)), order: text(sketchKey(s.Run, s.ID)),
+			"body": text(string(body)),
+		}, nil)
+	}
+	if err != nil {
+		return l.explain("draw sketch of worker "+s.ID, err)
+	}
+	return nil
+}
+
+// Sketches are those of a run, by the ids of their workers.
+func (l *Ledger) Sketches(ctx context.Context, run string) ([]ledger.Sketch, error) {
+	all, err := bodies[ledger.Sketch](ctx, l, listSketches(run))
+	if err != nil {
+		return nil, l.explain("read sketches of run "+run, err)
+	}
+	return all, nil
+}
+
+// bodies are the listed items whose body is JSON.
+func bodies[T any](ctx context.Context, l *Ledger, what string) (all []T, err error) {
+	items, err := l.list(ctx, what, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range items {
+		r := reader{item: i}
+		var one T
+		if err := json.Unmarshal([]byte(r.text("body")), &one); err != nil {
+			return nil, err
+		}
+		all = append(all, one)
 	}
 	return all, nil
 }

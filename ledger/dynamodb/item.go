@@ -29,6 +29,7 @@ func planKey(pid schema.PID) string   { return "P#" + pid.String() }
 func leaseKey(name string) string     { return "L#" + name }
 func tickKey(schedule string) string  { return "C#" + schedule }
 func visitKey(v schema.PID) string    { return "V#" + v.String() }
+func sketchKey(run, id string) string { return "K#" + separable.Replace(run) + "#" + id }
 func workerKey(run, id string) string { return "W#" + separable.Replace(run) + "#" + id }
 func tallyKey(pid schema.PID, epoch int) string {
 	return "T#" + pid.String() + "#" + strconv.Itoa(epoch)

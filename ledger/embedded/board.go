@@ -14,6 +14,10 @@ const (
 	putWorker = `INSERT INTO worker (run, id, body) VALUES (?, ?, ?)
 		ON CONFLICT (run, id) DO UPDATE SET body = excluded.body`
 	selectWorkers = `SELECT body FROM worker WHERE run = ? ORDER BY id`
+
+	putSketch = `INSERT INTO sketch (run, id, body) VALUES (?, ?, ?)
+		ON CONFLICT (run, id) DO UPDATE SET body = excluded.body`
+	selectSketches = `SELECT body FROM sketch WHERE run = ? ORDER BY id`
 )
 
 // Report overwrites the figures of a worker.
@@ -68,28 +72,58 @@ func (f *figures) note(tx *store.Tx) {
 }
 
 // Workers are all that reported on a run, by their ids.
-func (l *Ledger) Workers(ctx context.Context, run string) (all []ledger.Worker, err error) {
-	err = l.view(ctx, func(tx *store.Tx) error {
-		for row, err := range tx.Query(selectWorkers, run) {
-			if err != nil {
-				return err
-			}
-			var body string
-			var w ledger.Worker
-			if err := row.Scan(&body); err != nil {
-				return err
-			}
-			if err := json.Unmarshal([]byte(body), &w); err != nil {
-				return fmt.Errorf("unpack figures: %w", err)
-			}
-			all = append(all, w)
-		}
-		return nil
-	})
+func (l *Ledger) Workers(ctx context.Context, run string) ([]ledger.Worker, error) {
+	all, err := bodies[ledger.Worker](ctx, l, selectWorkers, run)
 	if err != nil {
 		return nil, fmt.Errorf("read workers of run %s: %w", run, err)
 	}
 	return all, nil
+}
+
+// Draw overwrites the sketch of a worker.
+func (l *Ledger) Draw(ctx context.Context, s ledger.Sketch) error {
+	body, err := json.Marshal(s)
+	if err == nil {
+		err = l.update(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(putSketch, s.Run, s.ID, string(body))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("draw sketch of worker %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// Sketches are those of a run, by the ids of their workers.
+func (l *Ledger) Sketches(ctx context.Context, run string) ([]ledger.Sketch, error) {
+	all, err := bodies[ledger.Sketch](ctx, l, selectSketches, run)
+	if err != nil {
+		return nil, fmt.Errorf("read sketches of run %s: %w", run, err)
+	}
+	return all, nil
+}
+
+// bodies are the rows of a query that has one column, JSON.
+func bodies[T any](ctx context.Context, l *Ledger, query, run string) (all []T, err error) {
+	err = l.view(ctx, func(tx *store.Tx) error {
+		for row, err := range tx.Query(query, run) {
+			if err != nil {
+				return err
+			}
+			var body string
+			var one T
+			if err := row.Scan(&body); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(body), &one); err != nil {
+				return fmt.Errorf("unpack figures: %w", err)
+			}
+			all = append(all, one)
+		}
+		return nil
+	})
+	return all, err
 }
 
 // Runs are all runs of the file, newest first.

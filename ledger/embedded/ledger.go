@@ -57,6 +57,12 @@ const createTables = `
 		body  BLOB NOT NULL, -- see pack.go
 		UNIQUE (pid, epoch)
 	);
+	CREATE TABLE IF NOT EXISTS sketch (
+		run  TEXT NOT NULL,
+		id   TEXT NOT NULL,
+		body TEXT NOT NULL, -- ledger.Sketch as JSON
+		PRIMARY KEY (run, id)
+	);
 	CREATE TABLE IF NOT EXISTS worker (
 		run  TEXT NOT NULL,
 		id   TEXT NOT NULL,

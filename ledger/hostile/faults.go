@@ -32,7 +32,7 @@ func Unkind(p float64) Faults {
 // Calls is the record of the calls of each method.
 type Calls struct {
 	Create, Run, Amend, Plan, Claim, Settle, Read Count // of ledger.Ledger
-	Report, Workers, Runs                         Count // of ledger.Board
+	Report, Workers, Draw, Sketches, Runs         Count // of ledger.Board
 	Lease, Release                                Count // of ledger.Leaser
 	Visit, Visited                                Count // of ledger.Visits
 	Ticked, Tick                                  Count // of ledger.Ticks

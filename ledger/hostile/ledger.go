@@ -31,18 +31,19 @@ type Ledger struct {
 	closing chan struct{}
 	active  sync.WaitGroup // calls in progress
 
-	mu      sync.Mutex
-	closed  bool
-	dice    *rand.Rand
-	faults  Faults
-	calls   Calls
-	runs    map[string]ledger.Run
-	plans   map[schema.PID]ledger.Plan
-	tallies map[ledger.Key]ledger.Tally // of every claim and settlement
-	workers map[[2]string]ledger.Worker // by run and worker
-	leases  map[string]ledger.Lease     // by name, without From
-	visits  map[schema.PID]ledger.Visit // by vertex
-	ticks   map[string]time.Time        // by schedule
+	mu       sync.Mutex
+	closed   bool
+	dice     *rand.Rand
+	faults   Faults
+	calls    Calls
+	runs     map[string]ledger.Run
+	plans    map[schema.PID]ledger.Plan
+	tallies  map[ledger.Key]ledger.Tally // of every claim and settlement
+	workers  map[[2]string]ledger.Worker // by run and worker
+	sketches map[[2]string]ledger.Sketch
+	leases   map[string]ledger.Lease     // by name, without From
+	visits   map[schema.PID]ledger.Visit // by vertex
+	ticks    map[string]time.Time        // by schedule
 }
 
 var (
@@ -61,10 +62,10 @@ func New(seed uint64, f Faults) *Ledger {
 		runs:    map[string]ledger.Run{},
 		plans:   map[schema.PID]ledger.Plan{},
 		tallies: map[ledger.Key]ledger.Tally{},
-		workers: map[[2]string]ledger.Worker{},
-		leases:  map[string]ledger.Lease{},
-		visits:  map[schema.PID]ledger.Visit{},
-		ticks:   map[string]time.Time{},
+		workers: map[[2]string]ledger.Worker{}, sketches: map[[2]string]ledger.Sketch{},
+		leases: map[string]ledger.Lease{},
+		visits: map[schema.PID]ledger.Visit{},
+		ticks:  map[string]time.Time{},
 	}
 }
 
@@ -245,6 +246,33 @@ func (l *Ledger) Workers(ctx context.Context, run string) (workers []ledger.Work
 		return nil
 	})
 	return workers, err
+}
+
+// Draw overwrites the sketch of one worker.
+func (l *Ledger) Draw(ctx context.Context, s ledger.Sketch) error {
+	return l.write(ctx, &l.calls.Draw, func() error {
+		l.sketches[[2]string{s.Run, s.ID}] = copySketch(s)
+		return nil
+	})
+}
+
+// Sketches are those of a run, by the names of their workers.
+func (l *Ledger) Sketches(ctx context.Context, run string) (all []ledger.Sketch, err error) {
+	err = l.read(ctx, &l.calls.Sketches, func() error {
+		for _, s := range l.sketches {
+			if s.Run == run {
+				all = append(all, copySketch(s))
+			}
+		}
+		slices.SortFunc(all, func(a, b ledger.Sketch) int { return strings.Compare(a.ID, b.ID) })
+		return nil
+	})
+	return all, err
+}
+
+func copySketch(s ledger.Sketch) ledger.Sketch {
+	s.Doing, s.Slowest, s.History = slices.Clone(s.Doing), slices.Clone(s.Slowest), slices.Clone(s.History)
+	return s
 }
 
 // Runs are all runs, newest first; those of one moment by name.

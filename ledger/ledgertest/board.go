@@ -97,3 +97,53 @@ func runsNewestFirst(s *suite) {
 	s.settle(rootOf("d"), ledger.Won)
 	require.Equal(s, []string{"c", "d", "e", "b", "a"}, list(), "what happens to a run does not move it")
 }
+
+func sketch(run, id string) ledger.Sketch {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+	return ledger.Sketch{
+		Run: run, ID: id, At: at,
+		Doing:   []ledger.Doing{{Node: "one " + odd, Kind: "k", Since: at}, {Node: "two", Since: at.Add(time.Second)}},
+		Slowest: []ledger.Slow{{Node: odd, Kind: odd, Took: time.Hour + 7, At: at}},
+		History: ledger.Moments{
+			{At: at, Nodes: 1, Objects: 1 << 62, Bytes: 3, Requests: 4, Failures: 5, Share: 6},
+			{At: at.Add(time.Millisecond), Nodes: 1 << 40, Objects: 2, Bytes: 1 << 61, Requests: 4, Failures: -5, Share: schema.Whole},
+		},
+	}
+}
+
+// sketches are those of a run, by the names of workers.
+func (s *suite) sketches(run string) map[string]ledger.Sketch {
+	s.Helper()
+	var list []ledger.Sketch
+	err, _ := s.retry(func() (err error) { list, err = s.store.Sketches(s.Context(), run); return err })
+	require.NoError(s, err, "list sketches")
+	byName := map[string]ledger.Sketch{}
+	for _, k := range list {
+		byName[k.ID] = k
+	}
+	require.Len(s, byName, len(list), "a sketch is listed twice")
+	return byName
+}
+
+func (s *suite) draw(k ledger.Sketch) {
+	s.Helper()
+	err, _ := s.retry(func() error { return s.store.Draw(s.Context(), k) })
+	require.NoError(s, err, "draw sketch")
+}
+
+func sketches(s *suite) {
+	a, b := s.newRun(), s.newRun()
+	require.Empty(s, s.sketches(a.ID))
+	first, second := sketch(a.ID, "w1 "+odd), sketch(a.ID, "w2")
+	s.draw(first)
+	s.draw(second)
+	s.draw(sketch(b.ID, "w1 "+odd))
+	s.report(worker(a.ID, "w3"))
+	require.Equal(s, map[string]ledger.Sketch{first.ID: first, second.ID: second}, s.sketches(a.ID))
+	require.Len(s, s.sketches(b.ID), 1)
+	require.Len(s, s.workers(a.ID), 1, "a worker that has drawn has not reported")
+
+	next := ledger.Sketch{Run: a.ID, ID: first.ID, At: first.At}
+	s.draw(next)
+	require.Equal(s, map[string]ledger.Sketch{first.ID: next, second.ID: second}, s.sketches(a.ID), "overwritten, not added")
+}

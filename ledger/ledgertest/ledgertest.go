@@ -114,6 +114,7 @@ var contract = []struct {
 
 	{"Report overwrites the figures of one worker", reports},
 	{"Workers are all that reported on the run, and no others", workers},
+	{"Sketches are those drawn of the run, the last of each worker", sketches},
 	{"Runs are all runs, newest first", runsNewestFirst},
 
 	{"Lease is taken by one owner at a time, until it ends", leaseTaken},

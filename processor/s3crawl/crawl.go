@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/listing"
@@ -122,7 +123,9 @@ func (c *Crawl) model(run string, a args) policy {
 func (j *job) page(ctx context.Context, q Query) (Page, error) {
 	q.Bucket, q.Prefix, q.Versions, q.Count = j.Bucket, j.Prefix, j.versions, j.out.Request
 	q.ETags = j.crawl.pages != nil || j.wish.ETags()
+	began := time.Now()
 	pg, err := j.crawl.lister.List(ctx, q)
+	pg.took = time.Since(began)
 	return pg, explain(q, err)
 }
 
@@ -156,6 +159,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 		sums  totals.Sums // of what is directly below
 		below string      // the last prefix revealed
 		found bool
+		depth = strings.Count(j.Prefix[*j.Base:], "/")
 	)
 	for {
 		pg, err := j.page(ctx, q)
@@ -163,6 +167,7 @@ func (j *job) onePrefix(ctx context.Context) error {
 			return err
 		}
 		// A prefix without objects of its own is known by those below it.
+		took := pg.took
 		found = found || j.wish.Filter == nil && len(pg.Objects)+len(pg.Prefixes) > 0
 		matching := j.matching(pg.Objects)
 		if j.crawl.pages != nil {
@@ -175,10 +180,12 @@ func (j *job) onePrefix(ctx context.Context) error {
 		}
 		for i := range matching {
 			sums.Add(&matching[i])
+			sums.AddShape(&matching[i], depth)
 			if j.wish.Checksums {
 				sums.AddDigest(&matching[i], *j.Base)
 			}
 		}
+		sums.Spend(took)
 		for _, p := range pg.Prefixes {
 			if p <= below {
 				return j.refuse("prefix %q comes again after %q", p, below)

@@ -195,9 +195,11 @@ func (u *unit) shut(b *batch) {
 // object works on an object.
 func (u *unit) object(l labour) {
 	b := l.batch
+	began := time.Now()
 	err := b.do(b.ctx, l.i)
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	b.took[l.i] += time.Since(began)
 	b.busy--
 	if err != nil {
 		b.first = min(b.first, l.i)
@@ -275,7 +277,7 @@ func (u *unit) listPage(p *piece, slot processor.Slot) (gone bool) {
 		}
 	}
 	l := u.forPages(objects, after, until)
-	l.piece, l.slot = p, slot
+	l.piece, l.slot, l.took = p, slot, pg.took
 	u.mu.Lock()
 	p.held = false
 	u.paging++
@@ -325,6 +327,11 @@ func (u *unit) workOn(l *Listed) (rest *piece, err error) {
 	}
 	t := u.newTally()
 	for i := range l.Objects[:done] {
+		if l.each != nil { // what was worked on takes most of the time
+			t.Spend(l.each[i]+l.took/time.Duration(done), 1)
+		} else {
+			t.Spend(l.took/time.Duration(done), 1)
+		}
 		if t.Full() {
 			if err := u.account(t); err != nil {
 				return nil, err

@@ -3,6 +3,7 @@ package s3crawl
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor/s3crawl/listxml"
@@ -54,6 +55,7 @@ type Page struct {
 	After, Mark string // of versions: where the page after it begins; need no clone
 
 	memory *listxml.Page
+	took   time.Duration // to get it, retries included
 }
 
 // Release gives the page's slices back to be used for another page. Its strings

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/processor"
@@ -44,10 +45,12 @@ type Listed struct {
 	Prefix       string // the node's prefix
 
 	unit    *unit
-	piece   *piece         // nil in mode prefix
-	slot    processor.Slot // nil: the unit's own
-	gone    bool           // the slot was handed on
-	counted bool           // what there is to do is known
+	piece   *piece          // nil in mode prefix
+	slot    processor.Slot  // nil: the unit's own
+	gone    bool            // the slot was handed on
+	counted bool            // what there is to do is known
+	took    time.Duration   // to list it
+	each    []time.Duration // that work on each of Objects took; guarded by the batch
 }
 
 // ErrLater is for what Each calls: the object is not done, and will come again in
@@ -61,7 +64,8 @@ var ErrLater = errors.New("the object is to be gone on with later")
 // of do ends it. It is called once a page.
 func (l *Listed) Each(ctx context.Context, todo []int, do func(ctx context.Context, i int) error) (done int, err error) {
 	u := l.unit
-	b := &batch{ctx: ctx, todo: todo, do: do, first: len(l.Objects), over: make(chan struct{})}
+	l.each = make([]time.Duration, len(l.Objects))
+	b := &batch{ctx: ctx, todo: todo, do: do, first: len(l.Objects), took: l.each, over: make(chan struct{})}
 	if !u.push(l, b) {
 		return len(l.Objects), nil
 	}
@@ -89,6 +93,7 @@ type batch struct {
 	next  int // of todo, the first that has not begun
 	busy  int // that have begun and are not over
 	first int // of the objects, the first that is known not to be done; all: none
+	took  []time.Duration
 	err   error
 	shut  bool // no other begins
 	ended bool

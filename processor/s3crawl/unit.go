@@ -194,7 +194,7 @@ func (u *unit) list(ctx context.Context, p *piece, slot processor.Slot) bool {
 			return false
 		}
 		objects, more := u.arrive(p, pg)
-		if err := u.record(p, objects, more); err != nil {
+		if err := u.record(p, objects, more, pg.took); err != nil {
 			u.void(err)
 		}
 		pg.Release()
@@ -256,8 +256,9 @@ func (u *unit) arrive(p *piece, pg Page) (objects []inventory.Object, more bool)
 func (u *unit) mayGoOn(key, until string) bool { return key < until || u.versions && key == until }
 
 // record writes what a page brought.
-func (u *unit) record(p *piece, objects []inventory.Object, more bool) error {
+func (u *unit) record(p *piece, objects []inventory.Object, more bool, took time.Duration) error {
 	objects = u.matching(objects)
+	p.tally.Spend(took, len(objects))
 	if err := u.deliver(objects); err != nil {
 		return err
 	}

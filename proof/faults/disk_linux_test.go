@@ -294,7 +294,7 @@ func TestDiskReadOnly(t *testing.T) {
 	before := contents(t, u.State())
 	const way = "allow writing to the folder"
 	refuses(t, as(t, u, "run", tr.target(), "--run", "other", "--out", "elsewhere"), 2, u.State(), way)
-	refuses(t, as(t, u, "run", tr.target(), "--run", "r", "--out", "out"), 1, "run r exists")
+	refuses(t, as(t, u, "run", tr.target(), "--run", "r", "--out", "out"), 2, u.State(), way)
 	refuses(t, as(t, u, "resume", "r"), 2, u.State(), way)
 	refuses(t, as(t, u, "cancel", "r"), 2, u.State(), way)
 	for name, text := range contents(t, u.State()) {

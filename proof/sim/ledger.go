@@ -237,6 +237,20 @@ func (l records) Workers(ctx context.Context, run string) (ws []ledger.Worker, e
 	return ws, err
 }
 
+// Draw implements ledger.Board.
+func (l records) Draw(ctx context.Context, s ledger.Sketch) error {
+	return l.call(ctx, "draw", "ledger", func() error { return l.w.ledger.Draw(ctx, s) })
+}
+
+// Sketches implements ledger.Board.
+func (l records) Sketches(ctx context.Context, run string) (all []ledger.Sketch, err error) {
+	err = l.call(ctx, "sketches", "ledger", func() (err error) {
+		all, err = l.w.ledger.Sketches(ctx, run)
+		return err
+	})
+	return all, err
+}
+
 // Runs implements ledger.Board.
 func (l records) Runs(ctx context.Context) (rs []ledger.Run, err error) {
 	err = l.call(ctx, "runs", "ledger", func() (err error) {

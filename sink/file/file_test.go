@@ -51,6 +51,12 @@ func TestContract(t *testing.T) {
 				},
 				Rows:       rowsOf(c.format),
 				SmallUnits: c.small,
+				Follow: func(t *testing.T, home string) sink.Follower {
+					st, err := store.Open(filepath.Join(home, "run.db"), store.Options{})
+					require.NoError(t, err)
+					t.Cleanup(func() { assert.NoError(t, st.Close()) })
+					return file.Follow(st)
+				},
 			})
 		})
 	}

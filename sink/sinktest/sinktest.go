@@ -40,6 +40,9 @@ type Subject struct {
 	// the order of the medium.
 	Rows func(t *testing.T, home string) []string
 
+	// Follow looks on at the results kept in a folder; nil where nobody can.
+	Follow func(t *testing.T, home string) sink.Follower
+
 	// AtLeastOnce is a sink that promises that the rows of committed attempts are
 	// there, and no more: rows of others may be, too.
 	AtLeastOnce bool
@@ -65,6 +68,7 @@ func Run(t *testing.T, s Subject) {
 		{"units written by many goroutines", manyWriters},
 		{"other streams are read back as written", streamsReadBack},
 		{"other streams are read in the order of bytes", streamsReadInOrder},
+		{"other streams can be followed while the run goes on", followed},
 		{"after a crash the run goes on", crash},
 		{"Finish may be repeated", finishRepeated},
 		{"Finish after more units were committed", finishAgainWithMore},

@@ -1,0 +1,251 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/metricfn"
+	"github.com/ramify/ramify/scaling"
+	"github.com/ramify/ramify/web"
+)
+
+// shore is the runs of a fleet as the page sees them.
+type shore struct {
+	fleet  *fleet
+	flags  *startFlags
+	g      *cli
+	prices metricfn.Prices
+	watch  *fleetWatch // nil: it is not known which queue is the fleet's
+}
+
+var _ web.Runs = (*shore)(nil)
+
+// openShore opens a fleet to look at its runs, and to steer them by the ledger.
+func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices, log *slog.Logger) (*shore, error) {
+	f, err := c.openRecords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &shore{fleet: f, flags: c, g: g, prices: prices}
+	if f.Queue != "" {
+		if err := f.checkQueue(); err != nil {
+			f.close()
+			return nil, err
+		}
+		s.watch = newFleetWatch(f, prices, log)
+	}
+	return s, nil
+}
+
+func (s *shore) close() { s.fleet.close() }
+
+// mostLive are the live runs of a list whose workers are asked for: of the others it
+// says what their records do.
+const mostLive = 50
+
+// List implements web.Runs.
+func (s *shore) List(ctx context.Context) ([]console.Snapshot, error) {
+	runs, err := s.fleet.records.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]console.Snapshot, 0, len(runs))
+	live := 0
+	for _, r := range runs {
+		var workers []ledger.Worker
+		if r.State != ledger.Finished && r.State != ledger.Failed && live < mostLive {
+			live++
+			if workers, err = s.fleet.records.Workers(ctx, r.ID); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, console.Take(r, workers, time.Now()))
+	}
+	return all, nil
+}
+
+// Open implements web.Runs.
+func (s *shore) Open(ctx context.Context, run string) (web.Run, error) {
+	r, err := s.fleet.records.Run(ctx, run)
+	if errors.Is(err, ledger.ErrNoRun) {
+		return nil, fmt.Errorf("%w: %w", web.ErrUnknown, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k := s.fleet.kept()
+	k.close = func() {} // the fleet is looked at by others, too
+	w := &watched{kept: k, source: k.source(run), run: run, redrawn: redrawnOnFleet}
+	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, run, redrive) }
+	w.look = s.look
+	w.prefixes = s.prefixTree(r)
+	return w, nil
+}
+
+// redrawnOnFleet is how often the sketches of a fleet's workers are read: each is
+// drawn every half minute, and costs a request's part.
+const redrawnOnFleet = 10 * time.Second
+
+// goOn lets a run go on, or redrives it, as the commands of these names do.
+func (s *shore) goOn(ctx context.Context, run string, redrive bool) error {
+	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = quiet.Close() }()
+	std := streams{out: quiet, err: quiet}
+	on := onFlags{Name: run, jobsFlags: s.flags.jobsFlags, fleetFlags: s.fleet.fleetFlags}
+	if redrive {
+		return on.redriveFleet(ctx, std)
+	}
+	return (&resumeCmd{onFlags: on}).resumeFleet(ctx, std, 0)
+}
+
+// look adds to a view what is known of the fleet, and of what the run has cost.
+func (s *shore) look(ctx context.Context, v *web.View) error {
+	workers, err := s.fleet.records.Workers(ctx, v.Run)
+	if err != nil {
+		return err
+	}
+	r, err := s.fleet.records.Run(ctx, v.Run)
+	if err != nil {
+		return err
+	}
+	cost := s.prices.Split([]ledger.Run{r}, [][]ledger.Worker{workers})[0]
+	if s.watch != nil {
+		seen := s.watch.see(ctx)
+		v.Fleet = seen.fleet
+		if shared, known := seen.costs[v.Run]; known {
+			cost = shared // of tasks that work on several runs
+		}
+		if v.Fleet != nil && !seen.counted {
+			v.Fleet.Running = v.Workers // nobody knows of more than those that report
+		}
+	}
+	v.Cost = costOf(cost, &v.Snapshot)
+	return nil
+}
+
+// costOf is what a run has cost, and will have at its end if the rest costs as much as
+// what is done.
+func costOf(soFar float64, s *console.Snapshot) *web.Cost {
+	c := &web.Cost{SoFar: soFar}
+	switch {
+	case s.State.Over():
+		c.Total = soFar
+	case s.Fraction >= 0.01:
+		c.Total = soFar / s.Fraction
+	}
+	return c
+}
+
+// fleetWatch looks at a fleet as metricfn does, and publishes nothing.
+type fleetWatch struct {
+	service *metricfn.ECS // nil: not known
+	knobs   scaling.Knobs
+
+	mu   sync.Mutex
+	fn   *metricfn.Function
+	last fleetSeen
+	at   time.Time
+}
+
+// fleetSeen is what a look has seen.
+type fleetSeen struct {
+	fleet   *web.Fleet
+	costs   map[string]float64 // of live runs
+	counted bool               // the service said how many tasks there are
+}
+
+// nowhere takes metrics and publishes none.
+type nowhere struct{}
+
+// Put implements metricfn.Publisher.
+func (nowhere) Put(context.Context, []metricfn.Datum) error { return nil }
+
+// uncounted is a service that is not known.
+type uncounted struct{}
+
+var errUncounted = errors.New("it is not known which service works: name it by --stack")
+
+// Counts implements metricfn.Service.
+func (uncounted) Counts(context.Context) (scaling.Service, error) {
+	return scaling.Service{}, errUncounted
+}
+
+// SetDesired implements metricfn.Service.
+func (uncounted) SetDesired(context.Context, int) error { return errUncounted }
+
+func newFleetWatch(f *fleet, prices metricfn.Prices, log *slog.Logger) *fleetWatch {
+	w := &fleetWatch{knobs: scaling.Defaults()}
+	o := metricfn.Options{
+		Fleet: f.Stack, Knobs: w.knobs, Queue: metricfn.NewSQS(f.cfg, f.Queue), Service: uncounted{},
+		Ledger: f.records, Publisher: nowhere{}, Prices: prices, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+	if f.service != "" && f.cluster != "" {
+		w.service = metricfn.NewECS(f.cfg, f.cluster, f.service)
+		o.Service = w.service
+	}
+	_ = log
+	w.fn = metricfn.New(o)
+	return w
+}
+
+// see is the last look, or another where that is due.
+func (w *fleetWatch) see(ctx context.Context) fleetSeen {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if time.Since(w.at) < scaling.Every {
+		return w.last
+	}
+	r := w.fn.Look(context.WithoutCancel(ctx)) // it is short, and half a look is none
+	w.at = time.Now()
+	get := func(name string) float64 {
+		v, _ := r.Metrics.Get(name)
+		return v
+	}
+	maybe := func(name string) *float64 {
+		v, known := r.Metrics.Get(name)
+		if !known {
+			return nil
+		}
+		return &v
+	}
+	target := w.knobs.Acceptable.Seconds()
+	seen := fleetSeen{costs: map[string]float64{}, fleet: &web.Fleet{
+		Running: int(get(scaling.MetricRunning)), Pending: int(get(scaling.MetricPending)), Desired: int(get(scaling.MetricDesired)),
+		Unread: int64(get(scaling.MetricUnread)), InFlight: int64(get(scaling.MetricInFlight)), Delayed: int64(get(scaling.MetricDelayed)),
+		BacklogPerTask: maybe(scaling.MetricBacklogPerTask), BacklogSeconds: maybe(scaling.MetricBacklogSeconds),
+		Target: &target, Oldest: maybe(scaling.MetricOldestAge), Events: []web.Event{},
+	}}
+	_, seen.counted = r.Metrics.Get(scaling.MetricRunning)
+	for _, run := range r.Runs {
+		seen.costs[run.Run] = run.Cost
+	}
+	for _, f := range r.Failures {
+		if !errors.Is(f.Error, errUncounted) {
+			seen.fleet.Missing = append(seen.fleet.Missing, web.Missing{Part: string(f.Part), Reason: oneLine(f.Error)})
+		}
+	}
+	if w.service != nil {
+		for _, e := range w.service.Events(mostEvents) {
+			seen.fleet.Events = append(seen.fleet.Events, web.Event{At: e.At, Message: e.Message})
+		}
+	}
+	w.last = seen
+	return seen
+}
+
+// mostEvents of the service are told.
+const mostEvents = 50
+
+// prefixTree is that of a run of the fleet.
+func (s *shore) prefixTree(ledger.Run) *prefixTree { return &prefixTree{} }
