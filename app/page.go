@@ -67,7 +67,7 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 		return nil, err
 	}
 	k := st.kept(f.g)
-	w := &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(r)}
+	w := &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}
 	if f.starts != nil {
 		w.goOn = f.starts(run)
 	}

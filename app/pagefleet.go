@@ -10,10 +10,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/scaling"
+	"github.com/ramify/ramify/sink/s3"
+	"github.com/ramify/ramify/totals"
 	"github.com/ramify/ramify/web"
 )
 
@@ -247,5 +252,25 @@ func (w *fleetWatch) see(ctx context.Context) fleetSeen {
 // mostEvents of the service are told.
 const mostEvents = 50
 
-// prefixTree is that of a run of the fleet.
-func (s *shore) prefixTree(ledger.Run) *prefixTree { return &prefixTree{} }
+// prefixTree is that of a run of the fleet, whose results are in a bucket: else nobody
+// keeps any.
+func (s *shore) prefixTree(r ledger.Run) *prefixTree {
+	if !findsObjects(r.Root.Kind) || kindOfOut(r.Options.Out) != outBucket {
+		return &prefixTree{}
+	}
+	return bucketTree(s.fleet.cfg, s.fleet.records, r)
+}
+
+// bucketTree is what is committed of a run into a bucket. Reading it costs requests: it
+// is read again after half a minute at the earliest.
+func bucketTree(cfg aws.Config, l ledger.Ledger, r ledger.Run) *prefixTree {
+	depth, err := totals.ParseDepth(depthOf(r))
+	if err != nil {
+		depth = listing.DefaultDepth
+	}
+	blocks, err := s3.Follow(cfg, r.Options.Out, r.ID)
+	if err != nil {
+		return &prefixTree{}
+	}
+	return &prefixTree{depth: depth, ledger: l, blocks: blocks, rest: 30 * time.Second, final: true}
+}

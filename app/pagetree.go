@@ -11,6 +11,7 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
+	"github.com/ramify/ramify/s3client"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/file"
 	"github.com/ramify/ramify/totals"
@@ -56,8 +57,13 @@ type prefixTree struct {
 	blocks sink.Follower                                                          // nil: nobody keeps any
 	totals func(ctx context.Context, r ledger.Run) (totals.Levels, string, error) // of a run that is over, and what they are known by; nil: not made yet
 	ledger ledger.Ledger
+	rest   time.Duration // between two reads of what was committed since
+	final  bool          // there are no other totals of a run that is over than these
 
 	mu      sync.Mutex
+	caught  time.Time // when it was last read
+	taken   int       // blocks, then
+	over    bool      // the run was, then
 	live    *console.Tree
 	answers map[web.Ask]*treeAnswer
 	closed  bool
@@ -98,8 +104,14 @@ func (t *prefixTree) from(ctx context.Context, r ledger.Run) (lines totals.Level
 	if t.live == nil {
 		t.live = console.NewTree(t.ledger, t.blocks, t.depth)
 	}
-	n, err := t.live.CatchUp(ctx)
-	return t.live, strconv.Itoa(n), false, err
+	if over := r.State.Over(); t.caught.IsZero() || over != t.over || !over && time.Since(t.caught) >= t.rest {
+		if t.taken, err = t.live.CatchUp(ctx); err != nil {
+			return nil, "", false, err
+		}
+		t.caught, t.over = time.Now(), over
+	}
+	complete = t.final && r.State.Over() && r.State != ledger.Cancelled
+	return t.live, strconv.Itoa(t.taken) + strconv.FormatBool(complete), complete, nil
 }
 
 var errPageClosed = errors.New("the page of the run is closed")
@@ -182,7 +194,7 @@ func treeOf(prefix string, complete bool, p *totals.Part) web.Tree {
 }
 
 // prefixTree is that of a run of this machine.
-func (s *state) prefixTree(r ledger.Run) *prefixTree {
+func (s *state) prefixTree(ctx context.Context, r ledger.Run) *prefixTree {
 	if !findsObjects(r.Root.Kind) {
 		return &prefixTree{}
 	}
@@ -190,7 +202,13 @@ func (s *state) prefixTree(r ledger.Run) *prefixTree {
 	if err != nil {
 		depth = listing.DefaultDepth
 	}
-	t := &prefixTree{depth: depth, ledger: s.ledger, blocks: file.Follow(s.store)}
+	t := &prefixTree{depth: depth, ledger: s.ledger, blocks: file.Follow(s.store), rest: time.Second}
+	if kindOfOut(r.Options.Out) == outBucket {
+		t.blocks = nil
+		if cfg, err := s3client.LoadConfig(ctx); err == nil {
+			t.blocks, t.rest = bucketTree(cfg, s.ledger, r).blocks, 10*time.Second
+		}
+	}
 	t.totals = func(ctx context.Context, r ledger.Run) (totals.Levels, string, error) {
 		b, found, err := s.loadBook(ctx)
 		if err != nil || !found || b.epoch != int64(r.Epoch) {

@@ -109,7 +109,11 @@ func (s *starter) find(ctx context.Context, run string, mine func(string, ledger
 // again goes on with a run of this machine, unless somebody does, when there is room
 // for it.
 func (s *starter) again(run string) {
+	if _, is := s.onward.LoadOrStore(run, true); is {
+		return
+	}
 	s.runs.Go(func() {
+		defer s.onward.Delete(run)
 		select {
 		case s.slots <- struct{}{}:
 		case <-s.ctx.Done():

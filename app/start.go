@@ -44,6 +44,7 @@ type starter struct {
 	cancel context.CancelCauseFunc
 	slots  chan struct{}
 	runs   sync.WaitGroup
+	onward sync.Map    // names of runs that are to be gone on with
 	failed atomic.Bool // one of them, at least
 	posted sync.Mutex  // a client of the AWS SDK is slow to begin with: one start at a time
 }
@@ -150,12 +151,12 @@ func (s *starter) start(ctx context.Context, tgt target, run string) error {
 // asksOn is what has a run of this machine go on, or redrives it, when somebody asks.
 func (s *starter) asksOn(run string) func(context.Context, bool) error {
 	return func(_ context.Context, redrive bool) error {
-		return s.occupy(func(began func()) error { return s.onward(run, redrive, began) })
+		return s.occupy(func(began func()) error { return s.proceed(run, redrive, began) })
 	}
 }
 
-// onward goes on with a run to its end.
-func (s *starter) onward(run string, redrive bool, began func()) error {
+// proceed goes on with a run to its end.
+func (s *starter) proceed(run string, redrive bool, began func()) error {
 	on := onFlags{Name: run, JSON: true, jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags}
 	return s.told(run, run, began, func(w *work) error {
 		if redrive {
@@ -315,12 +316,12 @@ func (s *starter) post(ctx context.Context, tgt target, run string) error {
 	return nil
 }
 
-// once begins a run that may have begun before. One of this machine that nobody goes on
-// with is gone on with.
+// once begins a run that may have begun before. One of this machine that a starter of the
+// same kind began, and nobody works on, is gone on with.
 func (s *starter) once(ctx context.Context, tgt target, run string) (began bool, err error) {
 	if s.fleet == nil {
 		is, err := begun(ctx, s.g, run)
-		if is {
+		if is && s.find(ctx, run, func(string, ledger.Run) bool { return true }) == leftAlone {
 			s.again(run)
 		}
 		if is || err != nil {

@@ -281,6 +281,10 @@ func (r *reader) params(n *yaml.Node, s *Schedule) {
 	s.Params = map[string]string{}
 	for i := 0; i < len(n.Content) && r.err == nil; i += 2 {
 		name, value := n.Content[i].Value, ""
+		if _, twice := s.Params[name]; twice || n.Content[i].Kind != yaml.ScalarNode {
+			r.fail(n.Content[i], "params", "each parameter once, by name")
+			return
+		}
 		r.text(&value, "params."+name)(n.Content[i+1])
 		for _, m := range placeholder.FindAllStringSubmatch(value, -1) {
 			if m[1] != "date" && m[1] != "time" {

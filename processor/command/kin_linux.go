@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func kinOf(pids ...int) (all []kin) {
 }
 
 func readKin(file string) (k kin, ok bool) {
-	text, err := os.ReadFile(file) //nolint:gosec // of /proc
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return k, false // it has ended
 	}
@@ -62,7 +63,7 @@ func readKin(file string) (k kin, ok bool) {
 
 // alive reports whether it is the process that it was.
 func (k kin) alive() bool {
-	now, ok := readKin(filepath.Join("/proc", strconv.Itoa(k.pid), "stat"))
+	now, ok := readKin(fmt.Sprintf("/proc/%d/stat", k.pid))
 	return ok && now.began == k.began
 }
 

@@ -18,12 +18,14 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/proof/exact"
+	"github.com/ramify/ramify/proof/mutant"
 	"github.com/ramify/ramify/proof/sim"
 )
 
 // Program is a built simulation.
 type Program struct {
 	root, dir, path string
+	bug             string // that is planted; "": none
 
 	cpu atomic.Int64 // nanoseconds
 }
@@ -44,6 +46,23 @@ func Build(ctx context.Context, root, name string, edits ...exact.Edit) (*Progra
 		return nil, err
 	}
 	return &Program{root: root, dir: dir, path: path}, nil
+}
+
+// Plant builds the simulation of an engine with a bug.
+func Plant(ctx context.Context, root string, bug mutant.Bug) (*Program, error) {
+	p, err := Build(ctx, root, "mutant-"+bug.Name, bug.Edits...)
+	if err == nil {
+		p.bug = bug.Name
+	}
+	return p, err
+}
+
+// Command is what a person types to see a case.
+func (p *Program) Command(text string) string {
+	if p.bug != "" {
+		return "go run ./proof/replay --bug " + p.bug + " " + text
+	}
+	return "go run ./proof/replay " + text
 }
 
 // chunk is how many cases one process runs: its memory is given back with it.

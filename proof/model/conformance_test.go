@@ -92,7 +92,7 @@ func (f *follower) follow(l label, k call, now *State) {
 		_, got, err = f.l.Claim(ctx, f.run, f.place(k.at), int(k.epoch))
 	case "settle":
 		_, got, err = f.l.Settle(ctx, ledger.Settlement{
-			Run: f.run, At: f.place(k.at), Epoch: int(k.epoch), Account: real(k.acc), Failed: k.failed, Via: k.via, Unfenced: !k.fenced,
+			Run: f.run, At: f.place(k.at), Epoch: int(k.epoch), Account: schemaAccount(k.acc), Failed: k.failed, Via: k.via, Unfenced: !k.fenced,
 		})
 	default:
 		got, err = f.amend(k.op)
@@ -130,7 +130,7 @@ func (f *follower) amend(op string) (ledger.Outcome, error) {
 func (f *follower) compare(s *State) {
 	r, err := f.l.Run(f.t.Context(), f.run)
 	require.NoError(f.t, err)
-	require.Equal(f.t, []any{states[s.run.state], int(s.run.epoch), int(s.run.claim), s.run.paused, s.run.via, real(s.run.totals)},
+	require.Equal(f.t, []any{states[s.run.state], int(s.run.epoch), int(s.run.claim), s.run.paused, s.run.via, schemaAccount(s.run.totals)},
 		[]any{r.State, r.Epoch, r.Claim, r.Paused, r.Via, r.Totals})
 	for p := range f.c.w.places {
 		keys := []ledger.Key{{PID: f.pid(pid(p))}}
@@ -142,7 +142,7 @@ func (f *follower) compare(s *State) {
 		if x := s.plans[p]; !f.c.group(pid(p), s) {
 			require.Equal(f.t, x.kind != noPlan, rec[0].Plan != nil)
 			if got := rec[0].Plan; got != nil {
-				require.Equal(f.t, []any{kinds[x.kind], int(x.epoch), schema.MID(x.mid), real(x.own)}, []any{got.Type, got.Epoch, got.MID, got.Own})
+				require.Equal(f.t, []any{kinds[x.kind], int(x.epoch), schema.MID(x.mid), schemaAccount(x.own)}, []any{got.Type, got.Epoch, got.MID, got.Own})
 			}
 		}
 		for e := range f.c.w.Epochs {
@@ -152,7 +152,7 @@ func (f *follower) compare(s *State) {
 				continue
 			}
 			require.NotNil(f.t, got, "tally of %s: %v", f.c.placeName(pid(p)), f.said)
-			require.Equal(f.t, []any{set(x.done), set(x.fail), set(x.claim), set(x.via), real(x.sum)}, []any{got.Done, got.Fail, got.Claim, got.Via, got.Sum})
+			require.Equal(f.t, []any{set(x.done), set(x.fail), set(x.claim), set(x.via), schemaAccount(x.sum)}, []any{got.Done, got.Fail, got.Claim, got.Via, got.Sum})
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (c *checker) group(p pid, s *State) bool {
 
 func (f *follower) plan(k call) ledger.Plan {
 	p := ledger.Plan{
-		PID: f.pid(k.at), Run: f.run, Type: kinds[max(k.plan.kind, live)], Epoch: int(k.epoch), Own: real(k.plan.own), Up: f.place(k.at),
+		PID: f.pid(k.at), Run: f.run, Type: kinds[max(k.plan.kind, live)], Epoch: int(k.epoch), Own: schemaAccount(k.plan.own), Up: f.place(k.at),
 		Attempt: f.attempt, MID: schema.MID(k.plan.mid),
 	}
 	for _, kid := range f.c.w.outcomes[k.plan.out].kids {
@@ -188,7 +188,7 @@ func (f *follower) pid(p pid) schema.PID {
 	return schema.PIDOf(f.run, f.place(p))
 }
 
-func real(a account) schema.Account {
+func schemaAccount(a account) schema.Account {
 	return schema.Account{Nodes: int64(a.nodes), Failures: int64(a.failures), Reduces: int64(a.reduces)}
 }
 

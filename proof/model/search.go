@@ -119,15 +119,15 @@ func (s *search) add(x *State, from uint32) (id uint32, fresh bool) {
 	out := codec{buf: s.buf[:0]}
 	out.state(s.c.w, x)
 	s.buf = out.buf
-	print := maphash.Bytes(s.seed, s.buf)
+	hash := maphash.Bytes(s.seed, s.buf)
 	mask := uint64(len(s.table) - 1)
-	at := print & mask
+	at := hash & mask
 	for ; s.table[at] != 0; at = (at + 1) & mask {
-		if id := s.table[at] - 1; s.prints[id] == print {
+		if id := s.table[at] - 1; s.prints[id] == hash {
 			return id, false
 		}
 	}
-	s.prints, s.from = append(s.prints, print), append(s.from, from)
+	s.prints, s.from = append(s.prints, hash), append(s.from, from)
 	s.table[at] = uint32(len(s.prints))
 	if 2*len(s.prints) > len(s.table) {
 		s.rehash()
@@ -138,8 +138,8 @@ func (s *search) add(x *State, from uint32) (id uint32, fresh bool) {
 func (s *search) rehash() {
 	s.table = make([]uint32, 2*len(s.table))
 	mask := uint64(len(s.table) - 1)
-	for id, print := range s.prints {
-		at := print & mask
+	for id, hash := range s.prints {
+		at := hash & mask
 		for s.table[at] != 0 {
 			at = (at + 1) & mask
 		}

@@ -133,14 +133,16 @@ func (c *checker) follow(t *State, i int, p plan) (decided bool) {
 	case p.epoch > m.epoch:
 		w.do = remove
 	case p.kind == live && p.epoch == m.epoch:
-		switch {
-		case c.has(PlannedMeansDelete),
-			p.mid != m.mid && !(m.adopts() && !(c.has(SweepDropped) && !m.reason && !m.dead)):
-			w.do = remove
-		default:
-			w.do, w.post = claim, 0
-			w.later = true // it is gone on with: read what has settled first
+		adopts := m.adopts()
+		if c.has(SweepDropped) {
+			adopts = m.reason || m.dead
 		}
+		if p.mid != m.mid && !adopts || c.has(PlannedMeansDelete) {
+			// Another message owns the plan and is not deleted before it has posted.
+			w.do = remove
+			return true
+		}
+		w.do, w.later = claim, true // and then read what has settled
 	case p.kind == live:
 		w.do = takeStep
 	case p.kind == leafPlan:

@@ -2,7 +2,11 @@
 // which the protocol needs. The auditor knows none of them.
 package mutant
 
-import "github.com/ramify/ramify/proof/exact"
+import (
+	"fmt"
+
+	"github.com/ramify/ramify/proof/exact"
+)
 
 // Bug is one thing that is wrong.
 type Bug struct {
@@ -164,6 +168,16 @@ var More = []Bug{
 	{"claims-given-back", "a vertex is revealed only as long as its claim is the nearest", []exact.Edit{
 		{File: "proof/tree/graph.go", Old: "			if !kept[i].Has(claim) {", New: "			if !kept[i].Now(claim) {"},
 	}},
+}
+
+// Named is the bug of a name.
+func Named(name string) (Bug, error) {
+	for _, b := range All() {
+		if b.Name == name {
+			return b, nil
+		}
+	}
+	return Bug{}, fmt.Errorf("find bug: there is none of the name %q: package mutant has them", name)
 }
 
 // All are all bugs.

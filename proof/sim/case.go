@@ -124,7 +124,7 @@ func (c Case) part(fault string, p float64) float64 {
 }
 
 // shape is the case's tree.
-func (c Case) shape() tree.Shape {
+func (c Case) shape(tempo int) tree.Shape {
 	fanout, pad := 2+int(c.roll("fanout")*5), 0
 	switch {
 	case c.On("broad"):
@@ -140,7 +140,7 @@ func (c Case) shape() tree.Shape {
 		slow, moody = 3*slow, 2*moody
 	}
 	return tree.Shape{
-		Seed: c.Seed, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
+		Seed: c.Seed, Tempo: tempo, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
 		Fail: c.part("fail", 0.15), Heal: int(c.roll("heal") * 3), Flaky: c.part("flaky", 0.7), Slow: slow,
 		Moody: moody, Panic: c.part("panic", 0.1), Ill: c.part("ill", 0.05), Sum: c.part("sum", 0.4),
 		Seq: c.part("seq", 0.3), Back: c.part("back", 0.4),

@@ -61,7 +61,7 @@ func (g *gate) look() {
 		return
 	}
 	for r, since := range h.held {
-		if time.Since(since) > visibility {
+		if time.Since(since) > g.w.pace(visibility) {
 			delete(h.held, r)
 		}
 	}

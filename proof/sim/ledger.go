@@ -88,11 +88,11 @@ func (l records) note(e history.Event) {
 func (w *world) way() time.Duration {
 	d := time.Duration(0)
 	if w.c.On("latency") {
-		d = time.Duration(w.dice.Int64N(int64(20 * time.Millisecond)))
+		d = time.Duration(w.dice.Int64N(int64(w.pace(20 * time.Millisecond))))
 	}
 	if w.stormy("stall", w.c.P/20) {
 		w.log.Saw("a request to the ledger or the sink stalls")
-		d += time.Duration(w.dice.Int64N(int64(3 * time.Minute)))
+		d += time.Duration(w.dice.Int64N(int64(w.pace(3 * time.Minute))))
 	}
 	return d
 }

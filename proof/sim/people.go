@@ -44,12 +44,12 @@ func (p *people) meddle(ctx context.Context, r ledger.Run, age time.Duration) {
 	w := p.w
 	yes := true
 	l := records{w: w}
-	if w.c.On("weather") && age-p.turned > time.Minute && p.roll(0.3) {
+	if w.c.On("weather") && age-p.turned > w.pace(time.Minute) && p.roll(0.3) {
 		p.turned = age
 		p.turn()
 	}
 	if w.c.On("freeze") && p.roll(0.05) {
-		w.freeze(time.Duration(p.dice.Float64() * float64(4*time.Minute)))
+		w.freeze(w.pace(time.Duration(p.dice.Float64() * float64(4*time.Minute))))
 	}
 	if w.c.On("lose") {
 		f := p.faults
@@ -64,7 +64,7 @@ func (p *people) meddle(ctx context.Context, r ledger.Run, age time.Duration) {
 			p.paused = age
 			_, _ = l.Amend(ctx, run, ledger.Change{From: ledger.Running, Epoch: r.Epoch, Paused: &yes})
 			w.log.Saw("a pause")
-		case r.Paused && (p.roll(0.05) || age-p.paused > 20*time.Minute):
+		case r.Paused && (p.roll(0.05) || age-p.paused > w.pace(20*time.Minute)):
 			p.resume(ctx, r)
 		}
 	}

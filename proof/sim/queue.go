@@ -15,7 +15,7 @@ import (
 // messages is a queue as one worker reaches it. What goes wrong with requests the
 // hostile queue does itself; a nil gate is that of people.
 type messages struct {
-	*hostile.Queue
+	queue.Queue
 	w    *world
 	gate *gate
 	dead bool // it is the dead-letter queue
@@ -124,7 +124,7 @@ func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
 	for _, l := range leases {
 		switch {
 		case q.gate == nil || q.dead:
-		case l.Visibility == visibility:
+		case l.Visibility == q.w.pace(visibility):
 			q.gate.take(l.Receipt)
 		default: // put back
 			q.gate.put(l.Receipt)
@@ -148,7 +148,8 @@ func (q messages) note(what string, body []byte, note string, err error) {
 }
 
 // faults are those of the queue in a case.
-func (c Case) faults() hostile.Faults {
+func (w *world) faults() hostile.Faults {
+	c := w.c
 	loss := func(name string) hostile.Loss {
 		p := c.often(name)
 		return hostile.Loss{Before: p, After: p, Half: p}
@@ -156,13 +157,13 @@ func (c Case) faults() hostile.Faults {
 	f := hostile.Faults{
 		Send: loss("send"), Receive: loss("receive"), Delete: loss("delete"), Extend: loss("extend"),
 		Twin: c.often("twin"), Lie: c.often("lie"), Reorder: c.part("reorder", 0.5), Empty: c.often("empty"),
-		Expire: c.often("expire"), Late: c.often("late"), LateBy: time.Minute,
+		Expire: c.often("expire"), Late: c.often("late"), LateBy: w.pace(time.Minute),
 		Forget: c.often("forget"), Ghost: c.often("ghost"), Stale: c.part("stale", 0.5),
 		Deny: c.often("deny"), Vague: c.often("vague"),
-		Stall: c.part("stall", c.P/20), StallFor: 3 * time.Minute,
+		Stall: c.part("stall", c.P/20), StallFor: w.pace(3 * time.Minute),
 	}
 	if c.On("latency") {
-		f.Latency = 10 * time.Millisecond
+		f.Latency = w.pace(10 * time.Millisecond)
 	}
 	return f
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/ledger"
+	ledgerhostile "github.com/ramify/ramify/ledger/hostile"
 	"github.com/ramify/ramify/proof/audit"
 	"github.com/ramify/ramify/proof/chance"
 	"github.com/ramify/ramify/proof/history"
+	queuehostile "github.com/ramify/ramify/queue/hostile"
 )
 
 // Result is what a case came to.
@@ -46,21 +48,31 @@ func Run(t *testing.T, c Case) (r Result) {
 	synctest.Test(t, func(t *testing.T) {
 		chance.Seed(c.Seed)
 		defer chance.Free()
-		w := newWorld(c)
-		r = Result{Case: c, Log: w.log}
-		began := time.Now()
-		problems, err := w.live(t.Context())
-		if err != nil {
-			problems = append(problems, err.Error())
-		}
-		r.Took = time.Since(began)
-		r.State, _ = w.ledger.Run(context.Background(), run)
-		r.Seen = w.seen()
-		r.Problems = problems
-		r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
-			Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
-		})...)
+		r = RunOn(t, c, Media{
+			Main: queuehostile.New(c.Seed, queuehostile.Faults{}), Dead: queuehostile.New(c.Seed+1, queuehostile.Faults{}),
+			Ledger: ledgerhostile.New(c.Seed+2, ledgerhostile.Faults{}), Tempo: 1, Rough: rough,
+		})
 	})
+	return r
+}
+
+// RunOn runs a case on media of one's own, in the time that they have, and audits it.
+func RunOn(t *testing.T, c Case, m Media) (r Result) {
+	t.Helper()
+	w := newWorld(c, m)
+	r = Result{Case: c, Log: w.log}
+	began := time.Now()
+	problems, err := w.live(t.Context())
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	r.Took = time.Since(began)
+	r.State, _ = w.ledger.Run(context.Background(), run)
+	r.Seen = w.seen()
+	r.Problems = problems
+	r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
+		Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
+	})...)
 	return r
 }
 
@@ -96,13 +108,12 @@ func (w *world) tries() int {
 
 // How long things may take, in simulated time.
 const (
-	rough   = 3 * time.Hour  // after which nothing goes wrong any more
 	longest = 30 * time.Hour // after which a run that is not over never will be
 )
 
 // live has the run begin and lets it come to its end.
 func (w *world) live(ctx context.Context) (problems []string, err error) {
-	faults := w.c.faults()
+	faults := w.faults()
 	people := people{w: w, dice: w.c.dice("people", 0), faults: faults}
 	if err := w.begin(ctx, &people); err != nil {
 		return nil, err
@@ -117,7 +128,7 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 	}
 	began, empty := time.Now(), time.Time{}
 	for {
-		time.Sleep(time.Duration(1+people.dice.IntN(10_000)) * time.Millisecond)
+		time.Sleep(w.pace(time.Duration(1+people.dice.IntN(10_000)) * time.Millisecond))
 		r, err := w.ledger.Run(ctx, run)
 		if err != nil {
 			return nil, err
@@ -129,11 +140,11 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 			continue
 		}
 		age := time.Since(began)
-		if age > longest {
+		if age > w.pace(longest) {
 			problems = append(problems, fmt.Sprintf("I1: the run is not over after %s: it is lost or goes round in circles (%d messages on the queue)", age, w.depth()))
 			break
 		}
-		if age > rough {
+		if age > w.rough {
 			w.quiet()
 			people.resume(ctx, r)
 		} else {
@@ -146,7 +157,7 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 		case empty.IsZero():
 			empty = time.Now()
 		}
-		if !empty.IsZero() && time.Since(empty) > 10*time.Minute {
+		if !empty.IsZero() && time.Since(empty) > w.pace(10*time.Minute) {
 			problems = append(problems, "I1: the queue is empty, nobody works, and the run is not over")
 			break
 		}
@@ -154,7 +165,7 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 	w.quiet()
 	// What is left drains, and has no effect.
 	for range 60 {
-		time.Sleep(time.Minute)
+		time.Sleep(w.pace(time.Minute))
 		if w.depth() == 0 {
 			break
 		}

@@ -26,6 +26,7 @@ import (
 // to 1.
 type Shape struct {
 	Seed   uint64
+	Tempo  int  // by which slow nodes are faster; 0 counts 1
 	Nodes  int  // at most, but for those of graphs
 	Fanout int  // children of a node at most
 	Chain  bool // one child each
@@ -192,7 +193,7 @@ func (s Shape) linger(ctx context.Context, p, where string, variant int) error {
 	if s.roll(p, where, variant) >= s.Slow {
 		return nil
 	}
-	timer := time.NewTimer(time.Duration(s.roll(p, where, "time", variant) * float64(90*time.Second)))
+	timer := time.NewTimer(time.Duration(s.roll(p, where, "time", variant)*float64(90*time.Second)) / time.Duration(max(s.Tempo, 1)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

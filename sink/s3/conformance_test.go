@@ -153,6 +153,11 @@ func subject(url string, l inventory.Layout, partSize int64, units int) sinktest
 		Row:        func(text string) []byte { return row(l, text) },
 		Rows:       func(t *testing.T, home string) []string { return at(t, home).rows("some/where/run") },
 		SmallUnits: units,
+		Follow: func(t *testing.T, home string) sink.Follower {
+			f, err := s3.Follow(at(t, home).options(l).Config, at(t, home).options(l).URL, at(t, home).options(l).Run)
+			require.NoError(t, err)
+			return f
+		},
 	}
 }
 

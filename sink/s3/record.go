@@ -22,6 +22,7 @@ type record struct {
 	HeldSize  int            `json:"held,omitempty"`     // bytes
 	RowFiles  []file         `json:"files,omitempty"`    // in the order of writing
 	Blocks    []byte         `json:"-"`                  // framed
+	Front     int            `json:"front,omitempty"`    // bytes of Blocks, which come before Held: who follows a run reads no rows
 	BlockFile *file          `json:"prefixes,omitempty"` // or they are here
 }
 
@@ -30,28 +31,53 @@ type record struct {
 const holdable = 256 << 10
 
 func (r *record) encode() ([]byte, error) {
-	r.HeldSize = len(r.Held)
+	r.HeldSize, r.Front = len(r.Held), len(r.Blocks)
 	head, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
 	}
 	body := make([]byte, 0, len(head)+1+len(r.Held)+len(r.Blocks))
 	body = append(append(body, head...), '\n')
-	return append(append(body, r.Held...), r.Blocks...), nil
+	return append(append(body, r.Blocks...), r.Held...), nil
 }
 
 func decode(body []byte) (*record, error) {
-	head, rest, ok := bytes.Cut(body, []byte{'\n'})
-	var r record
-	err := json.Unmarshal(head, &r)
-	if err == nil && (!ok || r.HeldSize < 0 || r.HeldSize > len(rest)) {
+	r, rest, err := decodeHead(body)
+	if err == nil && (r.Front < 0 || r.HeldSize < 0 || r.Front+r.HeldSize > len(rest)) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the record of a unit is damaged: %w", err)
 	}
-	r.Held, r.Blocks = rest[:r.HeldSize], rest[r.HeldSize:]
-	return &r, nil
+	r.Blocks, rest = rest[:r.Front], rest[r.Front:]
+	r.Held = rest[:r.HeldSize]
+	if r.Front == 0 { // as it was before blocks came first
+		r.Blocks = rest[r.HeldSize:]
+	}
+	return r, nil
+}
+
+// decodeBlocks reads what it can of the beginning of a record: io.ErrUnexpectedEOF where
+// its blocks are not all there.
+func decodeBlocks(body []byte) (*record, error) {
+	r, rest, err := decodeHead(body)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Front == 0 || r.Front > len(rest):
+		return decode(body)
+	}
+	r.Blocks = rest[:r.Front]
+	return r, nil
+}
+
+func decodeHead(body []byte) (r *record, rest []byte, err error) {
+	head, rest, ok := bytes.Cut(body, []byte{'\n'})
+	if !ok {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	r = &record{}
+	return r, rest, json.Unmarshal(head, r)
 }
 
 // frame appends a block after its length.
