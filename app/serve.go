@@ -83,7 +83,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		defer s.close()
 	}
 	if c.given() {
-		sh, err := openShore(ctx, g, &c.startFlags, prices, log)
+		sh, err := openShore(ctx, g, &c.startFlags, prices)
 		if err != nil {
 			return err
 		}
