@@ -1,0 +1,158 @@
+package webtest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/console"
+	"github.com/ramify/ramify/web"
+)
+
+func TestButtons(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	b := shown(t, w, 1280)
+	orders := func() (all []web.Order) {
+		w.set(func() { all = append(all, w.orders...); w.orders = nil })
+		return all
+	}
+	b.press("#pause")
+	b.shows("#state", "Paused")
+	b.shows("#said", "The run is paused.")
+	b.until("document.activeElement.id === 'resume'") // who pressed stands on what comes in its place
+	assert.False(t, visible(b, "#pause"))
+	b.press("#resume")
+	b.shows("#state", "Running")
+	assert.Equal(t, []web.Order{{Kind: web.Pause}, {Kind: web.Resume}}, orders())
+
+	write := func(n string) {
+		eval[any](b, "document.querySelector('#slots').select()")
+		b.do(chromedp.SendKeys("#slots", n))
+	}
+	write("128")
+	m.tick(5)
+	b.shows("#f-objects", grouped(m.view.Objects))
+	assert.Equal(t, "128", eval[string](b, "document.querySelector('#slots').value"), "readings do not write over what is typed")
+	b.press("#concurrency button")
+	b.shows("#said", "Concurrency is 128.")
+	assert.Equal(t, []web.Order{{Kind: web.Concurrency, Concurrency: 128}}, orders())
+	write("0")
+	b.press("#concurrency button")
+	assert.True(t, eval[bool](b, "document.querySelector('#slots').matches(':invalid')"))
+	assert.Empty(t, orders(), "what cannot be is not sent")
+
+	b.press("#cancel")
+	b.press("#sure-no")
+	b.until("!document.querySelector('#sure').open")
+	b.press("#cancel")
+	b.key(keys["Enter"]) // the focus is on what does no harm
+	b.until("!document.querySelector('#sure').open")
+	assert.Empty(t, orders(), "not without being sure")
+	b.press("#cancel")
+	b.press("#sure-yes")
+	b.shows("#state", "Cancelled")
+	assert.Equal(t, []web.Order{{Kind: web.Cancel}}, orders())
+	for _, id := range []string{"#pause", "#resume", "#cancel", "#redrive", "#concurrency"} {
+		assert.False(t, visible(b, id), id)
+	}
+}
+
+func TestRedriveIsFollowed(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	m.fail(2)
+	w.set(func() { m.view.State, m.view.Fraction, m.view.May = console.Failed, 1, []web.OrderKind{web.Redrive} })
+	b := shown(t, w, 1280)
+	b.shows("#state", "Finished with failures")
+	b.press("#redrive")
+	b.shows("#state", "Running")
+	w.set(func() {
+		m.view.State, m.view.Fraction, m.view.Epoch, m.view.Failures, m.failures = console.Finished, 1, 1, 0, nil
+	})
+	b.shows("#state", "Finished")
+	b.shows("#facts", "redriven once")
+	b.until("!document.querySelector('#failures-rows tr')")
+}
+
+func TestRefusalIsTold(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	b := shown(t, w, 1280)
+	w.set(func() { m.view.May = nil })
+	eval[any](b, "document.querySelector('#pause').click()")
+	b.shows("#notice", "That could not be done: the run does not stand so that this makes sense")
+	forget(t, b, "409")
+}
+
+func TestPagesOfFailures(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	newRun(w, name).fail(120)
+	b := shown(t, w, 1280)
+	b.until("document.querySelectorAll('#failures-rows tr').length === 50")
+	b.press("#failures-next")
+	b.shows("#failures-sum", "page 2")
+	b.press("#failures-next")
+	b.until("document.querySelectorAll('#failures-rows tr').length === 20")
+	assert.True(t, eval[bool](b, "document.querySelector('#failures-next').disabled"))
+	b.press("#failures-first")
+	b.until("document.querySelectorAll('#failures-rows tr').length === 50")
+}
+
+func TestTokenIsAskedFor(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	newRun(w, name)
+	url := w.serve(t, fast)
+	b := newTab(t, 800, 600)
+	b.open(url[:len(url)-len("#token="+token)])
+	b.until("document.querySelector('#ask').open")
+	b.do(chromedp.SendKeys("#ask-token", "not the token of it"))
+	b.press("#ask button")
+	b.until("document.querySelector('#ask').open && document.querySelector('#ask-token').value === ''")
+	b.do(chromedp.SendKeys("#ask-token", token))
+	b.press("#ask button")
+	b.shows("#where", name)
+	forget(t, b, "401")
+}
+
+func TestLostConnection(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	b := shown(t, w, 1280)
+	eval[any](b, "(() => { const f = window.fetch; window.lost = true; window.fetch = (...a) => lost ? Promise.reject(new TypeError('no network')) : f(...a); })()")
+	w.set(func() { m.view.State, m.view.Fraction, m.view.May = console.Failed, 1, []web.OrderKind{web.Redrive} }) // ends the stream
+	b.shows("#state", "Finished with failures")
+	eval[any](b, "document.querySelector('#redrive').click()")
+	b.shows("#notice", "the server does not answer")
+	eval[any](b, "window.lost = false")
+	b.press("#redrive")
+	b.shows("#state", "Running")
+	b.until("document.querySelector('#notice').hidden")
+	eval[any](b, "window.lost = true")
+	w.set(func() { w.fails = errors.New("the disk is gone") })
+	b.until("document.body.innerText.length")
+}
+
+func visible(b *tab, selector string) bool {
+	return eval[bool](b, "document.querySelector("+quote(selector)+").checkVisibility()")
+}
+
+// forget takes the complaints of the browser about answers with a status, of which
+// there must be some, and no others.
+func forget(t *testing.T, b *tab, status string) {
+	t.Helper()
+	all := b.heard()
+	require.NotEmpty(t, all)
+	for _, s := range all {
+		assert.Contains(t, s, status)
+	}
+}
