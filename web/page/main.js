@@ -87,7 +87,10 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => page
 window.addEventListener("hashchange", () => {
   const p = parameters();
   if (takeToken(p)) clean(p);
+  const before = page;
   open(p);
+  // Who hears the page hears that it is another.
+  if (page !== before) document.querySelector("main:not([hidden]) h1").focus({ preventScroll: true });
 });
 
 function clean(p) {

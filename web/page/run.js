@@ -120,31 +120,50 @@ export class RunPage {
     }
   }
 
-  /** Notices that somebody else began a run again that was over. */
+  /**
+   * Notices that a run that was over is begun again, by whomever. By these requests
+   * `ramify run --web` notices that somebody looks, so they do not wait for long.
+   */
   #watchEnd() {
-    this.#later(async () => {
+    const signal = this.#stop.signal;
+    const wake = new AbortController();
+    let done = false;
+    const look = async () => {
+      if (done || signal.aborted) return;
+      done = true;
+      wake.abort();
       try {
-        const r = await get(runPath(this.run), this.#stop.signal);
+        const r = await get(runPath(this.run), signal);
+        this.house.notice("");
         this.#show(r);
         if (!over(r.state)) {
           this.#follow();
           return;
         }
-      } catch {} // looked at again
-      if (!this.#stop.signal.aborted) this.#watchEnd();
-    }, document.hidden ? 60_000 : 10_000);
+      } catch (e) {
+        if (signal.aborted) return;
+        this.#live("lost");
+        this.house.refused(e, "What is shown is the last that came in");
+        if (e.status === 401) return;
+      }
+      this.#watchEnd();
+    };
+    document.addEventListener("visibilitychange", () => document.hidden || look(), { signal: AbortSignal.any([signal, wake.signal]) });
+    this.#later(look, 10_000);
   }
 
   /** Asks for the history: at first, and sometimes, as its server has it in full. */
   async #keepUp() {
+    let again = 60_000;
     try {
       this.#history.load(await get(runPath(this.run, "history"), this.#stop.signal));
       this.#drawn = -Infinity;
       this.#draw();
-    } catch (e) {
+    } catch {
       if (this.#stop.signal.aborted) return;
+      again = 10_000;
     }
-    if (!this.#reading || !over(this.#reading.state)) this.#later(() => this.#keepUp(), 60_000);
+    if (again < 60_000 || !this.#reading || !over(this.#reading.state)) this.#later(() => this.#keepUp(), again);
   }
 
   #live(state) {
@@ -278,6 +297,8 @@ export class RunPage {
       this.#press("cancel", {}, done.cancel);
     }, { signal });
     $("slots").addEventListener("input", () => (this.#dirty = true), { signal });
+    // What was typed and not set is forgotten.
+    $("concurrency").addEventListener("focusout", (e) => $("concurrency").contains(e.relatedTarget) || (this.#dirty = false), { signal });
     $("concurrency").addEventListener("submit", (e) => {
       e.preventDefault();
       const n = Number($("slots").value);

@@ -137,9 +137,14 @@ func TestLostConnection(t *testing.T) {
 	b.press("#redrive")
 	b.shows("#state", "Running")
 	b.until("document.querySelector('#notice').hidden")
-	eval[any](b, "window.lost = true")
+
+	// What cannot be read is told of, and shown again as soon as it can be.
 	w.set(func() { w.fails = errors.New("the disk is gone") })
-	b.until("document.body.innerText.length")
+	b.press(".brand")
+	b.shows("#notice", "The runs could not be listed: the run could not be read")
+	w.set(func() { w.fails = nil })
+	b.until("document.querySelector('#runs-list tr') && document.querySelector('#notice').hidden")
+	forget(t, b, "502")
 }
 
 func visible(b *tab, selector string) bool {
