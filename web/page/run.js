@@ -19,6 +19,7 @@ export class RunPage {
   #history = new History();
   #reading = null;
   #drawn = -Infinity; // charts were, by the clock
+  #due = false; // they are to be drawn
   #pressed = false;
   #dirty = false; // somebody types a concurrency
 
@@ -189,7 +190,7 @@ export class RunPage {
     this.#figures(r, ended);
     this.#may(r);
     this.#history.add(r);
-    this.#draw(ended);
+    this.#draw(ended || !before);
     for (const p of this.panels) p.show(r);
     this.failures.show(r, ended);
     this.slowest.show(r, ended);
@@ -258,7 +259,13 @@ export class RunPage {
 
   #draw(now = false) {
     const clock = performance.now();
-    if (!now && clock - this.#drawn < 900) return;
+    if (!now && clock - this.#drawn < 900) {
+      // The last one of a row is drawn, too.
+      if (!this.#due) this.#later(() => this.#draw(true), 900);
+      this.#due = true;
+      return;
+    }
+    this.#due = false;
     this.#drawn = clock;
     const r = this.#reading;
     const speeds = this.#history.speeds();
@@ -315,11 +322,11 @@ export class RunPage {
     try {
       const was = this.#reading;
       this.#show(await post(runPath(this.run, order), body));
-      this.house.notice("");
+      this.house.notice("", "order");
       say(done);
       if (was && over(was.state)) this.#follow();
     } catch (e) {
-      if (!this.#stop.signal.aborted) this.house.refused(e, "That could not be done");
+      if (!this.#stop.signal.aborted) this.house.refused(e, "That could not be done", "order");
     } finally {
       this.#pressed = false;
       for (const b of buttons) b.removeAttribute("aria-busy");

@@ -186,7 +186,7 @@ func TestLiveRun(t *testing.T) {
 	// Nobody serves the page any more, which it notices when somebody looks at it again.
 	eval[any](b, "document.dispatchEvent(new Event('visibilitychange'))")
 	b.shows("#notice", "What is shown is the last that came in: the server does not answer")
-	forget(t, b, "ERR_CONNECTION_REFUSED")
+	forget(t, b, "ERR_CONNECTION_REFUSED|503")
 }
 
 // TestLiveCancel cancels a run that is walked.
