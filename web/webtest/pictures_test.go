@@ -61,7 +61,7 @@ func archive(most int) (objects []s3serve.Object) {
 // one, as `make screenshots` wants it, or a small one whose pictures nobody looks at.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	dir, objects, latency := os.Getenv("RAMIFY_PICTURES"), 40_000, 150*time.Millisecond
+	dir, objects, latency := os.Getenv("RAMIFY_PICTURES"), 800, 50*time.Millisecond
 	if dir == "" {
 		dir = t.TempDir()
 	} else {
