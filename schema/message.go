@@ -120,9 +120,10 @@ func (m *Message) Encode() ([]byte, error) {
 	return body, nil
 }
 
-// EscapeNonCharacters writes JSON with U+FFFE and U+FFFF, which can only stand in strings, as
-// JSON may: Amazon SQS takes the characters of XML 1.0 and would refuse the message
-// for ever (API Reference, "SendMessage"). All others it refuses JSON escapes anyway.
+// EscapeNonCharacters returns JSON in which U+FFFE and U+FFFF, which can only stand in
+// strings, are written as escapes: Amazon SQS takes the characters of XML 1.0 and would
+// refuse the message for ever (API Reference, "SendMessage"). All others that it refuses
+// JSON escapes anyway.
 func EscapeNonCharacters(text []byte) []byte {
 	if !bytes.Contains(text, []byte("\xef\xbf")) {
 		return text
