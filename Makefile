@@ -4,6 +4,7 @@
 
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
+CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # What the listing benchmarks race against: programs, built where they do not touch go.mod.
@@ -19,6 +20,8 @@ CDK_CLI := aws-cdk@2.1126.0
 # and Python 3 with venv).
 WORKERS := sqs-consumer-batched sqs-consumer watermill celery dramatiq
 
+FUZZTIME ?= 30s
+FUZZ  ?= .
 PKG   ?= ./...
 FLAGS ?=
 BENCH ?= .
@@ -34,7 +37,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots soak help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: screenshots soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -60,7 +63,26 @@ test-infra: ## Run the tests of the CDK app alone: a module of its own, whose fi
 soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (minutes)
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/campaign
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v -run=Memory ./web/webtest
+
+# FOR=15m goes on for less than an hour.
+FOR ?= 1h
+soak-hour: ## Have a fleet and a run on one machine go on for an hour, watched, and print what they hold (FOR=15m)
+	RAMIFY_SOAK_FOR=$(FOR) go test -count=1 -timeout=0 -run='^TestSoakHour$$' -v ./proof/faults
+
+# One target at a time: go test takes one. What fails is kept in testdata/fuzz and is a seed of `make test` from then on.
+fuzz: ## Run each fuzz target for a while (FUZZTIME=30s FUZZ=regexp of package:target)
+	@failed=; for t in $$(find . -name '.?*' -prune -o -name '*_test.go' -exec grep -Ho '^func Fuzz[A-Za-z0-9]*' {} + | \
+		sed -n 's|/[^/]*_test.go:func |:|p' | grep -E '$(FUZZ)' | sort -u); do \
+		echo "make fuzz: $$t"; \
+		go test -run='^$$' -fuzz="^$${t##*:}$$" -fuzztime=$(FUZZTIME) $(FLAGS) "$${t%%:*}" || failed="$$failed $$t"; \
+	done; \
+	[ -z "$$failed" ] || { echo "make fuzz: failed:$$failed" >&2; exit 1; }
+
+# Other worlds, or what each planted bug comes to: go run ./proof/model/check --help.
+model: ## Search the model of the protocol to its end: all orders of all steps on small trees (minutes, 2 GB)
+	go run ./proof/model/check
 
 test-race: ## Run all tests under the race detector, in random order (needs a C compiler)
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || { echo "make test-race: the race detector needs cgo: install a C compiler, or unset CGO_ENABLED" >&2; exit 1; }
@@ -149,6 +171,25 @@ image: binary-amd64 binary-arm64 ## Build the container image with podman, build
 	else \
 		set -x; $$engine build --platform linux/$(GO_ARCH) -t ramify .; \
 	fi
+
+# Nothing of this machine nor of this moment goes into a file of a release: two that are made of one commit are equal.
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+SYSTEMS  ?= linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64
+RELEASED := $(DIST)/release
+RELEASE_BUILD = CGO_ENABLED=0 GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) GOFLAGS= go build -trimpath -buildvcs=false \
+	-ldflags='-s -w -buildid= -X github.com/ramify/ramify/app.stamped=$(VERSION)' $(LEAN)
+PROGRAM = $(DIST)/programs/$(1)/ramify$(if $(findstring windows,$(1)),.exe)
+
+.PHONY: $(foreach s,$(SYSTEMS),program-$(s))
+$(foreach s,$(SYSTEMS),program-$(s)): program-%:
+	$(RELEASE_BUILD) -o $(call PROGRAM,$*) ./cmd/ramify
+
+release: $(foreach s,$(SYSTEMS),program-$(s)) ## Write archives, SBOM and checksums into dist/release (VERSION=v1 SYSTEMS="linux-amd64 ..." SIGN=file of an SSH key)
+	go run $(CYCLONEDX) bin -json -noserial -std -version '$(VERSION)' -output $(DIST)/programs/sbom.json $(call PROGRAM,$(firstword $(SYSTEMS)))
+	go run ./release/cmd -version '$(VERSION)' -date "$$(git log -1 --format=%ct 2>/dev/null || echo 0)" -sbom $(DIST)/programs/sbom.json \
+		-to $(RELEASED) $(foreach s,$(SYSTEMS),$(s)=$(call PROGRAM,$(s)))
+	$(if $(SIGN),ssh-keygen -q -Y sign -f '$(SIGN)' -n ramify-release $(RELEASED)/SHA256SUMS)
+	@cat $(RELEASED)/SHA256SUMS
 
 # Knobs: SET="min=1 max=50 read=my-bucket"; docs/deploy.md has all. STACK and ARCH are two, too; what is not
 # said here infra/cdk.context.json may say. So the function is built for both architectures, as the image is.

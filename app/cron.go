@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -14,8 +16,10 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/internal/store"
+	"github.com/ramify/ramify/ledger"
 	ledgerdb "github.com/ramify/ramify/ledger/embedded"
 	programs "github.com/ramify/ramify/processor/command"
+	"github.com/ramify/ramify/processor/s3crawl"
 	hook "github.com/ramify/ramify/processor/webhook"
 	"github.com/ramify/ramify/schedule"
 	"github.com/ramify/ramify/schema"
@@ -50,14 +54,18 @@ func (c *cronCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return c.relay(ctx, file, g, std)
 	}
 	log := console.Logger(std.err, false, g.Verbose)
-	s, err := c.open(ctx, g, std, log)
+	if c.Fire != "" {
+		return c.fire(ctx, file, g, std, log)
+	}
+	s, err := c.open(ctx, g, std, log, "cron")
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if c.Fire != "" {
-		return c.fire(ctx, file, s)
-	}
+	stop := s.pickUp(ctx, func(run string, _ ledger.Run) bool {
+		return slices.ContainsFunc(file.Schedules, func(what *schedule.Schedule) bool { return what.Begins(run) })
+	})
+	defer stop()
 	return c.keep(ctx, file, s, s.tick)
 }
 
@@ -86,7 +94,7 @@ func (c *cronCmd) read() (file *schedule.File, err error) {
 		case s.URL != "" && c.WebhookURL == "" && !c.given() && c.Compat == "" && c.Next == 0:
 			return nil, usagef("%s: schedule %s posts to an application, and it is not said to which: set --webhook-url or RAMIFY_WEBHOOK_URL", c.File, s.Name)
 		case s.Target != "":
-			if _, err := parseTarget(s.Target, "range"); err != nil {
+			if _, err := parseTarget(s.Target, string(s3crawl.Range)); err != nil {
 				return nil, usagef("%s: schedule %s: %w", c.File, s.Name, err)
 			}
 		}
@@ -109,22 +117,26 @@ func (c *cronCmd) next(file *schedule.File, std streams, now time.Time) error {
 	return t.Flush()
 }
 
-// target is what a tick of a schedule starts.
-func targetOf(s *schedule.Schedule, tick time.Time) (string, error) {
+// target is what a tick of a schedule starts. What parameters hold is no part of its
+// name, which is in logs.
+func targetOf(s *schedule.Schedule, tick time.Time) (target, error) {
 	switch {
 	case s.Job != "":
-		return jobURL(s.Job, s.Values(tick)), nil
+		return namedJob(jobScheme+s.Job, s.Job, s.Values(tick)), nil
 	case s.Target != "":
-		return s.Target, nil
+		return parseTarget(s.Target, string(s3crawl.Range))
 	}
 	args, err := json.Marshal(map[string]any{
 		"webhook": map[string]string{"path": s.URL, "task": s.Task, "at": tick.UTC().Format(time.RFC3339)},
 	})
 	if err != nil {
-		return "", err
+		return target{}, err
 	}
 	node, err := json.Marshal(map[string]any{"kind": hook.Kind, "id": s.Name, "args": schema.Args(args)})
-	return string(node), err
+	if err != nil {
+		return target{}, err
+	}
+	return parseTarget(string(node), string(s3crawl.Range))
 }
 
 func (s *starter) tick(ctx context.Context, what *schedule.Schedule, tick time.Time) error {
@@ -136,8 +148,29 @@ func (s *starter) tick(ctx context.Context, what *schedule.Schedule, tick time.T
 	return err
 }
 
-// fire starts one tick, whose time somebody else knows.
-func (c *cronCmd) fire(ctx context.Context, file *schedule.File, s *starter) error {
+// fire starts one tick, whose time somebody else knows. He does not know whether that was
+// a success, so on a fleet it is tried again for as long as a clock would.
+func (c *cronCmd) fire(ctx context.Context, file *schedule.File, g *cli, std streams, log *slog.Logger) error {
+	for begun := time.Now(); ; {
+		s, err := c.open(ctx, g, std, log, "cron")
+		if err == nil {
+			err = c.fireOnce(ctx, file, s)
+			s.close()
+		}
+		usage, code := usageError{}, exitError(0)
+		if err == nil || !c.given() || errors.As(err, &usage) || errors.As(err, &code) || time.Since(begun) >= schedule.Late {
+			return err
+		}
+		log.Warn("a tick cannot be started yet; it is tried again", "schedule", c.Fire, "at", c.At, "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(schedule.Again):
+		}
+	}
+}
+
+func (c *cronCmd) fireOnce(ctx context.Context, file *schedule.File, s *starter) error {
 	at, err := time.Parse(time.RFC3339, c.At)
 	if err != nil {
 		return usagef("--at is %q, want a time such as 2026-01-31T02:30:00Z", c.At)

@@ -35,7 +35,15 @@ type sendFlags struct {
 }
 
 // Source: Amazon SQS API reference, "SendMessage".
-const mostID = 128
+const (
+	mostID = 128
+	wantID = "letters, digits and punctuation of ASCII"
+)
+
+// isID reports whether SQS takes a group or a deduplication id, or there is none.
+func isID(s string, most int) bool {
+	return len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}
 
 // ready checks the flags and opens the queues.
 func (f *sendFlags) ready(ctx context.Context, g *cli, perMessage bool) (depot, func(), error) {
@@ -62,8 +70,10 @@ func (f *sendFlags) ready(ctx context.Context, g *cli, perMessage bool) (depot, 
 		return nil, nil, usagef("--deduplication-id is %q, but only FIFO queues know one: add --fifo", f.DedupID)
 	case f.GroupID != "" && perMessage:
 		return nil, nil, usagef("--group-id is %q, and --group-id-per-message is set: leave out one of them", f.GroupID)
-	case len(f.GroupID) > mostID || len(f.DedupID) > mostID-20:
-		return nil, nil, usagef("--group-id and --deduplication-id have at most %d and %d characters", mostID, mostID-20)
+	case !isID(f.GroupID, mostID):
+		return nil, nil, usagef("--group-id is %q, want %s, at most %d", f.GroupID, wantID, mostID)
+	case !isID(f.DedupID, mostID-20):
+		return nil, nil, usagef("--deduplication-id is %q, want %s, at most %d: a batch puts numbers behind it", f.DedupID, wantID, mostID-20)
 	}
 	if f.group = f.GroupID; f.group == "" {
 		f.group = unique()
@@ -92,7 +102,7 @@ func (f *sendFlags) posting(typed string, j jobqueue.Job, n int, perMessage bool
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}
-	body, attrs, err := f.codec.Pack(j)
+	body, attrs, err := f.codec.Pack(f.names.Main(whole), j)
 	if err != nil {
 		return jobqueue.Posting{}, err
 	}
@@ -129,8 +139,11 @@ func (c *enqueueCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	defer closeAll()
-	if len(c.Command) > 0 && c.Command[0] == "--" {
+	switch first := c.Command[0]; {
+	case first == "--":
 		c.Command = c.Command[1:]
+	case strings.HasPrefix(first, "-"):
+		return usagef("%q is no option of ramify enqueue: see ramify enqueue --help, or put -- before a command that begins so", first)
 	}
 	j, err := c.argv(c.Command, c.qdone())
 	if err != nil {
@@ -141,7 +154,10 @@ func (c *enqueueCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return usageError{err}
 	}
 	sent := q.Send(ctx, []jobqueue.Posting{p})[0]
-	if sent.Err != nil {
+	switch {
+	case errors.Is(sent.Err, jobqueue.ErrInvalid):
+		return usageError{sent.Err}
+	case sent.Err != nil:
 		return sent.Err
 	}
 	return newTeller(std, c.JSON, c.names).sent(j.String(), p, sent, false)
@@ -198,10 +214,7 @@ func (c *enqueueBatchCmd) send(ctx context.Context, q depot, tell *teller) error
 		return told
 	})
 	b.Flush(ctx)
-	if err := errors.Join(err, told); err != nil {
-		return err
-	}
-	if err := tell.batch(good, failed); err != nil {
+	if err := errors.Join(err, told, tell.batch(good, failed)); err != nil {
 		return err
 	}
 	if failed > 0 {
@@ -249,11 +262,33 @@ func (c *enqueueBatchCmd) each(ctx context.Context, all bool, do func(p jobqueue
 func (c *enqueueBatchCmd) lines(ctx context.Context, in io.Reader, name string, n *int, do func(p jobqueue.Posting, text string, wrong error) error) error {
 	s := bufio.NewScanner(in)
 	s.Buffer(make([]byte, 0, 64<<10), maxJob)
-	for at := 1; s.Scan(); at++ {
+	texts := make(chan string)
+	reading, enough := context.WithCancel(ctx)
+	defer enough()
+	go func() { // a read of a terminal or a pipe cannot be interrupted
+		defer close(texts)
+		for s.Scan() {
+			select {
+			case texts <- s.Text():
+			case <-reading.Done():
+				return
+			}
+		}
+	}()
+	for at := 1; ; at++ {
+		var text string
+		var more bool
+		select {
+		case text, more = <-texts:
+		case <-ctx.Done():
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		typed, j, ok, err := jobqueue.ParseLine(s.Text(), c.Shell || c.qdone())
+		if !more {
+			break
+		}
+		typed, j, ok, err := jobqueue.ParseLine(text, c.Shell || c.qdone())
 		if err == nil && !ok {
 			continue
 		}
@@ -311,7 +346,7 @@ func (t *teller) sent(text string, p jobqueue.Posting, s jobqueue.Sent, numbered
 	queue := t.names.Short(p.Queue)
 	if s.Err != nil {
 		return t.print(sentEvent{Event: "JOB_NOT_ENQUEUED", Command: text, Queue: queue, ErrorMessage: oneLine(s.Err)},
-			fmt.Sprintf("Not enqueued: %s: %s", text, oneLine(s.Err)))
+			fmt.Sprintf("Not enqueued: %s: %s", indented(text), oneLine(s.Err)))
 	}
 	line := "Enqueued job " + s.ID
 	if numbered {

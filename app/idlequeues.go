@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -63,7 +64,11 @@ func (c *idleQueuesCmd) Run(ctx context.Context, g *cli, std streams) error {
 	defer closeAll()
 	s.Queues, s.Past = q, q
 	var told error
-	err = s.Run(ctx, func(i jobqueue.Idle) { told = errors.Join(told, c.tell(std, i, idleFor)) })
+	found := 0
+	err = s.Run(ctx, func(i jobqueue.Idle) { found++; told = errors.Join(told, c.tell(std, i, idleFor)) })
+	if err == nil && found == 0 && !c.JSON {
+		fmt.Fprintf(std.err, "There is no queue %s.\n", strings.Join(c.Queues, ", "))
+	}
 	calls, past := q.Calls()
 	if c.JSON {
 		told = errors.Join(told, encode(std.out, struct {

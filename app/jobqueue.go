@@ -141,8 +141,14 @@ func (f *trustFlags) argv(words []string, qdone bool) (jobqueue.Job, error) {
 	case qdone, f.Shell:
 		return jobqueue.Job{Argv: words, Shell: true}, nil
 	}
-	if len(words) == 1 && strings.ContainsAny(words[0], " \t\n") && !strings.ContainsRune(words[0], '/') {
+	if len(words) == 1 && strings.ContainsAny(words[0], " \t\n") && !isPath(words[0]) {
 		return jobqueue.Job{}, usagef("the command %q is one word: write its arguments without quotes around them all, or say --shell, here and to the worker", words[0])
 	}
 	return jobqueue.Job{Argv: words}, nil
+}
+
+// isPath reports whether a word begins as a path, whose folders may have spaces in their
+// names.
+func isPath(word string) bool {
+	return strings.HasPrefix(word, "/") || strings.HasPrefix(word, "./") || strings.HasPrefix(word, "../")
 }

@@ -28,6 +28,7 @@ type jobWorkerCmd struct {
 	ActiveOnly    bool     `help:"Listen only to queues in which something is."`
 	Drain         bool     `help:"End when there is nothing left to do."`
 	Concurrency   string   `help:"Jobs at a time." default:"1" placeholder:"N"`
+	Results       string   `help:"Queue to which what comes of each job goes, for ramify results; a whole name, without --prefix." placeholder:"QUEUE"`
 	JSON          bool     `name:"json" help:"JSON lines also on a terminal."`
 	Queues        []string `arg:"" name:"queue" help:"Names of queues, or beginnings of names and *, in quotes: 'test*'."`
 }
@@ -60,6 +61,9 @@ func (c *jobWorkerCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	defer closeAll()
 	conf.Queues, conf.Free = q, c.Local
+	if c.Results != "" {
+		conf.Tell = func(ctx context.Context, e jobqueue.Event) error { return sendOutcome(ctx, q, c.Results, e) }
+	}
 	plain := &programs.Plain{Timeout: conf.KillAfter, Grace: killGrace, Output: jobs.DefaultOutput}
 	conf.Run = func(ctx context.Context, id string, j jobqueue.Job) jobqueue.Outcome {
 		return runJob(ctx, plain, id, j)
@@ -144,7 +148,25 @@ func (c *jobWorkerCmd) config() (conf jobqueue.Config, err error) {
 		}
 		conf.Patterns = append(conf.Patterns, p)
 	}
-	return conf, nil
+	return conf, c.checkResults(conf)
+}
+
+// checkResults refuses a queue for outcomes that is no such, or that is listened to: an
+// outcome is no job, and what came of it would be one more.
+func (c *jobWorkerCmd) checkResults(conf jobqueue.Config) error {
+	if c.Results == "" {
+		return nil
+	}
+	whole, err := resultsQueue(c.Results)
+	if err != nil {
+		return usagef("%s: %w", named("results", c.Results), err)
+	}
+	for i, p := range conf.Patterns {
+		if jobqueue.Matches(p, whole) || jobqueue.Matches(p, conf.Names.Main(whole)) {
+			return usagef("%s is %q, which %q listens to: outcomes are no jobs; name another queue", named("results", c.Results), c.Results, c.Queues[i])
+		}
+	}
+	return nil
 }
 
 // runJob runs a job by processor/command.
@@ -153,8 +175,8 @@ func runJob(ctx context.Context, p *programs.Plain, id string, j jobqueue.Job) j
 	switch {
 	case j.Foreign: // as qdone does, to the letter
 		argv = []string{"/bin/sh", "-c", "nice " + j.Argv[0]}
-	case j.Shell:
-		argv = append([]string{"/bin/sh", "-c", j.Argv[0], "sh"}, j.Argv[1:]...)
+	case j.Shell: // which may begin with - or +
+		argv = append([]string{"/bin/sh", "-c", "--", j.Argv[0], "sh"}, j.Argv[1:]...)
 	}
 	end, err := p.Run(ctx, argv, id)
 	out := jobqueue.Outcome{Code: end.Code, Signal: end.Signal, Stdout: end.Stdout, Stderr: end.Stderr, Err: err}
@@ -208,13 +230,13 @@ func eventText(e jobqueue.Event) string {
 	case jobqueue.Listening:
 		return "Looking for work on " + e.Queue
 	case jobqueue.Started:
-		return fmt.Sprintf("  Found job %s\n  Executing job command: %s", e.Job, e.Command)
+		return fmt.Sprintf("  Found job %s\n  Executing job command: %s", e.Job, indented(e.Command))
 	case jobqueue.Held:
 		return fmt.Sprintf("  Job %s still runs, requesting another %g seconds", e.Job, e.Seconds)
 	case jobqueue.Stopped:
 		return fmt.Sprintf("Ran %d jobs: %d succeeded %d failed", e.Tally.Succeeded+e.Tally.Failed, e.Tally.Succeeded, e.Tally.Failed) + refusedText(e.Tally.Refused)
 	case jobqueue.Refused:
-		return fmt.Sprintf("  REFUSED job %s\n  error : %s", e.Job, e.ErrorMessage)
+		return fmt.Sprintf("  REFUSED job %s\n  error : %s", e.Job, indented(e.ErrorMessage))
 	case jobqueue.Failed:
 		fmt.Fprintf(&b, "  FAILED job %s after %.1f s\n", e.Job, e.Seconds)
 	default:
@@ -225,11 +247,14 @@ func eventText(e jobqueue.Event) string {
 	}
 	for _, said := range [][2]string{{"signal", e.KillSignal}, {"stdout", e.Stdout}, {"stderr", e.Stderr}, {"error ", e.ErrorMessage}} {
 		if said[1] != "" {
-			fmt.Fprintf(&b, "  %s: %s\n", said[0], strings.ReplaceAll(strings.TrimRight(said[1], "\n"), "\n", "\n          "))
+			fmt.Fprintf(&b, "  %s: %s\n", said[0], indented(strings.TrimRight(said[1], "\n")))
 		}
 	}
 	return b.String()
 }
+
+// indented is text of a job, none of whose lines can be taken for one of ours.
+func indented(s string) string { return strings.ReplaceAll(s, "\n", "\n          ") }
 
 func refusedText(n int) string {
 	if n == 0 {

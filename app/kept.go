@@ -147,7 +147,7 @@ func glance(ctx context.Context, g *cli, run string) (*state, ledger.Run, error)
 	if err != nil {
 		st.close()
 		if errors.Is(err, ledger.ErrNoRun) {
-			err = usagef("run %s was never begun: remove %s and start it again", run, statePath(g.State, run))
+			err = unknownError{usagef("run %s was never begun: start it again", run)}
 		}
 		return nil, ledger.Run{}, err
 	}

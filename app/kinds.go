@@ -57,8 +57,9 @@ func names(set processor.Set) string {
 }
 
 // addObjects adds those that find objects of S3, and those that read them. Of what
-// lists, newOn makes a processor for each cap of requests.
-func addObjects(set processor.Set, client *s3client.Client, copying processor.Processor, of func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor) {
+// lists, newOn makes a processor for each cap of requests. files allows inventories that
+// lie on this machine.
+func addObjects(set processor.Set, client *s3client.Client, files bool, copying processor.Processor, of func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor) {
 	set[s3copy.Kind] = copying
 	set[s3crawl.Kind] = of(func(l s3crawl.Lister, slots int) processor.Processor {
 		return s3crawl.New(s3crawl.Options{Lister: l, Slots: slots})
@@ -66,7 +67,7 @@ func addObjects(set processor.Set, client *s3client.Client, copying processor.Pr
 	set[s3objects.Kind] = of(func(l s3crawl.Lister, slots int) processor.Processor {
 		return s3objects.New(s3objects.Options{Lister: l, Slots: slots})
 	})
-	set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: client})
+	set[s3inventory.Kind] = s3inventory.New(s3inventory.Options{Getter: client, Files: files})
 	set[s3objects.HashKind] = s3objects.Streamed(client, s3objects.Hash{})
 }
 

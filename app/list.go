@@ -94,7 +94,8 @@ type list struct {
 // says of an error in which line it is.
 func (l *list) each(do func(tx *store.Tx, n int, line string) error) error {
 	if err := l.st.store.Update(l.ctx, func(tx *store.Tx) error {
-		for _, sql := range makeLists {
+		// What is there is of a run that died before it began.
+		for _, sql := range append(makeLists[:len(makeLists):len(makeLists)], "DELETE FROM list_node", "DELETE FROM list_prefix") {
 			if _, err := tx.Exec(sql); err != nil {
 				return err
 			}

@@ -34,16 +34,64 @@ type state struct {
 
 func statePath(dir, run string) string { return filepath.Join(dir, run+".db") }
 
-// exists reports whether there is a run of that name. One whose making was cut
-// short has left an empty file, which may be used again.
+// exists reports whether there is the file of a run of that name. It may be that of one
+// whose making was cut short, or is under way: begun tells.
 func exists(dir, run string) bool {
 	info, err := os.Stat(statePath(dir, run))
 	return err == nil && info.Size() > 0
 }
 
+// errBeginning is why nothing can be said yet of a run: its file is there, its record is
+// not, and a process works on that.
+var errBeginning = errors.New("another process is about to begin it: try again")
+
+// begun reports whether there is a run of that name. What is left of one whose making
+// was cut short, a file without the run's record, is removed: it has done nothing.
+func begun(ctx context.Context, g *cli, run string) (bool, error) {
+	if !exists(g.State, run) {
+		return false, nil
+	}
+	st, _, err := glance(ctx, g, run)
+	switch {
+	case err == nil:
+		st.close()
+		return true, nil
+	case !errors.Is(err, ledger.ErrNoRun):
+		return false, err
+	}
+	st, err = openState(ctx, g, run, store.Options{MustExist: true, Owner: true})
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return false, fmt.Errorf("begin run %s: %w", run, errBeginning)
+	case errors.Is(err, ledger.ErrNoRun): // somebody else has removed it
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	_, err = st.ledger.Run(ctx, run) // now that nobody else can write it
+	switch {
+	case errors.Is(err, ledger.ErrNoRun):
+		st.discard()
+		return false, nil
+	case err == nil:
+		st.close()
+		return true, nil
+	}
+	st.close()
+	return false, err
+}
+
 func errExists(g *cli, run string) error {
 	return usageError{takenError{fmt.Errorf("run %s exists: go on with `%s`, or choose another name with --run", run, g.command("resume", run))}}
 }
+
+// unknownError is ledger.ErrNoRun in other words.
+type unknownError struct{ error }
+
+// Is says so to errors.Is.
+func (unknownError) Is(target error) bool { return target == ledger.ErrNoRun }
+
+func (e unknownError) Unwrap() error { return e.error }
 
 // takenError is ledger.ErrExists in other words.
 type takenError struct{ error }
@@ -62,7 +110,7 @@ func openState(ctx context.Context, g *cli, run string, o store.Options) (*state
 	case errors.Is(err, store.ErrExists):
 		return nil, errExists(g, run)
 	case errors.Is(err, store.ErrMissing), errors.Is(err, store.ErrUnbegun):
-		return nil, usagef("no run %s in %s; another folder is named with --state", run, dir)
+		return nil, unknownError{usagef("no run %s in %s; another folder is named with --state", run, dir)}
 	case errors.Is(err, store.ErrLocked):
 		return nil, fmt.Errorf("another process works on run %s, see `%s`: %w", run, g.command("watch", run), err)
 	case err != nil:
@@ -89,6 +137,11 @@ func (s *state) open(ctx context.Context, owner bool) (err error) {
 
 // close releases the file. All that was promised is on disk already.
 func (s *state) close() {
+	s.closeRooms()
+	_ = s.store.Close()
+}
+
+func (s *state) closeRooms() {
 	if s.main != nil {
 		_ = s.main.Close()
 	}
@@ -98,15 +151,12 @@ func (s *state) close() {
 	if s.ledger != nil {
 		_ = s.ledger.Close()
 	}
-	_ = s.store.Close()
 }
 
 // discard closes and removes the file of a run that never began.
 func (s *state) discard() {
-	s.close()
-	for _, end := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(s.store.Path() + end)
-	}
+	s.closeRooms()
+	_ = s.store.Discard()
 }
 
 func (s *state) poster() *post.Poster { return &post.Poster{Queue: s.main} }

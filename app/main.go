@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 	_ "golang.org/x/crypto/x509roots/fallback" // roots of trust where the system has none: an empty image
@@ -117,6 +118,13 @@ func realMain(args []string, std streams) int {
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong, not the user
+	}
+	for _, a := range args {
+		// The parser would change its bytes without a word.
+		if !utf8.ValidString(a) {
+			fmt.Fprintf(std.err, "ramify: argument %q is not UTF-8: give it another name, or put it into a script\n", a)
+			return exitUsage
+		}
 	}
 	kctx, err := parser.Parse(args)
 	if code >= 0 {

@@ -1,13 +1,16 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/jobqueue"
-	"github.com/ramify/ramify/queue/sqs"
+	programs "github.com/ramify/ramify/processor/command"
 )
 
 type resultsCmd struct {
@@ -22,7 +25,7 @@ const held = 30 * time.Second
 
 // Run implements the command.
 func (c *resultsCmd) Run(ctx context.Context, g *cli, std streams) error {
-	if err := sqs.CheckName(c.Queue); err != nil {
+	if _, err := resultsQueue(c.Queue); err != nil {
 		return usageError{err}
 	}
 	queues, end, err := (&queueFlags{Local: c.Local, Region: c.Region}).openQueues(ctx, g, 1)
@@ -63,8 +66,9 @@ func (c *resultsCmd) take(ctx context.Context, queues jobqueue.Queues, std strea
 	if err != nil {
 		return 0, err
 	}
+	screen := console.Screen(std.out, true)
 	for _, d := range got {
-		if _, err := fmt.Fprintf(std.out, "%s\n", d.Body); err != nil {
+		if _, err := screen.Write(outcomeLine(d.Body)); err != nil {
 			return 0, fmt.Errorf("print outcome: %w", err)
 		}
 		if err := queues.Delete(context.WithoutCancel(ctx), c.Queue, d.Receipt); err != nil {
@@ -72,4 +76,45 @@ func (c *resultsCmd) take(ctx context.Context, queues jobqueue.Queues, std strea
 		}
 	}
 	return len(got), nil
+}
+
+// outcomeLine is an outcome as one line. Others may send to the queue, too: what is no
+// object cannot pass for one, nor for several.
+func outcomeLine(body []byte) []byte {
+	var line bytes.Buffer
+	if err := json.Compact(&line, body); err != nil || line.Bytes()[0] != '{' {
+		line.Reset()
+		_ = encode(&line, struct { // of text that was a message's, it cannot fail
+			Event string `json:"event"`
+			Body  string `json:"body"`
+		}{"NO_OUTCOME", string(body)})
+		return line.Bytes()
+	}
+	line.WriteByte('\n')
+	return line.Bytes()
+}
+
+// resultsQueue checks the name of a queue for outcomes, which is whole. A FIFO queue
+// would have them wait for each other.
+func resultsQueue(name string) (string, error) {
+	whole, err := jobqueue.Names{}.Whole(name)
+	if err == nil && jobqueue.IsFIFO(whole) {
+		err = fmt.Errorf("queue %q is a FIFO queue: want a standard queue", name)
+	}
+	return whole, err
+}
+
+// mostTold is how many bytes of a command, of each output and of an error are sent.
+const mostTold = 8 << 10
+
+// sendOutcome sends what came of a plain job: the line that is printed, shortened.
+func sendOutcome(ctx context.Context, q jobqueue.Queues, to string, e jobqueue.Event) error {
+	for _, text := range []*string{&e.Command, &e.Stdout, &e.Stderr, &e.ErrorMessage} {
+		*text = programs.Middle(*text, mostTold)
+	}
+	var line bytes.Buffer
+	if err := encode(&line, e); err != nil {
+		return fmt.Errorf("pack outcome: %w", err)
+	}
+	return q.Send(ctx, []jobqueue.Posting{{Queue: to, Body: jobqueue.Sendable(bytes.TrimSpace(line.Bytes()))}})[0].Err
 }

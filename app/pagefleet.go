@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +32,7 @@ type shore struct {
 var _ web.Runs = (*shore)(nil)
 
 // openShore opens a fleet to look at its runs, and to steer them by the ledger.
-func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices, log *slog.Logger) (*shore, error) {
+func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices) (*shore, error) {
 	f, err := c.openRecords(ctx)
 	if err != nil {
 		return nil, err
@@ -45,7 +43,7 @@ func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Price
 			f.close()
 			return nil, err
 		}
-		s.watch = newFleetWatch(f, prices, log)
+		s.watch = newFleetWatch(f, prices)
 	}
 	return s, nil
 }
@@ -128,8 +126,9 @@ func (s *shore) look(ctx context.Context, v *web.View) error {
 	if s.watch != nil {
 		seen := s.watch.see(ctx)
 		v.Fleet = seen.fleet
-		if shared, known := seen.costs[v.Run]; known {
-			cost = shared // of tasks that work on several runs
+		// Tasks may work on several runs, among which the look divides them.
+		if shared, known := seen.costs[v.Run]; known && len(seen.costs) > 1 {
+			cost = shared
 		}
 		if v.Fleet != nil && !seen.counted {
 			v.Fleet.Running = v.Workers // nobody knows of more than those that report
@@ -189,17 +188,16 @@ func (uncounted) Counts(context.Context) (scaling.Service, error) {
 // SetDesired implements metricfn.Service.
 func (uncounted) SetDesired(context.Context, int) error { return errUncounted }
 
-func newFleetWatch(f *fleet, prices metricfn.Prices, log *slog.Logger) *fleetWatch {
+func newFleetWatch(f *fleet, prices metricfn.Prices) *fleetWatch {
 	w := &fleetWatch{knobs: scaling.Defaults()}
 	o := metricfn.Options{
 		Fleet: f.Stack, Knobs: w.knobs, Queue: metricfn.NewSQS(f.cfg, f.Queue), Service: uncounted{},
-		Ledger: f.records, Publisher: nowhere{}, Prices: prices, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Ledger: f.records, Publisher: nowhere{}, Prices: prices,
 	}
 	if f.service != "" && f.cluster != "" {
 		w.service = metricfn.NewECS(f.cfg, f.cluster, f.service)
 		o.Service = w.service
 	}
-	_ = log
 	w.fn = metricfn.New(o)
 	return w
 }

@@ -95,7 +95,7 @@ func (c *onFlags) open(ctx context.Context, g *cli) (*state, ledger.Run, error) 
 	if err != nil {
 		st.close()
 		if errors.Is(err, ledger.ErrNoRun) {
-			err = usagef("run %s was never begun: remove %s and start it again", c.Name, statePath(g.State, c.Name))
+			err = unknownError{usagef("run %s was never begun: start it again", c.Name)}
 		}
 		return nil, ledger.Run{}, err
 	}

@@ -184,7 +184,9 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 	if err := c.name(now); err != nil {
 		return err
 	}
-	if exists(g.State, c.Run) {
+	if is, err := begun(ctx, g, c.Run); err != nil {
+		return err
+	} else if is {
 		return errExists(g, c.Run)
 	}
 	// Before there is a file: a root that is refused later would leave its name taken.

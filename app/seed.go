@@ -122,23 +122,37 @@ func (c *seedCmd) post(ctx context.Context, l ledger.Ledger, p *post.Poster, r l
 }
 
 // target reads the target, which must be one that any machine can read.
-func (c *seedCmd) target() (target, error) {
+func (c *seedCmd) target() (t target, err error) {
+	if err := c.checkTarget(); err != nil {
+		return t, err
+	}
+	if t, err = parseTarget(c.Target, c.Node); err != nil {
+		return t, err
+	}
+	return c.onFleet(t)
+}
+
+// checkTarget refuses what other machines cannot read.
+func (c *seedCmd) checkTarget() error {
 	for _, scheme := range []string{prefixesScheme, nodesScheme} {
 		if strings.HasPrefix(c.Target, scheme) {
-			return target{}, usagef("target %q is a list, and lists are for runs on this machine yet: `ramify run %s` walks it here; a fleet takes one root a run", c.Target, c.Target)
+			return usagef("target %q is a list, and lists are for runs on this machine yet: `ramify run %s` walks it here; a fleet takes one root a run", c.Target, c.Target)
 		}
 	}
 	if place, is := strings.CutPrefix(c.Target, inventoryScheme); is && place != "" && !strings.HasPrefix(place, "s3://") {
-		return target{}, usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
+		return usagef("target %q is a folder of this machine, which the tasks of a fleet cannot read: want %ss3://…/manifest.json", c.Target, inventoryScheme)
 	}
-	t, err := parseTarget(c.Target, c.Node)
-	if err == nil && t.root.Kind == graph.Kind {
-		err = checkSharedWalk(c.Target, t)
+	return nil
+}
+
+// onFleet is a target that was read, as a fleet walks it.
+func (c *seedCmd) onFleet(t target) (target, error) {
+	if t.root.Kind == graph.Kind {
+		if err := checkSharedWalk(c.Target, t); err != nil {
+			return t, err
+		}
 	}
-	if err == nil {
-		err = c.apply(&t, c.Node)
-	}
-	if err != nil {
+	if err := c.apply(&t, c.Node); err != nil {
 		return t, err
 	}
 	return c.eachOf(t)

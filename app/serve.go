@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/guard"
+	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/processor"
 	programs "github.com/ramify/ramify/processor/command"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
@@ -68,7 +71,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	log := console.Logger(std.err, false, g.Verbose)
 	server, err := guard.New(guard.Options{
 		Address: c.Listen, Hosts: c.Host, Tokens: tokens, TLS: guard.TLS{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.ClientCA},
-		MaxBody: int64(most), Rate: c.Rate, Burst: pageBurst, Audit: std.out, Log: log, Open: web.Open,
+		MaxBody: int64(most), Rate: c.Rate, Burst: pageBurst, Audit: console.JSONLines(std.out), Log: log, Open: web.Open,
 	})
 	if err != nil {
 		return usageError{err}
@@ -77,27 +80,33 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	var seenRuns web.Runs
 	var s *starter
 	if c.Jobs != "" || !c.given() { // who only looks at a fleet need not be able to post to it
-		if s, err = c.open(ctx, g, std, log); err != nil {
+		if s, err = c.open(ctx, g, std, log, "serve"); err != nil {
 			return err
 		}
 		defer s.close()
 	}
 	if c.given() {
-		sh, err := openShore(ctx, g, &c.startFlags, prices, log)
+		sh, err := openShore(ctx, g, &c.startFlags, prices)
 		if err != nil {
 			return err
 		}
 		defer sh.close()
 		seenRuns = sh
 	} else {
-		seenRuns = &folder{g: g, starts: s.goOn}
+		seenRuns = &folder{g: g, starts: s.asksOn}
 	}
 	// What else is served goes onto this mux: the guard stands before all of it.
 	if c.Jobs != "" {
+		jobs := c.jobsParams()[paramJobs]
+		stop := s.pickUp(ctx, func(_ string, r ledger.Run) bool { return r.Options.Params[paramJobs] == jobs })
+		defer stop()
 		trigger.Mount(mux, trigger.Options{Start: s.asked, Old: c.JobStart})
 	}
 	page := web.New(web.Options{Runs: seenRuns, Tokens: seen, Log: log})
 	page.Mount(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		guard.Refuse(w, r, http.StatusNotFound, "there is nothing of that name: want POST /jobs/NAME, or GET / for the page")
+	})
 	if err := server.Start(ctx, mux); err != nil {
 		return err
 	}
@@ -147,7 +156,8 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 	if _, err := file.Job(j.Name); err != nil {
 		return trigger.Started{}, refusal{trigger.ErrUnknown, "no job " + j.Name}
 	}
-	if _, err := programs.Root(file, j.Name, j.Params); err != nil {
+	root, err := programs.Root(file, j.Name, j.Params)
+	if err != nil {
 		return trigger.Started{}, refusal{trigger.ErrParams, oneLine(err)}
 	}
 	if j.Run == "" {
@@ -156,11 +166,33 @@ func (s *starter) asked(ctx context.Context, j trigger.Job) (trigger.Started, er
 	if err := schema.CheckRunName(j.Run); err != nil {
 		return trigger.Started{}, err
 	}
-	began, err := s.once(ctx, jobURL(j.Name, j.Params), j.Run)
+	began, err := s.once(ctx, namedJob(jobScheme+j.Name, j.Name, j.Params), j.Run)
 	if errors.Is(err, errNoSlot) {
 		return trigger.Started{}, refusal{trigger.ErrBusy, oneLine(err)}
 	}
+	if err == nil && !began {
+		err = s.sameAs(ctx, j.Run, root)
+	}
 	return trigger.Started{Run: j.Run, Job: j.Name, Begun: began}, err
+}
+
+// sameAs refuses a key by which something else has been asked for before: whoever asks
+// would take that for what he asks for now.
+func (s *starter) sameAs(ctx context.Context, run string, root processor.Child) error {
+	var r ledger.Run
+	var err error
+	if s.fleet != nil {
+		r, err = s.fleet.records.Run(ctx, run)
+	} else {
+		var st *state
+		if st, r, err = glance(ctx, s.g, run); err == nil {
+			st.close()
+		}
+	}
+	if err == nil && !bytes.Equal(r.Root.Args, root.Args) {
+		return refusal{trigger.ErrKey, "the " + trigger.KeyHeader + " has started this job with other parameters: want a key of its own for each start"}
+	}
+	return err
 }
 
 // refusal is an error as whoever asked is told it.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,12 +37,14 @@ type starter struct {
 	flags *startFlags
 	log   *slog.Logger
 	fleet *fleet // nil: this machine
+	kind  string // cron or serve
 	grace time.Duration
 
 	ctx    context.Context // of runs of this machine
 	cancel context.CancelCauseFunc
 	slots  chan struct{}
 	runs   sync.WaitGroup
+	onward sync.Map    // names of runs that are to be gone on with
 	failed atomic.Bool // one of them, at least
 	posted sync.Mutex  // a client of the AWS SDK is slow to begin with: one start at a time
 }
@@ -55,8 +56,8 @@ var errNoSlot = errors.New("as many runs are under way as --runs lets be")
 var errStopping = errors.New("told to stop")
 
 // open makes a starter. On a fleet it opens what it needs to post.
-func (c *startFlags) open(ctx context.Context, g *cli, std streams, log *slog.Logger) (*starter, error) {
-	s := &starter{g: g, std: std, flags: c, log: log}
+func (c *startFlags) open(ctx context.Context, g *cli, std streams, log *slog.Logger, kind string) (*starter, error) {
+	s := &starter{g: g, std: std, flags: c, log: log, kind: kind}
 	err := readSettings([]setting{{"grace", c.Grace, duration(&s.grace, 0, time.Hour)}})
 	switch {
 	case err != nil:
@@ -137,27 +138,25 @@ func (s *starter) close() {
 	}
 }
 
-// jobURL is a job with parameters as a target.
-func jobURL(job string, params map[string]string) string {
-	values := url.Values{}
-	for name, value := range params {
-		values.Set(name, value)
+// start begins a run of a target by a name, and returns once it is there to stay.
+// ledger.ErrExists: there is one of that name. This is the one way in which what is
+// due, or asked for by HTTP, becomes a run.
+func (s *starter) start(ctx context.Context, tgt target, run string) error {
+	if s.fleet != nil {
+		return s.post(ctx, tgt, run)
 	}
-	if len(values) == 0 {
-		return jobScheme + job
-	}
-	return jobScheme + job + "?" + values.Encode()
+	return s.occupy(func(began func()) error { return s.here(tgt, run, began) })
 }
 
-// goOn is what goes on with a run of this machine, or redrives it.
-func (s *starter) goOn(run string) func(context.Context, bool) error {
+// asksOn is what has a run of this machine go on, or redrives it, when somebody asks.
+func (s *starter) asksOn(run string) func(context.Context, bool) error {
 	return func(_ context.Context, redrive bool) error {
-		return s.occupy(func(began func()) error { return s.onward(run, redrive, began) })
+		return s.occupy(func(began func()) error { return s.onAsked(run, redrive, began) })
 	}
 }
 
-// onward goes on with a run to its end.
-func (s *starter) onward(run string, redrive bool, began func()) error {
+// onAsked goes on with a run to its end.
+func (s *starter) onAsked(run string, redrive bool, began func()) error {
 	on := onFlags{Name: run, JSON: true, jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags}
 	return s.told(run, run, began, func(w *work) error {
 		if redrive {
@@ -192,21 +191,11 @@ func (s *starter) occupy(work func(began func()) error) error {
 	}
 }
 
-// start begins a run of a target by a name, and returns once it is there to stay.
-// ledger.ErrExists: there is one of that name. This is the one way in which what is
-// due, or asked for by HTTP, becomes a run.
-func (s *starter) start(ctx context.Context, target, run string) error {
-	if s.fleet != nil {
-		return s.post(ctx, target, run)
-	}
-	return s.occupy(func(began func()) error { return s.here(target, run, began) })
-}
-
 // walk are the flags of a run that nobody gives any. As of `ramify jobs run`, each job
 // is a message of its own.
-func (s *starter) walk(target, run, out string) walkFlags {
+func (s *starter) walk(tgt target, run, out string) walkFlags {
 	inline := defaultInline
-	if strings.HasPrefix(target, jobScheme) {
+	if strings.HasPrefix(tgt.name, jobScheme) {
 		inline = 0
 	}
 	return walkFlags{
@@ -215,26 +204,23 @@ func (s *starter) walk(target, run, out string) walkFlags {
 	}
 }
 
-// params are kept with a run of jobs.
+// params are kept with a run.
 func (s *starter) params(w *work) {
+	w.params = map[string]string{paramStarter: s.kind}
 	if s.flags.Results != "" {
-		w.params = map[string]string{programs.ParamResults: s.flags.Results}
+		w.params[programs.ParamResults] = s.flags.Results
 	}
 }
 
 // here walks a run on this machine to its end.
-func (s *starter) here(spec, run string, began func()) error {
-	tgt, err := parseTarget(spec, "range")
-	if err != nil {
-		return err
-	}
+func (s *starter) here(tgt target, run string, began func()) error {
 	out := s.flags.Out
 	if out != "" && kindOfOut(out) == outFolder {
 		out = filepath.Join(out, run)
 	}
 	return s.told(run, tgt.name, began, func(w *work) error {
 		s.params(w)
-		c := &runFlags{walkFlags: s.walk(spec, run, out), Concurrency: 64}
+		c := &runFlags{walkFlags: s.walk(tgt, run, out), Concurrency: 64}
 		return c.begin(s.ctx, w, tgt)
 	})
 }
@@ -242,13 +228,11 @@ func (s *starter) here(spec, run string, began func()) error {
 // told works on a run of this machine to its end, and says in the log what becomes of it.
 // Its report goes to standard output, a JSON object a line.
 func (s *starter) told(run, target string, began func(), do func(*work) error) error {
-	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	w, done, err := s.work()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = quiet.Close() }()
-	w := newWork(s.g, streams{out: s.std.out, err: quiet}, true)
-	w.log = s.log
+	defer done()
 	var is bool
 	w.begun = func() {
 		is = true
@@ -259,10 +243,27 @@ func (s *starter) told(run, target string, began func(), do func(*work) error) e
 	if err != nil {
 		s.failed.Store(true)
 	}
+	if is {
+		s.ended(run, err)
+	}
+	return err
+}
+
+// work is that of one run of this machine: its report is a line on standard output.
+func (s *starter) work() (w *work, done func(), err error) {
+	quiet, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	w = newWork(s.g, streams{out: s.std.out, err: quiet}, true)
+	w.log = s.log
+	return w, func() { _ = quiet.Close() }, nil
+}
+
+// ended says how a run of this machine came to its end.
+func (s *starter) ended(run string, err error) {
 	var code exitError
 	switch {
-	case !is:
-		return err
 	case errors.As(err, &code) && int(code) == exitInterrupted:
 		s.log.Warn("run is interrupted", "run", run, "resume", s.g.command("resume", run))
 	case errors.As(err, &code):
@@ -272,15 +273,17 @@ func (s *starter) told(run, target string, began func(), do func(*work) error) e
 	default:
 		s.log.Info("run is over", "run", run)
 	}
-	return err
 }
 
 // post begins a run on the fleet.
-func (s *starter) post(ctx context.Context, spec, run string) error {
+func (s *starter) post(ctx context.Context, tgt target, run string) error {
 	s.posted.Lock()
 	defer s.posted.Unlock()
-	c := &seedCmd{Target: spec, walkFlags: s.walk(spec, run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
-	tgt, err := c.target()
+	c := &seedCmd{Target: tgt.name, walkFlags: s.walk(tgt, run, s.flags.Out), fleetFlags: s.fleet.fleetFlags, Check: true}
+	if err := c.checkTarget(); err != nil {
+		return err
+	}
+	tgt, err := c.onFleet(tgt)
 	if err != nil {
 		return err
 	}
@@ -313,12 +316,19 @@ func (s *starter) post(ctx context.Context, spec, run string) error {
 	return nil
 }
 
-// once begins a run that may have begun before.
-func (s *starter) once(ctx context.Context, target, run string) (began bool, err error) {
-	if s.fleet == nil && exists(s.g.State, run) {
-		return false, nil
+// once begins a run that may have begun before. One of this machine that a starter of the
+// same kind began, and nobody works on, is gone on with.
+func (s *starter) once(ctx context.Context, tgt target, run string) (began bool, err error) {
+	if s.fleet == nil {
+		is, err := begun(ctx, s.g, run)
+		if is && s.find(ctx, run, func(string, ledger.Run) bool { return true }) == leftAlone {
+			s.again(run)
+		}
+		if is || err != nil {
+			return false, err
+		}
 	}
-	err = s.start(ctx, target, run)
+	err = s.start(ctx, tgt, run)
 	if errors.Is(err, ledger.ErrExists) {
 		return false, nil
 	}

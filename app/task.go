@@ -92,7 +92,7 @@ func (c *taskCmd) Run(ctx context.Context, g *cli, std streams) error {
 	}
 	client := s3client.FromConfig(cfg, 64)
 	slots, copying := 0, &copies{cfg: cfg}
-	addObjects(all, client, copying, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+	addObjects(all, client, false, copying, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
 		return &crawls{client: client, slots: &slots, make: newOn}
 	})
 	var visits ledger.Visits // known when the fleet is

@@ -2,8 +2,14 @@ package app
 
 import "runtime/debug"
 
-// version is that of the module, or the commit it was built from.
+// stamped is the version of a release; the linker sets it (make release).
+var stamped string
+
+// version is that of the release or the module, or the commit it was built from.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

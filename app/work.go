@@ -92,7 +92,7 @@ func (w *work) connect(ctx context.Context, kind string, concurrency, maxRPS int
 		w.client = s3crawl.On(w.s3)
 		w.client.Limit(maxRPS)
 		w.copies = &copies{cfg: cfg, slots: concurrency}
-		addObjects(w.set, w.s3, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
+		addObjects(w.set, w.s3, !w.seeds, w.copies, func(newOn func(s3crawl.Lister, int) processor.Processor) processor.Processor {
 			return newOn(w.client, concurrency)
 		})
 	}
@@ -204,7 +204,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 				left.Store(true)
 			}
 			// Waiting does not mend these; what is committed stays.
-			for _, end := range []error{store.ErrFull, store.ErrBroken, store.ErrCorrupt, sink.ErrFull} {
+			for _, end := range []error{store.ErrFull, store.ErrFiles, store.ErrBroken, store.ErrCorrupt, sink.ErrFull} {
 				if errors.Is(err, end) {
 					select {
 					case hopeless <- err:

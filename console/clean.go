@@ -55,6 +55,10 @@ func Clean(s string) string {
 // encoding/json escapes control characters below 0x20 only.
 type jsonWriter struct{ w io.Writer }
 
+// JSONLines is w for lines of JSON that are kept or watched, as logs are: harmless
+// wherever they are read, and meaning the same.
+func JSONLines(w io.Writer) io.Writer { return jsonWriter{w} }
+
 func (j jsonWriter) Write(p []byte) (int, error) {
 	harmless := func(r rune) bool { return r == '\n' || r == utf8.RuneError || unicode.IsPrint(r) }
 	if bytes.IndexFunc(p, func(r rune) bool { return !harmless(r) }) < 0 {

@@ -312,7 +312,9 @@ func Refuse(w http.ResponseWriter, r *http.Request, code int, reason string) {
 func Answer(w http.ResponseWriter, code int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(body) // who asked may have gone
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // it is no page: nosniff
+	_ = e.Encode(body)     // who asked may have gone
 }
 
 // recorder knows how a request was answered.

@@ -83,6 +83,8 @@ func together(t *testing.T, u *user, clocks int) (all []*process, log *transcrip
 func requireOnce(t *testing.T, want []string, u, watcher *user, clocks int) {
 	t.Helper()
 	all, log := together(t, u, clocks)
+	// One that has not yet begun to listen to signals would be killed by them.
+	log.until(t, "all clocks to begin", func() bool { return strings.Count(log.String(), `"msg":"schedule"`) == clocks })
 	const begins = `"msg":"run begins","run":"`
 	for _, run := range want {
 		log.await(t, begins+run+`"`)

@@ -1,21 +1,17 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ramify/ramify/integration/program"
 	"github.com/ramify/ramify/internal/emulator/dynamodblocal"
 	"github.com/ramify/ramify/internal/emulator/elasticmq"
 )
@@ -87,9 +83,7 @@ func newFleet(t *testing.T, set fleetSettings) *fleet {
 	)
 	f.env = append(f.env, set.env...)
 	f.run(t, "setup").requireCode(t, 0)
-	f.sqs = sqs.NewFromConfig(aws.Config{
-		Region: "us-east-1", BaseEndpoint: &set.direct, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
+	f.sqs = program.SQS(set.direct)
 	f.main, f.dlq = f.queueURL(t, f.name), f.queueURL(t, f.name+"-dead")
 	return f
 }
@@ -182,44 +176,19 @@ func (f *fleet) said() string {
 // depth is how many messages a queue has.
 type depth struct{ visible, inFlight, delayed int }
 
-func (f *fleet) depth(t *testing.T, url *string) (d depth) {
+func (f *fleet) queue(url *string) *program.Queue { return &program.Queue{Client: f.sqs, URL: *url} }
+
+func (f *fleet) depth(t *testing.T, url *string) depth {
 	t.Helper()
-	out, err := f.sqs.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
-		QueueUrl: url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, field := range map[types.QueueAttributeName]*int{
-		types.QueueAttributeNameApproximateNumberOfMessages:           &d.visible,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible: &d.inFlight,
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed:    &d.delayed,
-	} {
-		if *field, err = strconv.Atoi(out.Attributes[string(name)]); err != nil {
-			t.Fatalf("%s of %s: %v", name, *url, err)
-		}
-	}
-	return d
+	d := f.queue(url).Depth(t)
+	return depth{d.Visible, d.InFlight, d.Delayed}
 }
 
 // requireDrained waits until nothing is left in the queue: after a run there may
 // be messages that killed tasks held, and copies.
 func (f *fleet) requireDrained(t *testing.T) {
 	t.Helper()
-	over := time.After(deadline)
-	again := time.NewTicker(100 * time.Millisecond)
-	defer again.Stop()
-	for {
-		d := f.depth(t, f.main)
-		if d == (depth{}) {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-over:
-			t.Fatalf("after %v the queue still has %+v\n%s", deadline, d, f.said())
-		}
-	}
+	f.queue(f.main).AwaitEmpty(t, f.said)
 }
 
 // drain sends all tasks home: each ends well, and has said nothing but JSON.
@@ -248,23 +217,8 @@ type letter struct {
 // at them any more.
 func (f *fleet) deadLetters(t *testing.T) (letters []letter) {
 	t.Helper()
-	for over := time.Now().Add(deadline); f.depth(t, f.dlq) != (depth{inFlight: len(letters)}); {
-		if time.Now().After(over) {
-			t.Fatalf("took %d letters; left %+v", len(letters), f.depth(t, f.dlq))
-		}
-		out, err := f.sqs.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
-			QueueUrl: f.dlq, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}, WaitTimeSeconds: 1, VisibilityTimeout: 600,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range out.Messages {
-			l := letter{body: *m.Body, attrs: map[string]string{}}
-			for name, a := range m.MessageAttributes {
-				l.attrs[name] = aws.ToString(a.StringValue)
-			}
-			letters = append(letters, l)
-		}
+	for _, l := range f.queue(f.dlq).Take(t) {
+		letters = append(letters, letter{l.Body, l.Attrs})
 	}
 	return letters
 }
@@ -272,13 +226,7 @@ func (f *fleet) deadLetters(t *testing.T) (letters []letter) {
 // post puts a message into the queue, as anybody may who is let.
 func (f *fleet) post(t *testing.T, l letter) {
 	t.Helper()
-	in := &sqs.SendMessageInput{QueueUrl: f.main, MessageBody: &l.body, MessageAttributes: map[string]types.MessageAttributeValue{}}
-	for name, value := range l.attrs {
-		in.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
-	}
-	if _, err := f.sqs.SendMessage(context.WithoutCancel(t.Context()), in); err != nil {
-		t.Fatalf("post %.80q: %v", l.body, err)
-	}
+	f.queue(f.main).Post(t, program.Letter{Body: l.body, Attrs: l.attrs})
 }
 
 // requireExact fails the test unless a crawl has ended as it must: exact totals,

@@ -13,6 +13,7 @@ import (
 	"github.com/ramify/ramify/internal/emulator/chaos"
 	"github.com/ramify/ramify/internal/emulator/dynamodblocal"
 	"github.com/ramify/ramify/internal/emulator/elasticmq"
+	"github.com/ramify/ramify/internal/emulator/ministack"
 )
 
 // night is a flow: parts that are fetched by many, summed up each, and loaded when
@@ -209,10 +210,13 @@ func (c *flowCrew) worker(t *testing.T, queue string) *process {
 // and come twice, messages too, and workers are killed: each job on its own queue.
 func TestFlowFleet(t *testing.T) {
 	const parts = 5
-	for _, name := range []string{"kind", "harsh"} {
+	for _, name := range []string{"kind", "harsh", "ministack"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newFlowCrew(t, strings.ReplaceAll(night, "PARTS", strconv.Itoa(parts)))
+			if name == "ministack" { // another SQS, another DynamoDB
+				c.env = append(c.env, "AWS_ENDPOINT_URL_SQS="+ministack.URL(t), "AWS_ENDPOINT_URL_DYNAMODB="+ministack.URL(t))
+			}
 			c.setupAll(t)
 			k := newKiller(t, 3*time.Second)
 			kills := 0

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -132,15 +133,23 @@ func (a *account) may(action, resource string) bool {
 	return false
 }
 
-// requireExact fails the test where something was refused, or is allowed that nobody
-// asked for.
-func (a *account) requireExact(t *testing.T) {
+// requireAll fails the test where something was refused.
+func (a *account) requireAll(t *testing.T) {
 	t.Helper()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.no) > 0 {
 		t.Errorf("refused: %v", a.no)
 	}
+}
+
+// requireExact fails the test where something was refused, or is allowed that nobody
+// asked for.
+func (a *account) requireExact(t *testing.T) {
+	t.Helper()
+	a.requireAll(t)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, s := range a.allowed.Statement {
 		for _, action := range s.Action {
 			if !a.used[action] {
@@ -167,9 +176,13 @@ func TestIAMOfNamedQueues(t *testing.T) {
 			u.run(t, "enqueue-batch", jobBatch(t, u.user, "batch", 12, 2)).requireCode(t, 0)
 		}},
 		"enqueue, to queues that are there": {[]string{"there", "--existing"}, func(t *testing.T, u *jobUser) { u.enqueue(t, "there", "true") }},
-		"worker": {nil, func(t *testing.T, u *jobUser) {
-			u.drain(t, 3, "--active-only", "work*")
+		"worker": {[]string{"--results", "told-" + plain.prefix}, func(t *testing.T, u *jobUser) {
+			u.drain(t, 3, "--active-only", "work*", "--results", "told-"+plain.prefix)
 			u.drain(t, 0, "--kill-after", "60", "long")
+			refused := u.env
+			u.env = append(slices.Clone(u.env), "RAMIFY_SIGNING_KEY=other:"+strings.Repeat("YWJj", 11))
+			u.drain(t, 3, "there") // to whose failed queue it goes
+			u.env = refused
 		}},
 		"idle-queues": {[]string{"--delete"}, func(t *testing.T, u *jobUser) {
 			u.run(t, "idle-queues", "--idle-for", "5", "--delete", "idle*").requireCode(t, 0)
@@ -205,6 +218,17 @@ func TestIAMOfAFleet(t *testing.T) {
 	for role, do := range map[string]func(t *testing.T, c *crew, free *user){
 		"seed": func(t *testing.T, c *crew, _ *user) { c.run(t, "seed", treeOf(2, 1, "")).requireCode(t, 0) },
 		"cron": func(t *testing.T, c *crew, free *user) { firesOnce(t, c, free, 1) },
+		"serve": func(t *testing.T, c *crew, _ *user) {
+			c.write(t, "jobs.yaml", "jobs: {report: {run: ['true']}}")
+			port := freePort(t)
+			p := c.serving(t, "ramify serve --jobs jobs.yaml --listen 127.0.0.1:"+port, "serve begins")
+			for _, want := range []string{"true", "false"} {
+				if answer := c.with("PATH="+os.Getenv("PATH")).typed(t, "curl -sS --fail -X POST -H 'Idempotency-Key: 1' http://127.0.0.1:"+port+"/jobs/report", 0); !strings.Contains(answer, `"begun":`+want) {
+					t.Error(answer)
+				}
+			}
+			p.end(t)
+		},
 	} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
@@ -216,11 +240,40 @@ func TestIAMOfAFleet(t *testing.T) {
 	}
 }
 
+// TestIAMOfAFlow: jobs on queues of their own are started, worked on and told of with the
+// policies that the file of jobs makes.
+func TestIAMOfAFlow(t *testing.T) {
+	t.Parallel()
+	c := newFlowCrew(t, "jobs:\n  a: {queue: flow, run: ['true'], join: b}\n  b: {queue: flow-io, run: ['false'], retries: 0, on_failure: c}\n  c: {queue: flow, run: ['true']}\n")
+	c.setupAll(t)
+	told := "told-" + c.name
+	behindFront := func(queue, role string, args ...string) (*crew, *account) {
+		as := c.with("RAMIFY_QUEUE=" + queue)
+		a := permit(t, as.user, append([]string{role}, args...)...)
+		return as.with("AWS_ENDPOINT_URL_SQS="+a.front(t, elasticmq.URL(t)), "AWS_ENDPOINT_URL_DYNAMODB="+a.front(t, dynamodblocal.URL(t))), a
+	}
+	io, ioMay := behindFront(c.queues[1], "task", "--results", told)
+	main, mainMay := behindFront(c.queues[0], "task", "--results", told)
+	seed, seedMay := behindFront(c.queues[1], "seed")
+	ioTask, mainTask := io.start(t, "task"), main.start(t, "task")
+	run := "f-" + c.name
+	seed.run(t, "jobs", "run", "a", "--run", run, "--results", told).requireCode(t, 0)
+	c.run(t, "watch", run).requireCode(t, 0)
+	if s := parseSummary(t, c.run(t, "status", run, "--json").stdout); s.State != "finished_with_failures" {
+		t.Errorf("run is %s", s.State)
+	}
+	ioTask.end(t)
+	mainTask.end(t)
+	seedMay.requireExact(t)
+	ioMay.requireAll(t)
+	mainMay.requireAll(t)
+}
+
 func TestIAMRefusals(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
 	for args, want := range map[string]string{
-		"root":                                   `ramify: role is "root", want one of enqueue, worker, idle-queues, seed, cron`,
+		"root":                                   `ramify: role is "root", want one of enqueue, worker, idle-queues, seed, serve, cron, task`,
 		"enqueue --account me":                   `ramify: --account is "me", want 12 digits`,
 		"enqueue a/b":                            `ramify: queue "a/b": want`,
 		"seed":                                   "ramify: it is not said where the fleet's ledger is",

@@ -60,6 +60,8 @@ var requestRows = []requestRow{
 	{"worker, a round of three empty queues", 3 + 3, func(t *testing.T, u *jobUser) { u.drain(t, 0, "empty0", "empty1", "empty2") }},
 	{"worker, the same of `'empty*'`", 1 + 3, func(t *testing.T, u *jobUser) { u.drain(t, 0, "empty*") }},
 	{"worker --active-only, the same", 1 + 3, func(t *testing.T, u *jobUser) { u.drain(t, 0, "--active-only", "empty*") }},
+	// One to list queues and three to look into them, before each job and at the end; and two a job.
+	{"worker --active-only, three short jobs in one of three queues", 4*(1+3) + 3*2, func(t *testing.T, u *jobUser) { u.drain(t, 0, "--active-only", "some*", "--wait-time", "5") }},
 	// One to find the queue, a receive for each job and one that finds nothing, and 1 a job.
 	{"worker, three short jobs and an empty round", 1 + 4 + 3, func(t *testing.T, u *jobUser) { u.drain(t, 0, "short") }},
 	{"worker, a job of 16 seconds and an empty round", 1 + 2 + 2, func(t *testing.T, u *jobUser) { u.drain(t, 0, "long", "--kill-after", "60") }},
@@ -71,9 +73,10 @@ func prepareRequests(t *testing.T, u *jobUser) {
 	u.enqueue(t, "there", "true")
 	for range 3 {
 		u.enqueue(t, "short", "true")
+		u.enqueue(t, "some0", "true")
 	}
 	u.enqueue(t, "long", "sleep", "16")
-	for _, q := range []string{"batch0", "empty0", "empty1", "empty2"} {
+	for _, q := range []string{"batch0", "empty0", "empty1", "empty2", "some1", "some2"} {
 		u.enqueue(t, q, "true")
 		u.drain(t, 0, q)
 	}

@@ -259,6 +259,16 @@ func TestJobsUsage(t *testing.T) {
 		{"line 2 of wrong", []string{"enqueue-batch", "wrong"}},
 		{"nothing was sent", []string{"enqueue-batch", "wrong"}},
 		{"is one word", []string{"enqueue", "q", "echo hello"}},
+		{"is one word", []string{"enqueue", "q", "python /opt/x.py 42"}},
+		{"is empty", []string{"enqueue", "q", ""}},
+		{`"--dealy" is no option`, []string{"enqueue", "q", "--dealy", "5", "true"}},
+		{`argument "\xff" is not UTF-8`, []string{"enqueue", "q", "cat", "\xff"}},
+		{`"a b", want letters`, []string{"enqueue", "--fifo", "--group-id", "a b", "q", "true"}},
+		{`"a\n", want letters`, []string{"enqueue", "--fifo", "--deduplication-id", "a\n", "q", "true"}},
+		{"outcomes are no jobs", []string{"worker", "t*", "q", "--prefix", "-", "--results", "told"}},
+		{"want a standard queue", []string{"worker", "q", "--results", "told.fifo"}},
+		{`queue "a b"`, []string{"worker", "q", "--results", "a b"}},
+		{`queue "a b"`, []string{"results", "a b"}},
 		{`queue "a b"`, []string{"enqueue", "a b", "true"}},
 		{"want 1s to 20s", []string{"worker", "q", "--drain", "--wait-time", "0", "--compat", "qdone", "--local=false"}},
 		{"want a number from 1 to 1000", []string{"worker", "q", "--concurrency", "0"}},
@@ -273,7 +283,7 @@ func TestJobsUsage(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q; want 1, one line with %q", c.args, r.code, r.stderr, c.says)
 		}
 	}
-	if r := u.run(t, "idle-queues", "*"); r.stdout+r.stderr != "" {
+	if r := u.run(t, "idle-queues", "*"); r.code != 0 || r.stdout != "" || r.stderr != "There is no queue *.\n" {
 		t.Errorf("there are queues: %s%s", r.stdout, r.stderr)
 	}
 }
@@ -374,5 +384,55 @@ func (u *jobUser) awaitFile(t *testing.T, name string) {
 		case <-ctx.Done():
 			t.Fatalf("no file %s", name)
 		}
+	}
+}
+
+// What came of each job is in the queue for outcomes, with the job's id, until somebody
+// has printed it.
+func TestJobsAreTold(t *testing.T) {
+	onJobServers(t, func(t *testing.T, u *jobUser) {
+		told := "told-" + strings.TrimSuffix(u.prefix, "_")
+		good, bad := u.enqueue(t, "q", "echo", "ok"), u.enqueue(t, "q", "sh", "-c", "echo why >&2; exit 3")
+		u.drain(t, 3, "q", "--results", told)
+		want := map[string]string{good.Job: "JOB_SUCCEEDED", bad.Job: "JOB_FAILED"}
+		r := u.run(t, "results", told)
+		r.requireCode(t, 0)
+		for _, e := range jobEvents(t, r.stdout) {
+			if want[e.Job] != e.Event || e.Queue != "q" || e.Event == "JOB_FAILED" && (*e.ExitCode != 3 || e.Stderr != "why\n") {
+				t.Errorf("told %+v", e)
+			}
+			delete(want, e.Job)
+		}
+		if again := u.run(t, "results", told); len(want) > 0 || again.stdout != "" {
+			t.Errorf("not told: %v; then %q", want, again.stdout)
+		}
+	})
+}
+
+// Who stops a batch that he types is not asked for one more line, and is told of each job
+// whether it was sent.
+func TestBatchIsStopped(t *testing.T) {
+	t.Parallel()
+	u := newJobUser(t, "")
+	typed, types, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer types.Close()
+	p := &process{cmd: u.command("enqueue-batch", "-"), stdout: newTranscript(), stderr: newTranscript(), done: make(chan struct{})}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = typed, p.stdout, p.stderr
+	p.begin(t)
+	_ = typed.Close()
+	// The first thousand of a queue are sent while it waits for more.
+	if _, err := fmt.Fprint(types, strings.Repeat("q true\n", 1001)); err != nil {
+		t.Fatal(err)
+	}
+	p.stdout.await(t, "JOB_ENQUEUED")
+	p.signal(t, interrupt)
+	r := p.wait(t)
+	r.requireCode(t, 130)
+	all := jobEvents(t, r.stdout)
+	if sent, not := len(only(all, "JOB_ENQUEUED")), len(only(all, "JOB_NOT_ENQUEUED")); sent < 1000 || sent+not > 1001 || all[len(all)-1].Event != "BATCH_ENQUEUED" {
+		t.Errorf("%d sent, %d not, %+v", sent, not, all[len(all)-1])
 	}
 }

@@ -204,10 +204,11 @@ func TestRequestsBesideQdone(t *testing.T) {
 	t.Parallel()
 	q, direct := installQdone(t), elasticmq.URL(t)
 	u := compat(t, direct)
-	u.made(t, "there", "empty0", "empty1", "empty2", "batch0", "batch1", "batch2")
+	u.made(t, "there", "empty0", "empty1", "empty2", "batch0", "batch1", "batch2", "oursome1", "oursome2", "theirsome1", "theirsome2")
 	for _, mine := range []string{"our", "their"} {
 		for range 3 {
 			u.enqueue(t, mine+"short", "true")
+			u.enqueue(t, mine+"some0", "true")
 		}
 		u.enqueue(t, mine+"long", "sleep 16")
 	}
@@ -226,6 +227,9 @@ func TestRequestsBesideQdone(t *testing.T) {
 			return []string{"worker", "empty*", "--active-only", "--drain", "--wait-time", "1"}
 		}},
 		{"short jobs", func(mine string) []string { return []string{"worker", mine + "short", "--drain", "--wait-time", "1"} }},
+		{"active only, short jobs", func(mine string) []string {
+			return []string{"worker", mine + "some*", "--active-only", "--drain", "--wait-time", "5"}
+		}},
 		{"16 seconds", func(mine string) []string {
 			return []string{"worker", mine + "long", "--drain", "--wait-time", "1", "--kill-after", "60"}
 		}},

@@ -492,3 +492,65 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	slow.signal(t, interrupt)
 	slow.wait(t).requireCode(t, 130)
 }
+
+// The same of a fleet: runs and totals out of the ledger and the bucket, tasks and
+// backlog, and buttons by the ledger. Who serves it needs no file of the run.
+func TestWebShowsAFleet(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	c := newCrew(t, archive(t, n).url).setup(t)
+	c.run(t, "seed", "s3://bucket/data/", "--run", "r", "--out", "s3://bucket/out", "--node", "prefix", "--inline", "0").requireCode(t, 0)
+	p := c.start(t, "serve", "--listen", "127.0.0.1:0", "--rate", "0")
+	b := browse(t, p)
+	b.run = "r"
+	code, now := b.press(t, "pause", "")
+	if code != 200 || now.State != "paused" {
+		t.Errorf("paused: %d, %+v", code, now)
+	}
+	var tree prefixTree
+	if b.get(t, "/tree", &tree); tree.Complete || tree.Objects != 0 {
+		t.Errorf("before anything was done: %+v", tree)
+	}
+	if code, now = b.press(t, "resume", ""); code != 200 || now.State != "running" {
+		t.Errorf("resumed: %d, %+v", code, now)
+	}
+	if now.Fleet == nil || now.Fleet.Unread == 0 {
+		t.Errorf("fleet: %+v", now.Fleet)
+	}
+	task := c.work(t)
+	var last reading
+	for r := range b.follow(t.Context(), t) {
+		last = r
+	}
+	sum := c.awaitFleet(t, "r", "finished")
+	if last.State != "finished" || last.Nodes != sum.Nodes || last.Objects != sum.Totals.Objects || last.Bytes != sum.Totals.Bytes {
+		t.Errorf("the page has %+v, status %+v", last, sum)
+	}
+	if last.Cost == nil || last.Cost.So_far <= 0 {
+		t.Errorf("cost %+v", last.Cost)
+	}
+	b.get(t, "/tree", &tree)
+	tree.check(t)
+	if !tree.Complete || tree.Objects != sum.Totals.Objects || tree.Bytes != sum.Totals.Bytes || tree.Prefixes == 0 {
+		t.Errorf("tree %+v of %d objects", tree, n)
+	}
+	task.signal(t, terminate) // it draws what it has not drawn yet
+	task.wait(t).requireCode(t, 0)
+	var slowest struct{ Nodes []struct{ Node string } }
+	for over := time.Now().Add(deadline); len(slowest.Nodes) == 0 && time.Now().Before(over); {
+		b.get(t, "/slowest", &slowest)
+		select {
+		case <-time.After(time.Second):
+		case <-t.Context().Done():
+		}
+	}
+	if len(slowest.Nodes) == 0 {
+		t.Error("no node is the slowest")
+	}
+	p.signal(t, terminate)
+	r := p.wait(t)
+	r.requireCode(t, 0)
+	if strings.Contains(r.stderr+r.stdout, secretText) || strings.Contains(r.stdout, b.token) {
+		t.Error("a secret is in what it says")
+	}
+}

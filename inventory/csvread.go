@@ -37,11 +37,13 @@ func failed(err error) iter.Seq2[Object, error] {
 
 func readCSV(r io.Reader, columns Columns) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		rows := csv.NewReader(r)
+		in := &rowReader{r: r}
+		rows := csv.NewReader(in)
 		rows.FieldsPerRecord = len(columns.list)
 		rows.ReuseRecord = true
 		told := columns.has(markerColumn)
 		for {
+			in.next()
 			row, err := rows.Read()
 			if errors.Is(err, io.EOF) {
 				return

@@ -11,6 +11,28 @@ import (
 // maxRow bounds a line: a key of 1,024 bytes stays below it in any spelling.
 const maxRow = 1 << 20
 
+// rowReader is what a row is read from: a row that does not end would else be taken
+// into memory whole.
+type rowReader struct {
+	r    io.Reader
+	left int // bytes of this row, and of what is read ahead of the next
+}
+
+// ahead is the most bytes that are read at a time.
+const ahead = 64 << 10
+
+// next begins a row.
+func (r *rowReader) next() { r.left = maxRow + ahead }
+
+func (r *rowReader) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, fmt.Errorf("it is longer than %d bytes", maxRow)
+	}
+	n, err := r.r.Read(p[:min(len(p), ahead)])
+	r.left -= n
+	return n, err
+}
+
 func appendKey(b []byte, o *Object) []byte {
 	key := o.Key
 	if strings.IndexByte(key, '\\') < 0 && strings.IndexByte(key, '\n') < 0 && strings.IndexByte(key, '\r') < 0 {

@@ -107,7 +107,8 @@ func appendJSON(b []byte, s string) []byte {
 
 func readNDJSON(r io.Reader, columns Columns) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		rows := json.NewDecoder(r)
+		in := &rowReader{r: r}
+		rows := json.NewDecoder(in)
 		for {
 			var row struct {
 				Bucket           string  `json:"bucket"`
@@ -120,6 +121,7 @@ func readNDJSON(r io.Reader, columns Columns) iter.Seq2[Object, error] {
 				ETag             string  `json:"etag"`
 				StorageClass     string  `json:"storageclass"`
 			}
+			in.next()
 			err := rows.Decode(&row)
 			if errors.Is(err, io.EOF) {
 				return

@@ -45,12 +45,18 @@ func readParquet(r io.ReaderAt, size int64, yield func(Object, error) bool) (mor
 		leaves []leaf
 	)
 	err = guarded(func() error {
+		if err := checkFooter(r, size); err != nil {
+			return err
+		}
 		file, err := parquet.OpenFile(r, size)
 		if err != nil {
 			return err
 		}
 		var schema *parquet.Schema
 		if schema, leaves, err = wanted(file); err != nil {
+			return err
+		}
+		if err := checkPages(file, r, size, schema.Columns()); err != nil {
 			return err
 		}
 		only, err := parquet.Convert(schema, file.Schema())

@@ -230,3 +230,35 @@ func TestParseManifest(t *testing.T) {
 		assert.ErrorContains(t, err, c.want)
 	}
 }
+
+// endless is a text that begins, and then goes on for ever.
+type endless struct {
+	begin string
+	read  int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.begin)
+	e.begin = e.begin[n:]
+	for i := n; i < len(p); i++ {
+		p[i] = 'x'
+	}
+	e.read += len(p)
+	return len(p), nil
+}
+
+// A row without an end is not taken into memory: it is refused.
+func TestARowHasAnEnd(t *testing.T) {
+	for format, begin := range map[string]string{"keys": "", "csv": "\"b\",\"", "ndjson": "{\"key\":\"a\"}\n{\"key\":\""} {
+		layout, err := inventory.ParseLayout(format, "")
+		require.NoError(t, err)
+		e := &endless{begin: begin}
+		for _, err = range layout.Read(e) {
+		}
+		require.Error(t, err, format)
+		assert.Less(t, e.read, 8<<20, format)
+	}
+	long := `{"key":"` + strings.Repeat("k", 1<<19) + `"}` + "\n"
+	got := collect(t, inventory.NDJSON.Layout().Read(strings.NewReader(strings.Repeat(long, 9))))
+	assert.Len(t, got, 9)
+}

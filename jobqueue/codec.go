@@ -65,17 +65,24 @@ type Codec struct {
 	Qdone bool
 }
 
-// args are those of a node that is a plain job.
+// mostJob is the most bytes of a job's arguments: a message has a mebibyte, some of it
+// for what is around them.
+const mostJob = 1<<20 - 8<<10
+
+// args are those of a node that is a plain job. The queue is signed with the rest: who
+// can read one queue and send to another could have its jobs run there.
 type args struct {
 	Argv  []string `json:"argv"`
 	Shell bool     `json:"shell,omitempty"`
+	Queue string   `json:"queue"` // whole, and not the failed one
 }
 
 // errShell is why a script is not executed.
 var errShell = errors.New("it is a script, and this worker runs none: it must be started with --shell, too")
 
-// Pack is the message of a job: a node of Kind, signed.
-func (c Codec) Pack(j Job) (body []byte, attrs map[string]string, err error) {
+// Pack is the message of a job for a queue, or for its failed queue: a node of Kind,
+// signed. The queue is a whole name, of Names.Main.
+func (c Codec) Pack(queue string, j Job) (body []byte, attrs map[string]string, err error) {
 	if err := c.check(j); err != nil {
 		return nil, nil, fmt.Errorf("pack job: %w", err)
 	}
@@ -85,7 +92,7 @@ func (c Codec) Pack(j Job) (body []byte, attrs map[string]string, err error) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(args{j.Argv, j.Shell}); err != nil {
+	if err := enc.Encode(args{j.Argv, j.Shell, queue}); err != nil {
 		return nil, nil, fmt.Errorf("pack job: %w", err)
 	}
 	mid := schema.NewMID()
@@ -96,15 +103,26 @@ func (c Codec) Pack(j Job) (body []byte, attrs map[string]string, err error) {
 	if err := m.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("pack job: %w", err)
 	}
+	if text.Len() > mostJob {
+		return nil, nil, fmt.Errorf("pack job: it has %d bytes, want at most %d: let it read what is long from a file", text.Len(), mostJob)
+	}
 	if body, err = m.Encode(); err != nil {
 		return nil, nil, fmt.Errorf("pack job: %w", err)
 	}
+	body = Sendable(body)
 	return body, c.Keys.Sign(body), nil
+}
+
+// Sendable is JSON in whose texts nothing is that a message cannot carry: the encoder
+// escapes control characters, and leaves these as they are.
+func Sendable(text []byte) []byte {
+	text = bytes.ReplaceAll(text, []byte("\uFFFE"), []byte(`\ufffe`))
+	return bytes.ReplaceAll(text, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
 func (c Codec) check(j Job) error {
 	if len(j.Argv) == 0 || j.Argv[0] == "" {
-		return errors.New("it names no program")
+		return errors.New("it is empty: want a program and its arguments")
 	}
 	for _, w := range j.Argv {
 		switch {
@@ -133,8 +151,9 @@ func label(j Job) string {
 	return s + "…"
 }
 
-// Unpack reads the job of a message, or says why it must not be executed.
-func (c Codec) Unpack(body []byte, attrs map[string]string) (Job, error) {
+// Unpack reads the job of a message of a queue, or of its failed queue, or says why it
+// must not be executed.
+func (c Codec) Unpack(queue string, body []byte, attrs map[string]string) (Job, error) {
 	if c.Qdone && attrs[schema.AttrSignature] == "" {
 		return Job{Argv: []string{string(body)}, Shell: true, Foreign: true}, nil
 	}
@@ -157,6 +176,9 @@ func (c Codec) Unpack(body []byte, attrs map[string]string) (Job, error) {
 	j := Job{Argv: a.Argv, Shell: a.Shell}
 	if err := (Codec{}).check(j); err != nil {
 		return Job{}, fmt.Errorf("read args: %w", err)
+	}
+	if a.Queue != queue {
+		return Job{}, fmt.Errorf("it was signed for queue %q, and this is %s: enqueue it here if it is to run here", a.Queue, queue)
 	}
 	if j.Shell && !c.Shell {
 		return Job{}, errShell

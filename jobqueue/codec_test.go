@@ -12,7 +12,7 @@ import (
 	"github.com/ramify/ramify/schema"
 )
 
-func testKeys(t *testing.T, id string) *schema.Keyring {
+func testKeys(t testing.TB, id string) *schema.Keyring {
 	t.Helper()
 	keys, err := schema.NewKeyring(schema.Key{ID: id, Secret: bytes.Repeat([]byte(id[:1]), 32)})
 	if err != nil {
@@ -29,7 +29,7 @@ func TestJobComesBack(t *testing.T) {
 			Argv:  rapid.SliceOfN(rapid.StringMatching(`[^\x00]*`), 1, 5).Draw(t, "argv"),
 			Shell: rapid.Bool().Draw(t, "shell"),
 		}
-		body, attrs, err := c.Pack(j)
+		body, attrs, err := c.Pack("q", j)
 		if j.Argv[0] == "" {
 			if err == nil {
 				t.Fatal("a job without a program")
@@ -42,7 +42,7 @@ func TestJobComesBack(t *testing.T) {
 		if _, err := schema.Parse(body); err != nil {
 			t.Fatal(err)
 		}
-		got, err := c.Unpack(body, attrs)
+		got, err := c.Unpack("q", body, attrs)
 		if err != nil || !slices.Equal(got.Argv, j.Argv) || got.Shell != j.Shell || got.Foreign {
 			t.Fatalf("got %+v, %v; want %+v", got, err, j)
 		}
@@ -51,11 +51,11 @@ func TestJobComesBack(t *testing.T) {
 
 func TestWhatIsNotExecuted(t *testing.T) {
 	c := Codec{Keys: testKeys(t, "a")}
-	body, attrs, err := c.Pack(Job{Argv: []string{"true"}})
+	body, attrs, err := c.Pack("q", Job{Argv: []string{"true"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, scriptAttrs, err := c.Pack(Job{Argv: []string{"true"}, Shell: true})
+	script, scriptAttrs, err := c.Pack("q", Job{Argv: []string{"true"}, Shell: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,35 +73,39 @@ func TestWhatIsNotExecuted(t *testing.T) {
 	}
 	crawl, crawlAttrs := node(func(m *schema.Message) { m.Kind = "s3.crawl" })
 	job, jobAttrs := node(func(m *schema.Message) { m.Args = json.RawMessage(`{"job":"walk"}`) })
+	anywhere, anywhereAttrs := node(func(m *schema.Message) { m.Args = json.RawMessage(`{"argv":["true"]}`) })
 	empty, emptyAttrs := node(func(m *schema.Message) { m.Args = json.RawMessage(`{"argv":[]}`) })
-	_, stranger, err := Codec{Keys: testKeys(t, "b")}.Pack(Job{Argv: []string{"true"}})
+	_, stranger, err := Codec{Keys: testKeys(t, "b")}.Pack("q", Job{Argv: []string{"true"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Unpack(body, attrs); err != nil {
+	if _, err := c.Unpack("q", body, attrs); err != nil {
 		t.Fatal(err)
 	}
 	for says, m := range map[string]struct {
 		codec Codec
+		queue string
 		body  []byte
 		attrs map[string]string
 	}{
-		"not signed by a known key":  {c, body, nil},
-		"not signed by a known  key": {c, body, stranger},
-		"not signed by a  known key": {c, append(bytes.Clone(body), ' '), attrs},
-		"not signed  by a known key": {Codec{Keys: c.Keys, Qdone: true}, append(bytes.Clone(body), ' '), attrs},
-		"started with --shell":       {c, script, scriptAttrs},
-		"started with  --shell":      {Codec{Qdone: true}, script, scriptAttrs},
-		"kind s3.crawl":              {c, crawl, crawlAttrs},
-		"no plain job":               {c, job, jobAttrs},
-		"no program":                 {c, empty, emptyAttrs},
-		"parse message":              {Codec{}, []byte("echo qdone's"), nil},
+		"not signed by a known key":               {c, "q", body, nil},
+		"not signed by a known  key":              {c, "q", body, stranger},
+		"not signed by a  known key":              {c, "q", append(bytes.Clone(body), ' '), attrs},
+		"not signed  by a known key":              {Codec{Keys: c.Keys, Qdone: true}, "q", append(bytes.Clone(body), ' '), attrs},
+		"started with --shell":                    {c, "q", script, scriptAttrs},
+		"started with  --shell":                   {Codec{Qdone: true}, "q", script, scriptAttrs},
+		"kind s3.crawl":                           {c, "q", crawl, crawlAttrs},
+		"no plain job":                            {c, "q", job, jobAttrs},
+		"it is empty":                             {c, "q", empty, emptyAttrs},
+		`signed for queue "q", and this is other`: {c, "other", body, attrs},
+		`signed for queue "", and`:                {c, "q", anywhere, anywhereAttrs},
+		"parse message":                           {Codec{}, "q", []byte("echo qdone's"), nil},
 	} {
-		if _, err := m.codec.Unpack(m.body, m.attrs); err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(says, "  ", " ")) {
+		if _, err := m.codec.Unpack(m.queue, m.body, m.attrs); err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(says, "  ", " ")) {
 			t.Errorf("got %v, want it to say %q", err, says)
 		}
 	}
-	if j, err := (Codec{Qdone: true, Keys: c.Keys}).Unpack([]byte("echo a | b"), nil); err != nil || !j.Foreign || j.String() != "echo a | b" {
+	if j, err := (Codec{Qdone: true, Keys: c.Keys}).Unpack("q", []byte("echo a | b"), nil); err != nil || !j.Foreign || j.String() != "echo a | b" {
 		t.Errorf("%+v, %v", j, err)
 	}
 }

@@ -20,6 +20,8 @@ type Sweep struct {
 	// IncludeFailed: failed queues are among those that a * finds. With their queues
 	// they are looked at anyway.
 	IncludeFailed bool
+
+	failedOf map[string]string // of failed queues by another name, the queue that stays
 }
 
 // Idle is what was found out about a queue, with its failed queue where they are one.
@@ -41,6 +43,7 @@ func (s *Sweep) Run(ctx context.Context, report func(Idle)) error {
 		return err
 	}
 	var errs []error
+	s.failedOf = map[string]string{}
 	for _, u := range units {
 		i, err := s.look(ctx, u)
 		if ctx.Err() != nil {
@@ -123,16 +126,29 @@ func (s *Sweep) look(ctx context.Context, u unit) (Idle, error) {
 	if len(u) > 1 {
 		i.Failed = s.Names.Short(u[1])
 	}
+	var other string // its failed queue by another name
 	gone := 0
-	for _, name := range u {
-		d, err := s.Queues.Depth(ctx, name)
+	for n := 0; n < len(u); n++ {
+		name := u[n]
+		state, err := s.Past.State(ctx, name)
+		if n == 0 && err == nil && state.Failed != "" && !slices.Contains(u, state.Failed) && !s.Unpair {
+			// It was made with another suffix, or by hand: others may use it, too.
+			other = state.Failed
+			if s.failedOf[other] == "" {
+				s.failedOf[other] = i.Queue
+			}
+			u = append(slices.Clone(u), other)
+		}
 		switch {
 		case errors.Is(err, ErrNoQueue):
 			gone++
 		case err != nil:
 			return i, err
-		case d.Total() > 0:
-			i.Why = fmt.Sprintf("%d messages in %s", d.Total(), s.Names.Short(name))
+		case s.failedOf[name] != "" && name != other:
+			i.Why = fmt.Sprintf("jobs of %s that fail go to %s", s.failedOf[name], s.Names.Short(name))
+			return i, nil
+		case state.Depth.Total() > 0:
+			i.Why = fmt.Sprintf("%d messages in %s", state.Depth.Total(), s.Names.Short(name))
 			return i, nil
 		}
 	}
@@ -157,9 +173,15 @@ func (s *Sweep) look(ctx context.Context, u unit) (Idle, error) {
 		return i, nil
 	}
 	for _, name := range u {
+		if name == other {
+			continue
+		}
 		if err := s.Past.Remove(ctx, name); err != nil && !errors.Is(err, ErrNoQueue) {
 			return i, err
 		}
+	}
+	if s.failedOf[other] == i.Queue {
+		delete(s.failedOf, other)
 	}
 	i.Deleted = true
 	return i, nil

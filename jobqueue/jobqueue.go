@@ -56,6 +56,9 @@ type Queues interface {
 
 // Past is what is known of a queue's past, and the end of queues.
 type Past interface {
+	// State is what is known of a queue now. ErrNoQueue as above.
+	State(ctx context.Context, name string) (State, error)
+
 	// Quiet reports whether nothing was sent to a queue since a time, nor received
 	// from it, nor deleted, nor waited in it. It asks no further than to the first
 	// sign of life.
@@ -66,6 +69,12 @@ type Past interface {
 
 	// Calls is how many requests were made so far: to the queues, and about their past.
 	Calls() (queues, past int64)
+}
+
+// State is what is known of a queue now.
+type State struct {
+	Depth  queue.Depth // about
+	Failed string      // the queue to which messages move, by its own word; "": none
 }
 
 // Posting is a message to send.

@@ -33,9 +33,10 @@ func newLease(first, killAfter time.Duration) *lease {
 	return &lease{most: most, span: first, ends: first}
 }
 
-// next is when to ask for more, since the message was received; false if never.
+// next is when to ask for more, since the message was received; false if never. What is
+// less than a second cannot be asked for.
 func (l *lease) next() (time.Duration, bool) {
-	if l.ends >= l.most {
+	if l.most-l.ends < time.Second {
 		return 0, false
 	}
 	return l.ends - l.span/2, true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // ParseLine reads a line of a batch: a queue, and a command behind it. ok is false where
@@ -13,6 +14,9 @@ import (
 // shell does with words in quotes, and in nothing else; or it is a JSON list of them; or,
 // with shell, it is a script as it stands.
 func ParseLine(line string, shell bool) (queue string, j Job, ok bool, err error) {
+	if !utf8.ValidString(line) {
+		return "", Job{}, true, fmt.Errorf("%q is not UTF-8", line)
+	}
 	line = strings.TrimFunc(line, unicode.IsSpace)
 	if line == "" || line[0] == '#' {
 		return "", Job{}, false, nil

@@ -58,7 +58,7 @@ type Event struct {
 
 // work runs one job and says to its queue what came of it.
 func (w *Worker) work(ctx context.Context, d held) {
-	job, err := w.c.Codec.Unpack(d.Body, d.Attrs)
+	job, err := w.c.Codec.Unpack(w.c.Names.Main(d.queue), d.Body, d.Attrs)
 	e := Event{Timestamp: time.Now().UTC(), Job: d.ID, Queue: w.c.Names.Short(d.queue), Receives: d.Receives}
 	if err != nil {
 		w.refuse(ctx, d, e, err)
@@ -76,26 +76,47 @@ func (w *Worker) work(ctx context.Context, d held) {
 	}()
 	out := w.c.Run(running, d.ID, job)
 	lost := errors.Is(context.Cause(running), ErrLost)
-	end(nil)
-	<-holding
 
 	e.Timestamp, e.Seconds = time.Now().UTC(), time.Since(d.got).Round(time.Millisecond).Seconds()
 	e.Stdout, e.Stderr, e.KillSignal = out.Stdout, out.Stderr, out.Signal
-	if out.Err == nil {
-		e.Event = Succeeded
-		w.count(func(t *Tally) { t.Succeeded++ })
-		w.c.Report(e)
-		w.settle(ctx, d, func(ctx context.Context) error { return w.c.Queues.Delete(ctx, d.queue, d.Receipt) })
-		return
+	e.Event = Succeeded
+	if out.Err != nil {
+		e.Event, e.ErrorMessage = Failed, out.Err.Error()
+		if out.Code > 0 {
+			e.ExitCode = &out.Code
+		}
 	}
-	e.Event, e.ErrorMessage = Failed, out.Err.Error()
-	if out.Code > 0 {
-		e.ExitCode = &out.Code
-	}
-	w.count(func(t *Tally) { t.Failed++ })
+	w.count(func(t *Tally) {
+		if out.Err == nil {
+			t.Succeeded++
+		} else {
+			t.Failed++
+		}
+	})
 	w.c.Report(e)
 	if !lost {
+		w.tell(ctx, d, e) // while the message is held
+	}
+	end(nil)
+	<-holding
+	switch {
+	case out.Err == nil:
+		w.settle(ctx, d, func(ctx context.Context) error { return w.c.Queues.Delete(ctx, d.queue, d.Receipt) })
+	case !lost:
 		w.giveUp(ctx, d)
+	}
+}
+
+// tell sends what came of a job to whoever waits for it. The job has run, so where that
+// fails it leaves its queue all the same.
+func (w *Worker) tell(ctx context.Context, d held, e Event) {
+	if w.c.Tell == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if err := w.c.Tell(ctx, e); err != nil {
+		w.c.Log.Error("outcome of a job not sent: it is known here only", "queue", d.queue, "job", d.ID, "error", err)
 	}
 }
 
@@ -144,6 +165,7 @@ func (w *Worker) refuse(ctx context.Context, d held, e Event, why error) {
 	e.Event, e.ErrorMessage = Refused, why.Error()
 	w.count(func(t *Tally) { t.Refused++ })
 	w.c.Report(e)
+	w.tell(ctx, d, e)
 	if w.c.Names.IsFailed(d.queue) {
 		return
 	}

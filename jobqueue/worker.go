@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 )
@@ -20,6 +19,10 @@ type Config struct {
 	Run func(ctx context.Context, id string, j Job) Outcome
 	// Report is told what happens, one after the other.
 	Report func(Event)
+	// Tell sends what came of a job to whoever waits for it, before the job leaves its
+	// queue: at least once, and more often where the worker dies before that. Nil: nobody
+	// waits. It is called from many goroutines.
+	Tell func(ctx context.Context, e Event) error
 
 	Concurrency   int           // jobs at a time; default 1
 	Wait          time.Duration // for a message of each queue; up to 20 s
@@ -158,7 +161,7 @@ func permanent(err error) bool {
 
 // round listens to every queue once, and returns how many messages there were, and
 // whether nothing ran when the first was asked for, so that nothing can have been sent
-// behind its back.
+// behind its back: neither to these queues, nor, of a worker that drains, to others.
 func (w *Worker) round(ctx context.Context, r *roll) (found int, idle bool, err error) {
 	if err := r.call(ctx); err != nil {
 		return 0, false, err
@@ -171,6 +174,7 @@ func (w *Worker) round(ctx context.Context, r *roll) (found int, idle bool, err 
 		}
 		n, err := w.ask(ctx, name, slots)
 		found += n
+		r.heard(name, n)
 		switch {
 		case errors.Is(err, ErrNoQueue):
 			r.forget() // it was removed
@@ -180,6 +184,10 @@ func (w *Worker) round(ctx context.Context, r *roll) (found int, idle bool, err 
 		if w.draining() {
 			return found, idle, nil
 		}
+	}
+	if w.c.Drain && idle && found == 0 {
+		more, err := r.more(ctx)
+		return found, !more, err
 	}
 	return found, idle, nil
 }
@@ -274,53 +282,4 @@ func (w *Worker) pause(ctx context.Context, d time.Duration) {
 	case <-w.hurry:
 	case <-ctx.Done():
 	}
-}
-
-// roll is the queues that are listened to. Whether there are others is asked once a
-// round, and no more often than a round of one queue takes.
-type roll struct {
-	w      *Worker
-	queues []string
-	asked  time.Time
-}
-
-func (r *roll) forget() { r.asked = time.Time{} }
-
-// call finds the queues.
-func (r *roll) call(ctx context.Context) error {
-	c := &r.w.c
-	if len(r.queues) > 0 && time.Since(r.asked) < max(c.Wait, blink) && !c.ActiveOnly && !c.Free {
-		return nil
-	}
-	var queues []string
-	for _, p := range c.Patterns {
-		found, err := c.Queues.Find(ctx, p)
-		if err != nil {
-			return err
-		}
-		for _, name := range found {
-			if IsPattern(p) && (!c.IncludeFailed && c.Names.IsFailed(name) || !c.Names.listens(name)) || slices.Contains(queues, name) {
-				continue
-			}
-			queues = append(queues, name)
-		}
-	}
-	if c.ActiveOnly {
-		queues = slices.DeleteFunc(queues, func(name string) bool {
-			d, err := c.Queues.Depth(ctx, name)
-			if err != nil {
-				c.Log.Warn("queue not looked into", "queue", name, "error", err)
-			}
-			return err == nil && d.Total() == 0 || errors.Is(err, ErrNoQueue)
-		})
-	}
-	if !slices.Equal(queues, r.queues) || r.asked.IsZero() {
-		short := make([]string, len(queues))
-		for i, q := range queues {
-			short[i] = c.Names.Short(q)
-		}
-		c.Report(Event{Event: Queued, Queues: short})
-	}
-	r.queues, r.asked = queues, time.Now()
-	return nil
 }

@@ -85,7 +85,7 @@ func (f *fake) Close() error                                       { return nil 
 // job is a message of an unsigned job.
 func job(t *testing.T, id string) Delivery {
 	t.Helper()
-	body, _, err := Codec{}.Pack(Job{Argv: []string{"run", id}})
+	body, _, err := Codec{}.Pack("q", Job{Argv: []string{"run", id}})
 	if err != nil {
 		t.Fatal(err)
 	}

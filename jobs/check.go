@@ -103,6 +103,16 @@ var readers = []struct {
 	{regexp.MustCompile(`^(` + strings.Join(shells, "|") + `)$`), regexp.MustCompile(`^-[a-zA-Z]*c$`)},
 }
 
+// shellAlways are programs that join their arguments and give them to a shell, and
+// shellBehind those that do so with what stands behind an option.
+//
+// Sources: the manual pages of procps watch, GNU parallel, util-linux script and flock.
+var (
+	shellAlways = map[string]bool{"watch": true, "parallel": true, "sem": true}
+	shellBehind = map[string]string{"script": "-c", "flock": "-c", "entr": "-s"}
+	valued      = regexp.MustCompile(`^--(command|eval|execute|exec|to-command|checkpoint-action|expression)=`)
+)
+
 // arguments finds placeholders where data would become a program.
 func (c *check) arguments(p Program) {
 	if len(p) == 0 {
@@ -121,7 +131,17 @@ func (c *check) arguments(p Program) {
 				}
 			}
 		}
-		switch {
+		switch word := arg.fixed(); {
+		case shellAlways[first], shellBehind[first] == before && before != "":
+			c.find(c.j.at, "%s would give %s to a shell, and what a parameter holds as a part of it: run a script that gets it as an argument", first, arg)
+		case first == "find" && (before == "-exec" || before == "-execdir" || before == "-ok" || before == "-okdir"):
+			c.find(c.j.at, "find would run the program that %s names", arg)
+		case i == 0 && isShell(p[0]):
+			c.find(c.j.at, "%s would run the script that %s names: name one in the file", first, arg)
+		case strings.HasPrefix(first, "sed") && (i == 0 || before == "-e" || before == "--expression"):
+			c.find(c.j.at, "%s would read %s as a program, which can start others (e) and write files (w)", first, arg)
+		case valued.MatchString(word):
+			c.find(c.j.at, "%s may be read as a program, and what a parameter holds as a part of it: pass it as an argument or a variable of its own", arg)
 		case first == "ssh" && i > 0:
 			c.find(c.j.at, "the shell at the other end of ssh would read %s, and what a parameter holds as a part of it: send it on standard input", arg)
 		case strings.HasSuffix(first, "awk") && i == 0:

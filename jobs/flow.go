@@ -229,26 +229,29 @@ func (r *reader) cycles(f *File, names []string) {
 	}
 }
 
-// twice finds jobs that a job needs by more than one way: each runs it.
+// twice finds jobs that a job needs by more than one way: each runs it. That it names one
+// twice itself, with other parameters, is meant.
 func (f *File) twice(c *check) {
-	count := map[string]int{}
-	var below func(j *Job)
-	below = func(j *Job) {
+	ways := map[string]map[string]bool{} // by job: through which of those that it needs itself
+	var below func(j *Job, first string)
+	below = func(j *Job, first string) {
 		for _, s := range j.Needs {
-			if of := f.Jobs[s.Job]; of != nil {
-				if count[s.Job]++; count[s.Job] < 3 {
-					below(of)
+			by := first
+			if j == c.j {
+				by = s.Job
+			}
+			if of := f.Jobs[s.Job]; of != nil && !ways[s.Job][by] {
+				if ways[s.Job] == nil {
+					ways[s.Job] = map[string]bool{}
 				}
+				ways[s.Job][by] = true
+				below(of, by)
 			}
 		}
 	}
-	below(c.j)
-	direct := map[string]bool{}
-	for _, s := range c.j.Needs {
-		direct[s.Job] = true
-	}
-	for _, name := range slices.Sorted(maps.Keys(count)) {
-		if count[name] > 1 && !direct[name] {
+	below(c.j, "")
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		if len(ways[name]) > 1 {
 			c.find(c.j.at, "it needs job %s by more than one way, and it runs once for each: begin with %s, have it start the others by on_success, and name this job under its join", name, name)
 		}
 	}

@@ -96,6 +96,8 @@ func TestCheckFlows(t *testing.T) {
 	}{
 		{"  a: {needs: [b, c]}\n  b: {run: [x], timeout: 1m, needs: d}\n  c: {run: [x], timeout: 1m, needs: d}\n  d: {run: [x], timeout: 1m}\n",
 			[]string{"it needs job d by more than one way, and it runs once for each: begin with d"}},
+		{"  a: {needs: [b, c]}\n  b: {run: [x], timeout: 1m}\n  c: {run: [x], timeout: 1m, needs: b}\n",
+			[]string{"it needs job b by more than one way"}},
 		{"  a: {needs: [b, b]}\n  b: {run: [x], timeout: 1m}\n", nil}, // that is what it says
 		{"  a: {needs: [b], params: {p: , q: , r: }, on_success: [{job: c, params: {s: \"{{r}}\"}}]}\n  b: {run: [x, \"{{p}}\"], timeout: 1m, params: {p: }}\n  c: {run: [x, \"{{s}}\"], timeout: 1m, params: {s: }}\n",
 			[]string{"parameter q is in none"}},

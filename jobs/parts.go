@@ -139,10 +139,11 @@ func (r *reader) checkProgram(n *yaml.Node, field string, program Program) {
 	}
 }
 
+func isShell(t Text) bool { return slices.Contains(shells, path.Base(t.String())) }
+
 // checkShell refuses a script with placeholders, behind the -c of a shell that is run
 // or that a carrier runs.
 func (r *reader) checkShell(n *yaml.Node, field string, program Program) {
-	isShell := func(t Text) bool { return slices.Contains(shells, path.Base(t.String())) }
 	shell := slices.IndexFunc(program, isShell)
 	if shell < 0 {
 		return

@@ -199,7 +199,7 @@ func parseLevels(value string) (levels []float64, err error) {
 		if n, err = strconv.ParseFloat(width, 64); err == nil && repeated {
 			k, err = strconv.Atoi(times)
 		}
-		if err != nil || k < 1 || len(levels)+k > mostLevels {
+		if err != nil || k < 1 || k > mostLevels-len(levels) {
 			return nil, badf("levels", one, "numbers of nodes, or nodes and how many levels, as 1/200x900, %d levels at most", mostLevels)
 		}
 		for range k {

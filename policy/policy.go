@@ -27,13 +27,16 @@ type Statement struct {
 }
 
 // Roles are the parts that somebody may play, in the order of the documentation.
-var Roles = []string{"enqueue", "worker", "idle-queues", "seed", "cron"}
+var Roles = []string{"enqueue", "worker", "idle-queues", "seed", "serve", "cron", "task"}
 
 // Where is where queues and the ledger are.
 type Where struct {
 	Region, Account string   // "*" is any
-	Queues          []string // names, and beginnings of names with a * behind
-	Queue           string   // a fleet's: its name
+	Queues          []string // names, and beginnings of names with a * behind; failed queues, too
+	Failed          []string // of these the failed queues
+	Queue, Dead     string   // a fleet's: its name, and that of its dead-letter queue
+	Jobs            []string // names of queues on which jobs of a fleet wait, beside Queue
+	Results         []string // names of queues to which outcomes of jobs go
 	Table           string   // a fleet's: its ledger
 	Secrets         []string // ARNs of signing keys in AWS Secrets Manager
 }
@@ -53,7 +56,7 @@ func Of(role string, w Where, o Options) (Document, error) {
 	// Neither of these knows resources. Source: Service Authorization Reference, "Actions,
 	// resources, and condition keys for Amazon SQS" and "for Amazon CloudWatch".
 	anything := []string{"*"}
-	queues, fleet, table := w.queues(w.Queues), w.queues([]string{w.Queue}), []string{w.arn("dynamodb", "table/"+w.Table)}
+	queues, fleet, table := w.queues(w.Queues), w.queues(slices.Concat([]string{w.Queue}, w.Jobs)), []string{w.arn("dynamodb", "table/"+w.Table)}
 	switch role {
 	case "enqueue":
 		allow("Send", queues, "sqs:GetQueueUrl", "sqs:SendMessage")
@@ -63,6 +66,10 @@ func Of(role string, w Where, o Options) (Document, error) {
 	case "worker":
 		allow("Work", queues, "sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues")
+		allow("Refuse", w.queues(w.Failed), "sqs:SendMessage") // what cannot be executed, with the reason
+		if len(w.Results) > 0 {
+			allow("Tell", w.queues(w.Results), "sqs:GetQueueUrl", "sqs:SendMessage", "sqs:CreateQueue")
+		}
 	case "idle-queues":
 		allow("Look", queues, "sqs:GetQueueUrl", "sqs:GetQueueAttributes")
 		allow("Find", anything, "sqs:ListQueues", "cloudwatch:GetMetricStatistics")
@@ -72,9 +79,21 @@ func Of(role string, w Where, o Options) (Document, error) {
 	case "seed":
 		allow("Post", fleet, "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
 		allow("Ledger", table, "dynamodb:BatchGetItem", "dynamodb:PutItem")
+	case "serve":
+		allow("Post", fleet, "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
+		allow("Ledger", table, "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem")
 	case "cron":
 		allow("Post", fleet, "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
 		allow("Ledger", table, "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+	case "task":
+		allow("Work", w.queues([]string{w.Queue, w.Dead}), "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
+		if len(w.Jobs) > 0 {
+			allow("Post", w.queues(w.Jobs), "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
+		}
+		if len(w.Results) > 0 {
+			allow("Tell", w.queues(w.Results), "sqs:GetQueueUrl", "sqs:CreateQueue", "sqs:SendMessage")
+		}
+		allow("Ledger", append(table, table[0]+"/index/*"), "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	default:
 		return Document{}, fmt.Errorf("role is %q, want one of %s", role, strings.Join(Roles, ", "))
 	}
@@ -85,7 +104,7 @@ func Of(role string, w Where, o Options) (Document, error) {
 }
 
 // Fleet reports whether a role works on a fleet, and not on named queues.
-func Fleet(role string) bool { return slices.Contains([]string{"seed", "cron"}, role) }
+func Fleet(role string) bool { return slices.Contains([]string{"seed", "serve", "cron", "task"}, role) }
 
 func (w Where) queues(names []string) (arns []string) {
 	for _, n := range names {

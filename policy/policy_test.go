@@ -21,5 +21,5 @@ func TestOf(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"arn:aws-cn:dynamodb:cn-north-1:123456789012:table/runs"}, d.Statement[1].Resource)
 	_, err = policy.Of("root", w, policy.Options{})
-	require.ErrorContains(t, err, `role is "root", want one of enqueue, worker, idle-queues, seed, cron`)
+	require.ErrorContains(t, err, `role is "root", want one of enqueue, worker, idle-queues, seed, serve, cron, task`)
 }

@@ -16,6 +16,7 @@ type Parent struct {
 	Share  schema.Share // that all children of the plan divide
 	Kind   string       // of the plan's node; names the messages of groups
 	Re     int
+	By     schema.MID // of what adopts, where Re says so: the children's posts are its kin
 }
 
 // Children makes the messages of the children in the given slots.
@@ -31,7 +32,7 @@ func (p *Parent) Children(slots ledger.Slots) []Letter {
 		m := schema.Message{
 			V: schema.Version, Run: p.Run, Op: schema.OpNode, Kind: kid.Kind, ID: kid.ID, Args: kid.Args,
 			Up:  schema.Place{Parent: p.Plan.PID, Slot: slot},
-			Hdr: &h, MID: schema.NewMID(), Re: p.Re, Epoch: p.Epoch,
+			Hdr: &h, MID: fresh(p.By, p.Re), Re: p.Re, Epoch: p.Epoch,
 			Depth: p.Plan.Depth + kid.Deeper, Share: shares[slot],
 		}
 		if kid.Group != nil {
@@ -41,6 +42,14 @@ func (p *Parent) Children(slots ledger.Slots) []Letter {
 		letters = append(letters, Letter{Message: m})
 	}
 	return letters
+}
+
+// fresh is the id of another post of a node.
+func fresh(by schema.MID, re int) schema.MID {
+	if re == schema.PostAdopt {
+		return by.Kin()
+	}
+	return schema.NewMID()
 }
 
 // Weights are the weights of children, none of them 0; a group weighs as many as

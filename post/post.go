@@ -87,7 +87,7 @@ func (p *Poster) Send(ctx context.Context, letters ...Letter) error {
 			m := &letters[i].Message
 			m.Re = max(m.Re, schema.PostAgain)
 			if !letters[i].Copy {
-				m.MID = schema.NewMID() // another post of the node
+				m.MID = fresh(m.MID, m.Re)
 			}
 			e, err := p.entry(&letters[i])
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -108,7 +109,9 @@ type Options struct {
 	Concurrency int // requests in flight at most: so many connections are kept
 	Backoff     retry.BackoffDelayer
 	Attempt     time.Duration // for one attempt, its body included; 0 is AttemptTime
-	Endpoint    string        // a URL that goes before what the environment says; "" is none
+	// Endpoint is a URL that goes before what the environment says; "" is none. A node may
+	// name it, so that addresses that tell secrets to whoever asks are not dialled.
+	Endpoint string
 }
 
 // Make is FromConfig with options.
@@ -128,6 +131,9 @@ func Make(cfg aws.Config, o Options) *Client {
 	}
 	// LoadDefaultConfig has made one where AWS_CA_BUNDLE names certificates.
 	if b, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		if o.Endpoint != "" {
+			b = b.WithDialerOptions(func(d *net.Dialer) { d.ControlContext = noMetadata })
+		}
 		cfg.HTTPClient = bounded(b.WithTimeout(o.Attempt).WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns = max(t.MaxIdleConns, concurrency+16)
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)

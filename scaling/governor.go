@@ -146,6 +146,8 @@ func (g *Governor) decide(s Sample) Decision {
 	case s.Queue.Outstanding() == 0 && s.Ledger != nil && now == 0:
 		// The queue has lost what was to be done, or it is about to be sent: tasks sweep.
 		d.Desired, d.Reason = 1, Stuck
+	case s.Queue.Outstanding() == 0 && now > 1 && g.elsewhere(s):
+		d.Desired, d.Reason = 1, Elsewhere
 	case s.Queue.Outstanding() == 0:
 		d.Reason = Unsettled
 	case d.Wanted > now:
@@ -168,6 +170,25 @@ func (g *Governor) decide(s Sample) Decision {
 	}
 	d.Change = d.Desired != now
 	return d
+}
+
+// elsewhere is whether all looks of the last minutes have found nothing outstanding
+// while runs go on: what these wait for is on another queue (jobs can have queues of
+// their own), or the queue has lost it. For either one task is enough.
+func (g *Governor) elsewhere(s Sample) bool {
+	if s.Ledger == nil || !s.Ledger.Unsettled {
+		return false
+	}
+	for i := len(g.looks) - 1; i >= 0; i-- {
+		before := &g.looks[i]
+		switch {
+		case before.Queue == nil || before.Queue.Outstanding() > 0:
+			return false
+		case s.At.Sub(before.At) >= measured:
+			return true
+		}
+	}
+	return false
 }
 
 // woken is whether somebody has asked for tasks of which none runs yet, and no look

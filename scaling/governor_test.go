@@ -243,7 +243,7 @@ func TestGovernorProperties(t *testing.T) {
 				t.Fatalf("%v, but %d tasks may be busy", d, width)
 			case out > 0 && d.Desired < 1:
 				t.Fatalf("%v with %d outstanding", d, out)
-			case out == 0 && (s.Ledger == nil || s.Ledger.Unsettled) && d.Desired < min(desired, k.Max):
+			case out == 0 && (s.Ledger == nil || s.Ledger.Unsettled) && d.Desired < min(desired, k.Max) && (d.Reason != scaling.Elsewhere || d.Desired < 1):
 				t.Fatalf("%v, but not all is known to be settled", d)
 			case d.Reason == scaling.Woken && (running > 0 || d.Change && desired <= k.Max):
 				t.Fatalf("%v with %d running", d, running)
@@ -304,6 +304,26 @@ func TestARunThatIsStuckGetsOneTask(t *testing.T) {
 	s.Ledger = nil
 	_, d = scaling.New(scaling.Defaults()).Look(s)
 	assert.Equal(t, 0, d.Desired, "it is not known to be")
+}
+
+// What a run waits for may wait on another queue for hours: one task looks after it, and
+// those that had work here before go. A message that comes is worth all that it was.
+func TestARunThatGoesOnElsewhereKeepsOneTask(t *testing.T) {
+	g := scaling.New(scaling.Defaults())
+	look := func(at int, out int64, running int) scaling.Decision {
+		s := see(at, scaling.Queue{Unread: out}, running, 0, running)
+		s.Ledger.Unsettled = true
+		_, d := g.Look(s)
+		return d
+	}
+	look(0, 1, 50)
+	for at := 10; at < 310; at += 10 {
+		assert.Equal(t, scaling.Decision{Desired: 50, Reason: scaling.Unsettled}, look(at, 0, 50), "at %d s", at)
+	}
+	assert.Equal(t, scaling.Decision{Desired: 1, Change: true, Reason: scaling.Elsewhere}, look(310, 0, 50))
+	assert.Equal(t, scaling.Decision{Desired: 1, Reason: scaling.Unsettled}, look(320, 0, 1))
+	assert.Greater(t, look(330, 100_000, 1).Desired, 1)
+	assert.Equal(t, scaling.Unsettled, look(340, 0, 50).Reason, "the minutes begin anew")
 }
 
 // Whoever may send to the queue can make no fleet of messages that belong to no run: one

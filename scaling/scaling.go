@@ -216,6 +216,7 @@ const (
 	Unsettled  Reason = "nothing is outstanding, but the ledger holds what is not settled, or is not known" // as it is
 	Waits      Reason = "all runs are paused"                                                               // the minimum: messages that wait for people need no task
 	Stuck      Reason = "nothing is outstanding and no task is desired, but a run is not settled"           // one task, which looks after it
+	Elsewhere  Reason = "nothing has been outstanding for minutes, though runs go on"                       // one task, which looks after them
 	Woken      Reason = "nothing is outstanding, but tasks have just been asked for"                        // as it is, for a look
 	More       Reason = "the backlog wants more tasks"
 	Stands     Reason = "a backlog stands" // more tasks, by the standing rule

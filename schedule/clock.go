@@ -46,9 +46,11 @@ var (
 	ErrSlow    = errors.New("what is due has not been started within 20 seconds, and another clock may begin it")
 )
 
+// Again is the time between two looks at what another clock has taken, or what failed.
+const Again = 5 * time.Second
+
 const (
 	leased = 20 * time.Second // that a clock may take for its starts; as long another waits where it dies
-	again  = 5 * time.Second  // between two looks at what another has taken, or what failed
 	glance = 30 * time.Second // at the clock: it may be set, or the machine sleep
 	fresh  = 24 * time.Hour   // how old the mark of a schedule that is rarely due becomes
 )
@@ -84,7 +86,7 @@ func (c *Clock) keep(ctx context.Context, s *Schedule) {
 				return
 			}
 			c.o.Log.Warn("a schedule cannot be looked after yet; it is tried again", "schedule", s.Name, "error", err)
-			next = time.Now().Add(again)
+			next = time.Now().Add(Again)
 		}
 		until(ctx, next)
 	}
@@ -133,7 +135,7 @@ func (c *Clock) look(ctx context.Context, s *Schedule) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if held.Owner != c.o.Owner {
-		return now.Add(again), nil
+		return now.Add(Again), nil
 	}
 	return now, c.start(context.WithoutCancel(ctx), s, lease.Name)
 }

@@ -281,6 +281,10 @@ func (r *reader) params(n *yaml.Node, s *Schedule) {
 	s.Params = map[string]string{}
 	for i := 0; i < len(n.Content) && r.err == nil; i += 2 {
 		name, value := n.Content[i].Value, ""
+		if _, twice := s.Params[name]; twice || n.Content[i].Kind != yaml.ScalarNode {
+			r.fail(n.Content[i], "params", "each parameter once, by name")
+			return
+		}
 		r.text(&value, "params."+name)(n.Content[i+1])
 		for _, m := range placeholder.FindAllStringSubmatch(value, -1) {
 			if m[1] != "date" && m[1] != "time" {
@@ -360,6 +364,13 @@ func (s *Schedule) Key() string {
 // start of a tick, whoever begins it.
 func (s *Schedule) Run(tick time.Time) string {
 	return s.Name + "-" + tick.UTC().Format("20060102T1504Z")
+}
+
+// Begins reports whether a run is one that a tick of the schedule starts.
+func (s *Schedule) Begins(run string) bool {
+	stamp, is := strings.CutPrefix(run, s.Name+"-")
+	tick, err := time.Parse("20060102T1504Z", stamp)
+	return is && err == nil && s.Run(tick) == run
 }
 
 // nameOf is a name for a task of Elastic Beanstalk, which may be called anything.

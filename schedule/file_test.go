@@ -80,6 +80,8 @@ func TestWhatIsWrongIsSaidWithItsPlace(t *testing.T) {
 		"schedules: {a: {cron: '* * * * *', job: }}":                          `job is "", want a text`,
 		"schedules: {a: {cron: '* * * * *', job: x, params: {p: '{{day}}'}}}": `params.p is "{{day}}", want {{date}} or {{time}}`,
 		"schedules: {a: {cron: '* * * * *', job: x, params: [p]}}":            "parameters by name",
+		"schedules: {a: {cron: '* * * * *', job: x, params: {p: 1, p: 2}}}":   `params is "p", want each parameter once`,
+		"schedules: {a: {cron: '* * * * *', job: x, params: {[p]: 1}}}":       "each parameter once, by name",
 		"cron: {}": "a list of tasks",
 		"cron: [{url: /a, schedule: '* * * * *'}]":                                                       `name is "", want a name`,
 		"cron: [{name: a, schedule: '* * * * *'}]":                                                       `url is "", want a path`,

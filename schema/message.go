@@ -55,6 +55,16 @@ type MID uint64
 // NewMID is a fresh random id. It need not be unpredictable, only distinct.
 func NewMID() MID { return MID(rand.Uint64()) }
 
+// half of an id is what kin have in common.
+const half = 32
+
+// Kin is a fresh id of a post that is owed to this one: all that one sweep leads to, level
+// by level, has its first half in common.
+func (m MID) Kin() MID { return m>>half<<half | MID(rand.Uint32()) }
+
+// Sweep is equal for kin, and hardly for others.
+func (m MID) Sweep() int { return int(m >> half) }
+
 // MarshalText writes the id as 16 hexadecimal digits.
 func (m MID) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(m)), nil }
 

@@ -87,6 +87,9 @@ type Keeper struct {
 	letters  letters
 	watch    watch
 
+	seen   sync.Mutex
+	leases map[string]sighting // of others' leases, by name
+
 	holding  context.CancelCauseFunc // ends what is done under the lease
 	making   context.CancelCauseFunc // ends what makes results
 	holder   sync.WaitGroup
@@ -212,7 +215,11 @@ func (k *Keeper) take(ctx context.Context, name string) (mine bool, until time.T
 	defer cancel()
 	now := time.Now()
 	want := ledger.Lease{Name: name, Owner: k.ID, From: now, Until: now.Add(k.lasts())}
+	if until := k.abandoned(name); until.After(now) {
+		want.From = until
+	}
 	held, err := k.Leaser.Lease(ctx, want)
+	k.sight(held, err)
 	switch {
 	case err != nil:
 		return false, time.Time{}, fmt.Errorf("take lease %s: %w", name, err)
@@ -221,6 +228,44 @@ func (k *Keeper) take(ctx context.Context, name string) (mine bool, until time.T
 	default:
 		return false, held.Until, nil
 	}
+}
+
+// sighting is another's lease as it was read, and since when it has not changed.
+type sighting struct {
+	lease ledger.Lease
+	since time.Time
+}
+
+// sight remembers what was read of a lease.
+func (k *Keeper) sight(held ledger.Lease, err error) {
+	if err != nil {
+		return
+	}
+	k.seen.Lock()
+	defer k.seen.Unlock()
+	old, there := k.leases[held.Name]
+	switch {
+	case held.Owner == k.ID:
+		delete(k.leases, held.Name)
+	case !there || old.lease.Owner != held.Owner || !old.lease.Until.Equal(held.Until):
+		if k.leases == nil {
+			k.leases = map[string]sighting{}
+		}
+		k.leases[held.Name] = sighting{held, time.Now()}
+	}
+}
+
+// abandoned is until when a lease is held whose owner has not renewed it for as long as
+// a lease lasts, by the clock of this process: the owner is gone, and its clock was
+// ahead. Zero: it is not known to be abandoned.
+func (k *Keeper) abandoned(name string) time.Time {
+	k.seen.Lock()
+	defer k.seen.Unlock()
+	s, there := k.leases[name]
+	if !there || time.Since(s.since) < k.lasts() {
+		return time.Time{}
+	}
+	return s.lease.Until
 }
 
 // release gives a lease back, so that the next one need not wait for its end.

@@ -302,3 +302,31 @@ func TestAKeeperYieldsInTheTimeItIsGiven(t *testing.T) {
 		assert.Equal(t, time.Second, time.Since(began))
 	})
 }
+
+// A keeper whose clock was an hour ahead has died: its lease is for an hour more, and
+// the next one does not wait for that. One that lives keeps its lease, whatever its clock.
+func TestALeaseOfTheFutureIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := newYard(t)
+		ahead := func() ledger.Lease {
+			now := time.Now().Add(time.Hour)
+			held, err := y.ledger.Lease(t.Context(), ledger.Lease{Name: "sweep:main", Owner: "ahead", From: now, Until: now.Add(30 * time.Second)})
+			require.NoError(t, err)
+			return held
+		}
+		ahead()
+		y.keeper()
+		for range 60 { // it lives, and renews
+			time.Sleep(10 * time.Second)
+			require.Equal(t, "ahead", ahead().Owner)
+		}
+		begun := time.Now()
+		for owner := "ahead"; owner == "ahead"; {
+			time.Sleep(time.Second)
+			held, err := y.ledger.Lease(t.Context(), ledger.Lease{Name: "sweep:main", Owner: "looker", From: time.Time{}, Until: time.Now()})
+			require.NoError(t, err)
+			owner = held.Owner
+		}
+		assert.Less(t, time.Since(begun), 3*time.Minute)
+	})
+}

@@ -23,12 +23,12 @@ func Run(ctx context.Context, l ledger.Ledger, p *post.Poster, run string) (int,
 	if r.State.Over() {
 		return 0, nil
 	}
-	s := sweeper{ctx: ctx, ledger: l, poster: p, run: r}
+	s := sweeper{ctx: ctx, ledger: l, poster: p, run: r, by: schema.NewMID()}
 	root := child{
 		pid: schema.PIDOf(r.ID, schema.Place{}),
 		letter: post.Letter{Message: schema.Message{
 			V: schema.Version, Run: r.ID, Op: schema.OpNode, Kind: r.Root.Kind, ID: r.Root.ID, Args: r.Root.Args,
-			MID: schema.NewMID(), Re: schema.PostAdopt, Epoch: r.Epoch, Share: schema.Whole,
+			MID: s.by.Kin(), Re: schema.PostAdopt, Epoch: r.Epoch, Share: schema.Whole,
 		}},
 	}
 	stack := []child{root}
@@ -53,6 +53,7 @@ type sweeper struct {
 	ledger ledger.Ledger
 	poster *post.Poster
 	run    ledger.Run
+	by     schema.MID // of which all posts are kin
 	posted int
 }
 
@@ -112,7 +113,7 @@ func (s *sweeper) judge(c child, p *ledger.Plan, tally *ledger.Tally) (below []c
 	parent := post.Parent{
 		Run: s.run.ID, Plan: p, Epoch: s.run.Epoch, Share: share,
 		Header: schema.Header{Required: len(p.Kids), Own: p.Own, Up: p.Up, Reduce: p.Reduce},
-		Kind:   c.letter.Message.Kind, Re: schema.PostAdopt,
+		Kind:   c.letter.Message.Kind, Re: schema.PostAdopt, By: s.by,
 	}
 	for _, l := range parent.Children(missing) {
 		below = append(below, child{pid: l.Message.PID(), letter: l})

@@ -39,7 +39,7 @@ func newInbox(t *Task) *inbox {
 	if t.cfg.Shared {
 		in.beside.board = t.cfg.Board
 	}
-	in.last.Store(time.Now().UnixNano())
+	in.last.Store(in.t.clock())
 	return in
 }
 
@@ -149,9 +149,9 @@ func (in *inbox) poll(ctx, work context.Context, n int) {
 	if len(got) > 0 {
 		// A long poll may have waited before the lease began.
 		asked = time.Now().Add(-min(time.Since(asked), time.Second))
-		in.last.Store(time.Now().UnixNano())
+		in.last.Store(in.t.clock())
 		if len(got) >= max(n/2, 2) {
-			in.rich.Store(time.Now().UnixNano())
+			in.rich.Store(in.t.clock())
 		}
 	}
 	var late []*held
@@ -238,7 +238,7 @@ func (in *inbox) hungry() bool {
 	if in.polls.Load() == 0 || len(in.ready) > 0 {
 		return false
 	}
-	if time.Now().UnixNano()-in.last.Load() < int64(2*time.Millisecond) {
+	if in.t.clock()-in.last.Load() < int64(2*time.Millisecond) {
 		return false
 	}
 	taken, capacity := in.t.slots.use()
@@ -247,13 +247,13 @@ func (in *inbox) hungry() bool {
 
 // idle reports whether the task holds nothing and its polls bring nothing.
 func (in *inbox) idle() bool {
-	return in.t.Idle() && in.polls.Load() > 0 && time.Now().UnixNano()-in.last.Load() >= int64(flagQuick)
+	return in.t.Idle() && in.polls.Load() > 0 && in.t.clock()-in.last.Load() >= int64(flagQuick)
 }
 
 // poor reports whether the queue has little, as far as receives here say so: an
 // idle task would otherwise find work there.
 func (in *inbox) poor() bool {
-	return len(in.ready) == 0 && time.Now().UnixNano()-in.rich.Load() >= int64(flagLook)
+	return len(in.ready) == 0 && in.t.clock()-in.rich.Load() >= int64(flagLook)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

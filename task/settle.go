@@ -217,7 +217,7 @@ func (u *unit) postReduce(ctx context.Context, at schema.Place, p *ledger.Plan) 
 	case u.m.Re == schema.PostAdopt && u.m.Op != schema.OpReduce:
 		// What a sweep looked for may have been posted, and lost with its owner. Not
 		// so one level up: nothing there was complete when it looked.
-		m.Re = schema.PostAdopt
+		m.Re, m.MID = schema.PostAdopt, u.m.MID.Kin()
 	case u.suspect || u.behind:
 		m.Re = schema.PostAgain
 	}

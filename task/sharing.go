@@ -91,11 +91,11 @@ func (s *sharing) wanted(began time.Time) bool {
 	if !s.t.cfg.Shared {
 		return false
 	}
-	now := time.Now().UnixNano()
+	now := s.t.clock()
 	if now-s.asked.Swap(now) > int64(2*flagLook) {
 		poke(s.first)
 	}
-	if began.UnixNano() > s.since.Load() {
+	if int64(began.Sub(s.t.born)+time.Hour) > s.since.Load() {
 		return false
 	}
 	for n := s.spare.Load(); n > 0; n = s.spare.Load() {
@@ -165,7 +165,7 @@ func (s *sharing) work(ctx context.Context) {
 	if !s.raised.IsZero() {
 		s.lower(ctx)
 	}
-	if time.Now().UnixNano()-s.asked.Load() > int64(2*flagLook) || !s.t.inbox.poor() {
+	if s.t.clock()-s.asked.Load() > int64(2*flagLook) || !s.t.inbox.poor() {
 		s.spare.Store(0)
 		return
 	}
@@ -209,7 +209,7 @@ func (s *sharing) read(ctx context.Context) (others []ledger.Worker) {
 // all busy tasks together one unit is, or one for eight idle slots: each draws its
 // part of that.
 func (s *sharing) look(ctx context.Context) {
-	now := time.Now()
+	now := s.t.clock()
 	idle, busy := 0, 1
 	for _, f := range s.read(ctx) {
 		if f.Slots > 0 {
@@ -227,7 +227,7 @@ func (s *sharing) look(ctx context.Context) {
 	if rand.Float64() < part-float64(n) {
 		n++
 	}
-	s.since.Store(now.UnixNano())
+	s.since.Store(now)
 	s.spare.Store(n)
 }
 

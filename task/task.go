@@ -134,6 +134,8 @@ type Task struct {
 	headers headers
 	sharing *sharing
 
+	born time.Time // from which clock counts
+
 	width    sync.Mutex  // guards own
 	own      int         // slots, where no run says otherwise
 	stopping atomic.Bool // units are asked to end
@@ -148,13 +150,18 @@ type Task struct {
 	services  sync.WaitGroup
 }
 
+// clock is a time in nanoseconds that the engine compares with others of its own: that
+// of the wall may be set back by an hour, and a task would be poor, or idle, no sooner
+// than an hour later. It begins long after zero, which stands for never.
+func (t *Task) clock() int64 { return int64(time.Since(t.born) + time.Hour) }
+
 // New checks the configuration and makes a task that is not yet started.
 func New(c Config) (*Task, error) {
 	if err := c.defaults(); err != nil {
 		return nil, err
 	}
 	c.Ledger = patient{c.Ledger, c.Trouble}
-	t := &Task{cfg: c, slots: newSlots(c.Concurrency), own: c.Concurrency, stopped: make(chan struct{})}
+	t := &Task{cfg: c, born: time.Now(), slots: newSlots(c.Concurrency), own: c.Concurrency, stopped: make(chan struct{})}
 	t.sharing = newSharing(t)
 	t.holder = newHolder(c.Queue, c.Visibility, func(busy bool) {
 		t.sharing.edge(busy)

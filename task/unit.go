@@ -164,10 +164,16 @@ func (u *unit) follow(ctx context.Context, p *ledger.Plan) (v verdict, decided b
 	case p.Epoch > e:
 		return done, true, nil
 	case p.Type == ledger.Live && p.Epoch == e:
-		if p.MID != u.m.MID && !u.adopts {
+		if p.MID != u.m.MID {
 			// Another message owns the plan and is not deleted before it has
 			// posted: this duplicate ends here instead of walking the subtree.
-			return done, true, nil
+			mine := false
+			if u.adopts {
+				mine, err = u.takeOver(ctx, p.PID)
+			}
+			if err != nil || !mine {
+				return done, true, err
+			}
 		}
 		v, err = u.adopt(ctx, p)
 	case p.Type == ledger.Live:
@@ -286,14 +292,32 @@ func (u *unit) takeReduce(ctx context.Context) (bool, error) {
 // own makes the message the owner of a step, one an epoch, unless it has one.
 // Without a record of its own every duplicate would go on, and be duplicated in
 // turn, once more at each level. An owner is not deleted before it has done all
-// that follows. A message that adopts goes on whoever owns the step: the owner may
-// be gone.
+// that follows. A message that adopts goes on whoever owns the step, since the owner
+// may be gone; but of each sweep only one.
 func (u *unit) own(ctx context.Context, of schema.PID) (bool, error) {
 	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: schema.StepPID(of, u.m.Epoch), Run: u.m.Run, Type: ledger.Live, Epoch: u.m.Epoch,
 		Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
 	})
-	return step.MID == u.m.MID || u.adopts, err
+	if err != nil || step.MID == u.m.MID || !u.adopts {
+		return step.MID == u.m.MID, err
+	}
+	return u.takeOver(ctx, of)
+}
+
+// takeOver reports whether the message is the one of its sweep that goes on here with
+// what another message owns. A sweep's messages, too, are duplicated and received
+// again, and each time what they post is: without a record to end at they would double
+// at each level.
+func (u *unit) takeOver(ctx context.Context, of schema.PID) (bool, error) {
+	step, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
+		PID: schema.StepPID(schema.StepPID(of, u.m.Epoch), u.m.MID.Sweep()), Run: u.m.Run, Type: ledger.Live,
+		Epoch: u.m.Epoch, Up: u.m.Up, Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth,
+	})
+	if err != nil {
+		return false, fmt.Errorf("take over node %s: %w", u.m.ID, err)
+	}
+	return step.MID == u.m.MID, nil
 }
 
 // failedBefore is the slots of a plan that failed in the epoch before this one,
@@ -325,7 +349,7 @@ func (u *unit) header(p *ledger.Plan, failed int) schema.Header {
 
 // postKids posts children of a plan.
 func (u *unit) postKids(ctx context.Context, p *ledger.Plan, h schema.Header, share schema.Share, slots ledger.Slots, re int) error {
-	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re}
+	parent := post.Parent{Run: u.m.Run, Plan: p, Header: h, Epoch: u.m.Epoch, Share: share, Kind: u.m.Kind, Re: re, By: u.m.MID}
 	u.t.headers.put(p.PID, u.m.Epoch, h)
 	if u.m.Hdr != nil { // of the plan above, in which this node will settle
 		u.t.headers.put(u.m.Up.Parent, u.m.Epoch, *u.m.Hdr)
@@ -351,6 +375,11 @@ func (u *unit) group(ctx context.Context) (verdict, error) {
 	re := schema.PostOriginal
 	if u.suspect {
 		re = max(schema.PostAgain, u.m.Re)
+	}
+	if u.adopts {
+		if mine, err := u.takeOver(ctx, u.pid); err != nil || !mine {
+			return done, err
+		}
 	}
 	missing, failed := ledger.FirstSlots(len(p.Kids)), 0
 	if u.suspect {

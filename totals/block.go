@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // A block is, in this order,
@@ -66,7 +67,7 @@ type reader struct {
 
 func (r *reader) int() int64 {
 	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
+	if n <= 0 || v > math.MaxInt64 { // counts and lengths: none is negative
 		r.bad, r.b = true, nil
 		return 0
 	}

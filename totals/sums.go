@@ -2,6 +2,7 @@ package totals
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -56,11 +57,20 @@ func (s *Sums) Newest() time.Time { return time.UnixMilli(s.newest + zeroTime).U
 // Add adds one object.
 func (s *Sums) Add(o *inventory.Object) {
 	s.Objects++
-	s.Bytes += o.Size
+	s.Bytes = plus(s.Bytes, o.Size)
 	s.newest = max(s.newest, o.LastModified.UnixMilli()-zeroTime)
 	c := s.class(o.StorageClass)
 	c.Objects++
-	c.Bytes += o.Size
+	c.Bytes = plus(c.Bytes, o.Size)
+}
+
+// plus is the sum of two counts, which ends at what an int64 holds: sizes are what
+// others say, and a total that turned negative would say nothing.
+func plus(a, b int64) int64 {
+	if sum := a + b; sum >= a {
+		return sum
+	}
+	return math.MaxInt64
 }
 
 // AddDigest adds one object to the digests, its key without its first base bytes.
@@ -92,8 +102,8 @@ func (s *Sums) Digests() (Digests, bool) {
 
 // Merge adds what is in other.
 func (s *Sums) Merge(other *Sums) {
-	s.Objects += other.Objects
-	s.Bytes += other.Bytes
+	s.Objects = plus(s.Objects, other.Objects)
+	s.Bytes = plus(s.Bytes, other.Bytes)
 	s.newest = max(s.newest, other.newest)
 	s.took += other.took
 	if other.shape != nil {
@@ -104,8 +114,8 @@ func (s *Sums) Merge(other *Sums) {
 	}
 	for i := range other.Classes {
 		c := s.class(other.Classes[i].Name)
-		c.Objects += other.Classes[i].Objects
-		c.Bytes += other.Classes[i].Bytes
+		c.Objects = plus(c.Objects, other.Classes[i].Objects)
+		c.Bytes = plus(c.Bytes, other.Classes[i].Bytes)
 	}
 	if other.digests != nil {
 		s.mergeDigests(other.digests, other.digested)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -500,5 +502,29 @@ func TestBookReadsWhatIsLookedAt(t *testing.T) {
 	}
 	if err := Keep(context.Background(), s, lines(all)); err == nil {
 		t.Error("the shelf's error is lost")
+	}
+}
+
+// Sizes are what others say: sums end at the largest there is, and never turn.
+func TestSumsDoNotWrap(t *testing.T) {
+	var s, other Sums
+	for range 3 {
+		s.Add(&inventory.Object{Key: "k", Size: math.MaxInt64 / 2, StorageClass: "STANDARD"})
+	}
+	other.Merge(&s)
+	other.Merge(&s)
+	for _, got := range []int64{s.Bytes, s.Classes[0].Bytes, other.Bytes, other.Classes[0].Bytes} {
+		if got != math.MaxInt64 {
+			t.Errorf("%d bytes", got)
+		}
+	}
+	var again Sums
+	r := reader{b: other.append(nil)}
+	if again.read(&r); r.bad || again.Bytes != math.MaxInt64 {
+		t.Errorf("read again: %+v", again)
+	}
+	r = reader{b: binary.AppendUvarint(nil, math.MaxUint64)}
+	if r.int(); !r.bad {
+		t.Error("a count below zero is read")
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/ramify/ramify/guard"
@@ -38,6 +40,7 @@ var (
 	ErrUnknown = errors.New("no such job")
 	ErrParams  = errors.New("not the parameters of the job")
 	ErrBusy    = errors.New("too much is under way")
+	ErrKey     = errors.New("the key has started something else")
 )
 
 // Options of the handlers.
@@ -51,9 +54,21 @@ type Options struct {
 // Mount adds the handlers to a mux.
 func Mount(mux *http.ServeMux, o Options) {
 	h := &handler{o}
-	mux.HandleFunc("POST /jobs/{name}", h.post)
+	mux.HandleFunc("/jobs/{name}", only(http.MethodPost, h.post))
 	if o.Old {
-		mux.HandleFunc("GET /job_start", h.old)
+		mux.HandleFunc("/job_start", only(http.MethodGet, h.old))
+	}
+}
+
+// only refuses other methods: a HEAD, too, which a pattern of the mux with GET would pass on.
+func only(method string, h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != method {
+			w.Header().Set("Allow", method)
+			guard.Refuse(w, r, http.StatusMethodNotAllowed, fmt.Sprintf("%s is answered, and %s is not", method, r.Method))
+			return
+		}
+		h(w, r)
 	}
 }
 
@@ -101,36 +116,55 @@ func (h *handler) post(w http.ResponseWriter, r *http.Request) {
 	h.start(w, r, j)
 }
 
-// params reads an object of texts; numbers and truth values are taken as they are
-// written.
+// params reads an object of texts, each name once; numbers and truth values are taken as
+// they are written.
 func params(body []byte) (map[string]string, error) {
-	const want = `the body is not an object of parameters, want {"name": "value"}`
+	bad := errors.New(`the body is not an object of parameters, want {"name": "value"}`)
 	d := json.NewDecoder(bytes.NewReader(body))
-	var raw map[string]json.RawMessage
-	if err := d.Decode(&raw); err != nil || d.More() {
-		return nil, errors.New(want)
+	d.UseNumber()
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, bad
 	}
-	all := make(map[string]string, len(raw))
-	for name, value := range raw {
-		switch value[0] {
-		case '"':
-			var s string
-			if err := json.Unmarshal(value, &s); err != nil {
-				return nil, errors.New(want)
-			}
-			all[name] = s
-		case '{', '[', 'n':
-			return nil, fmt.Errorf("parameter %s is no text, number, true or false", name)
-		default:
-			all[name] = string(value)
+	all := map[string]string{}
+	for d.More() {
+		t, err := d.Token()
+		name, is := t.(string)
+		if err != nil || !is {
+			return nil, bad
 		}
+		if _, twice := all[name]; twice {
+			return nil, fmt.Errorf("parameter %s is there more than once", name)
+		}
+		if t, err = d.Token(); err != nil {
+			return nil, bad
+		}
+		switch v := t.(type) {
+		case string:
+			all[name] = v
+		case json.Number:
+			all[name] = v.String()
+		case bool:
+			all[name] = strconv.FormatBool(v)
+		default:
+			return nil, fmt.Errorf("parameter %s is no text, number, true or false", name)
+		}
+	}
+	if _, err := d.Token(); err != nil { // the end of the object
+		return nil, bad
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, bad
 	}
 	return all, nil
 }
 
 // old starts a job as jobz did: all of the query but job_name are parameters.
 func (h *handler) old(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // what cannot be read would be left out
+		guard.Refuse(w, r, http.StatusBadRequest, "the query cannot be read, want PARAM=VALUE with & between them, escaped as in a URL")
+		return
+	}
 	j := Job{Name: query.Get("job_name"), Params: map[string]string{}}
 	guard.Note(r.Context()).Job = j.Name
 	for name, values := range query {
@@ -157,6 +191,8 @@ func (h *handler) start(w http.ResponseWriter, r *http.Request, j Job) {
 	case errors.Is(err, ErrParams):
 		guard.Refuse(w, r, http.StatusBadRequest, err.Error())
 		guard.Note(r.Context()).Reason = ErrParams.Error() // without the values, which may be secret
+	case errors.Is(err, ErrKey):
+		guard.Refuse(w, r, http.StatusUnprocessableEntity, err.Error())
 	case errors.Is(err, ErrBusy):
 		w.Header().Set("Retry-After", "10")
 		guard.Refuse(w, r, http.StatusServiceUnavailable, err.Error())

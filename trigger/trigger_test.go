@@ -30,6 +30,8 @@ func (j *jobs) start(_ context.Context, job trigger.Job) (trigger.Started, error
 		return trigger.Started{}, fmt.Errorf("%w none", trigger.ErrUnknown)
 	case "picky":
 		return trigger.Started{}, fmt.Errorf("day is %q: %w", job.Params["day"], trigger.ErrParams)
+	case "other":
+		return trigger.Started{}, trigger.ErrKey
 	case "busy":
 		return trigger.Started{}, trigger.ErrBusy
 	case "broken":
@@ -58,14 +60,20 @@ func TestTrigger(t *testing.T) {
 		"no JSON":              {"POST", "/jobs/report", "application/json", "day", 400, nil, "not an object"},
 		"a list":               {"POST", "/jobs/report", "application/json", "[]", 400, nil, "not an object"},
 		"two":                  {"POST", "/jobs/report", "application/json", "{}{}", 400, nil, "not an object"},
+		"what follows it":      {"POST", "/jobs/report", "application/json", "{}]", 400, nil, "not an object"},
+		"cut short":            {"POST", "/jobs/report", "application/json", `{"day": 1`, 400, nil, "not an object"},
+		"a name twice":         {"POST", "/jobs/report", "application/json", `{"day": 1, "day": 2}`, 400, nil, "parameter day is there more than once"},
 		"an object in it":      {"POST", "/jobs/report", "application/json", `{"day": {}}`, 400, nil, "parameter day"},
 		"nothing in it":        {"POST", "/jobs/report", "application/json", `{"day": null}`, 400, nil, "parameter day"},
 		"too much":             {"POST", "/jobs/report", "application/json", strings.Repeat(" ", 1000), 413, nil, "1000 bytes"},
 		"no such job":          {"POST", "/jobs/none", "", "", 404, nil, "no such job none"},
 		"bad parameters":       {"POST", "/jobs/picky", "application/json", `{"day": "hidden"}`, 400, nil, "not the parameters of the job"},
+		"a key of another":     {"POST", "/jobs/other", "", "", 422, nil, "something else"},
 		"busy":                 {"POST", "/jobs/busy", "", "", 503, nil, "too much"},
 		"broken":               {"POST", "/jobs/broken", "", "", 502, nil, "no queue"},
-		"GET of a job":         {"GET", "/jobs/report", "", "", 405, nil, ""},
+		"GET of a job":         {"GET", "/jobs/report", "", "", 405, nil, "POST is answered, and GET is not"},
+		"HEAD as jobz":         {"HEAD", "/job_start?job_name=report", "", "", 405, nil, "GET is answered"},
+		"as jobz, unreadable":  {"GET", "/job_start?job_name=report&dry=%zz", "", "", 400, nil, "the query cannot be read"},
 		"as jobz":              {"GET", "/job_start?job_name=report&date=2026_11_26", "", "", 202, map[string]string{"date": "2026_11_26"}, ""},
 		"as jobz, twice":       {"GET", "/job_start?job_name=report&date=1&date=2", "", "", 400, nil, "date is there 2 times"},
 		"as jobz, no name":     {"GET", "/job_start?date=1", "", "", 400, nil, "job_name=NAME"},

@@ -37,6 +37,7 @@ type Knobs struct {
 	Visibility  time.Duration
 	MaxReceives int
 	Read, Write []string // buckets; "*" is all to read
+	Queues      []string // names of others that tasks may send to
 	KMSKeys     []string // ARNs of the keys that these are encrypted with
 	PartsDays   int
 	LogDays     int

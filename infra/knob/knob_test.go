@@ -87,6 +87,7 @@ func TestRefused(t *testing.T) {
 		{"read=a-bucket,*", `read is "a-bucket,*"`},
 		{"write=*", `write is "*", want names of buckets`}, // that of templates among them
 		{"write=s3://b", `write is "s3://b"`},
+		{"queues=a.fifo", `queues is "a.fifo", want names of queues`},
 		{"kms-keys=alias/mine", `kms-keys is "alias/mine", want arn:aws:kms:REGION:ACCOUNT:key/ID`},
 		{"kms-keys=arn:aws:kms:eu-central-1:123456789012:key/1", "kms-keys are those of the buckets of read and write"},
 		{"cron=none.yaml", `cron is "none.yaml", want a file of schedules: read schedules: open none.yaml`},

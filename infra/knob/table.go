@@ -51,6 +51,11 @@ var table = []Knob{
 	{"write", "", "buckets that tasks may write results to, besides the stack's own", buckets(func(k *Knobs) *[]string { return &k.Write })},
 
 	{
+		"queues", "", "queues that tasks may send to, besides the stack's own, with commas between: those on which jobs wait and to which outcomes go ([flows](jobs/flows.md#on-a-stack))",
+		listOf(func(k *Knobs) *[]string { return &k.Queues }, `^[A-Za-z0-9_-]{1,80}$`, "names of queues of this account and region, with commas between"),
+	},
+
+	{
 		"kms-keys", "", "ARNs of the keys that buckets of `read` and `write` are encrypted with, with commas between",
 		listOf(func(k *Knobs) *[]string { return &k.KMSKeys }, `^arn:[\w-]+:kms:[a-z0-9-]+:\d{12}:key/[\w-]+$`, "arn:aws:kms:REGION:ACCOUNT:key/ID with commas between: an alias is none"),
 	},

@@ -58,6 +58,13 @@ func (f *fleet) makeTaskRoles() {
 	s.tasks = f.makeRole("TaskRole", f.only("ecs-tasks.amazonaws.com"), "Of the tasks.")
 	allow(s.tasks, "Queue", f.queueARNs(),
 		"sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	if len(f.knobs.Queues) > 0 { // one to which outcomes go is made on demand
+		var arns []string
+		for _, name := range f.knobs.Queues {
+			arns = append(arns, *f.stack.FormatArn(&awscdk.ArnComponents{Service: str("sqs"), Resource: str(name)}))
+		}
+		allow(s.tasks, "OtherQueues", arns, "sqs:CreateQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
+	}
 	allow(s.tasks, "Ledger", f.ledgerARNs(),
 		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	allow(s.tasks, "SigningKey", []string{*f.data.key.SecretArn()}, "secretsmanager:GetSecretValue")

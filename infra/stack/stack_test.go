@@ -426,6 +426,23 @@ func TestKeys(t *testing.T) {
 	assert.Equal(t, []any{"kms:Decrypt", "kms:GenerateDataKey"}, keys(set{"write": "a-bucket", "kms-keys": aKey})[0]["Action"])
 }
 
+// TestOtherQueues: tasks may send to the queues that are named, and to no others.
+func TestOtherQueues(t *testing.T) {
+	others := func(knobs set) (found []any) {
+		for _, s := range at(synth(t, knobs).policy("TaskRole"), "PolicyDocument", "Statement").([]any) {
+			if s := s.(tree); s["Sid"] == "OtherQueues" {
+				found = append(found, s["Action"], fmt.Sprint(s["Resource"]))
+			}
+		}
+		return found
+	}
+	assert.Empty(t, others(nil))
+	found := others(set{"queues": "outcomes"})
+	require.Len(t, found, 2)
+	assert.Equal(t, []any{"sqs:CreateQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"}, found[0])
+	assert.Contains(t, found[1], ":outcomes")
+}
+
 func list(v any) []any {
 	if l, is := v.([]any); is {
 		return l
@@ -506,7 +523,7 @@ func TestKnobs(t *testing.T) {
 		"stack": "other", "image": "registry.example/ramify:2", "function": other, "arch": "x86_64",
 		"min": "1", "max": "7", "concurrency": "8", "scaling": knob.TargetTracking, "target": "30s", "latency": "1m",
 		"cpu": "2048", "memory": "4096", "disk": "50", "spot": "50",
-		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket", "cron": "testdata/cron.yaml",
+		"visibility": "90s", "max-receives": "50", "read": "a-bucket", "write": "b-bucket", "cron": "testdata/cron.yaml", "queues": "outcomes,night-io",
 		"parts-days": "30", "log-days": "7", "retain": "table", "recovery": "true",
 		"alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms", "alarm-age": "2h",
 		"public-ip": "false",

@@ -41,7 +41,7 @@ var variants = map[string]set{
 	"in a network": {
 		"vpc": "vpc-0123456789abcdef0", "subnets": "subnet-0123456789abcdef0,subnet-0123456789abcdef1", "public-ip": "false",
 		"retain": "bucket,table", "recovery": "true", "alarm-topic": "arn:aws:sns:eu-central-1:123456789012:alarms",
-		"read": "*", "write": "a-bucket", "kms-keys": aKey,
+		"read": "*", "write": "a-bucket", "kms-keys": aKey, "queues": "outcomes,night-io",
 	},
 }
 

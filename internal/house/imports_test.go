@@ -32,7 +32,7 @@ var (
 	outer    = []string{"./cmd/...", "./app/...", "./web/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
-	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/..."}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./release"}
 
 	importRules = []importRule{
 		{
@@ -197,8 +197,17 @@ var (
 		},
 		{name: "proof", in: []string{"./..."}, outside: []string{"./proof/..."}, tests: true, deny: []string{"./proof/..."}, fix: "what is proved knows nothing of the proof"},
 		{
+			name: "harness", in: []string{"./..."}, outside: []string{"./integration/...", "./proof/..."}, tests: true,
+			deny: []string{"./integration/..."},
+			fix:  "what drives the binary from outside is for end-to-end tests: a room is tested from within",
+		},
+		{
 			name: "auditor", in: []string{"./proof/audit/...", "./proof/history/..."}, deny: slices.Concat(engine, adapters, outer), allow: seams,
 			fix: "the auditor shares no code with what it judges: it knows the seams' records alone",
+		},
+		{
+			name: "model", in: []string{"./proof/model/..."}, deny: []string{"./..."}, allow: []string{"./proof/model/..."},
+			fix: "the model is a second statement of the protocol: it shares no code with the first",
 		},
 	}
 )

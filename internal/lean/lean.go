@@ -20,7 +20,8 @@ import (
 	"strings"
 )
 
-const module = "github.com/alecthomas/kong"
+// Module is what the command is built with an edited copy of.
+const Module = "github.com/alecthomas/kong"
 
 // edit replaces each of the times that old is in a file.
 type edit struct {
@@ -55,7 +56,7 @@ const folder = "dist/lean"
 // that has other code is an error. Any number may run at a time.
 func Modfile(ctx context.Context) (path string, err error) {
 	// Packages, not modules: they are downloaded where nothing was built yet.
-	kong, err := list(ctx, "-f", "{{.Dir}} {{.Module.Version}}", module)
+	kong, err := list(ctx, "-f", "{{.Dir}} {{.Module.Version}}", Module)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +96,7 @@ func Modfile(ctx context.Context) (path string, err error) {
 			return "", fmt.Errorf("read our modules: %w", err)
 		}
 		if name == "go.mod" {
-			text = fmt.Appendf(text, "\nreplace %s => ./%s\n", module, copied)
+			text = fmt.Appendf(text, "\nreplace %s => ./%s\n", Module, copied)
 		}
 		if err := write(filepath.Join(root, folder, name), string(text)); err != nil {
 			return "", err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 
 	"modernc.org/sqlite"
@@ -20,6 +21,7 @@ var (
 	ErrNewer   = errors.New("it was written by a newer ramify: use that version, or choose another name")
 	ErrCorrupt = errors.New("the file is damaged: restore a copy, or remove it and run again")
 	ErrFull    = errors.New("it cannot be written: make room on the disk and allow writing to the folder")
+	ErrFiles   = errors.New("too many files are open: allow the process more (ulimit -n)")
 	ErrBusy    = errors.New("another process keeps it locked: try again")
 	ErrBroken  = errors.New("a write to it failed in a way that no later one can be trusted: stop and go on from the file")
 )
@@ -52,6 +54,9 @@ func classify(err error) error {
 		return err
 	}
 	kind := kindOf(e.Code())
+	if e.Code()&0xff == codeCantOpen && exhausted() {
+		kind = ErrFiles // SQLite says only that it could not open the file
+	}
 	if kind == nil {
 		return err
 	}
@@ -81,7 +86,19 @@ func classifyOS(err error) error {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w (%w)", ErrFull, err)
 	}
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w (%w)", ErrFiles, err)
+	}
 	return err
+}
+
+// exhausted reports whether no file can be opened at the moment, whichever.
+func exhausted() bool {
+	f, err := os.Open(os.DevNull)
+	if err == nil {
+		_ = f.Close()
+	}
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // lasting reports whether no later write can be trusted. After a failed fsync

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -32,6 +33,7 @@ type Store struct {
 
 	closing sync.Once
 	closed  chan struct{}
+	discard bool // the files go with the store
 	closeOK error
 }
 
@@ -155,7 +157,7 @@ func view(ctx context.Context, c *conn, fn func(*Tx) error) error {
 
 // name puts the file's path before the errors that are about the file.
 func (s *Store) name(err error) error {
-	if errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBusy) {
+	if errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBusy) || errors.Is(err, ErrFiles) {
 		return fmt.Errorf("state %s: %w", s.path, err)
 	}
 	return err
@@ -171,6 +173,17 @@ func (s *Store) Close() error {
 	return s.closeOK
 }
 
+// Discard closes the file and removes it, while the owner's lock still keeps others from
+// making one of the same name.
+func (s *Store) Discard() error {
+	s.closing.Do(func() {
+		close(s.closed)
+		s.discard = true
+		s.closeOK = s.close()
+	})
+	return s.closeOK
+}
+
 func (s *Store) close() error {
 	s.writer.stop() // the connection stays open: the last to close the file folds the log into it
 	var errs []error
@@ -180,6 +193,11 @@ func (s *Store) close() error {
 		}
 	}
 	errs = append(errs, s.writer.conn.close())
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if s.discard {
+			_ = os.Remove(s.path + end)
+		}
+	}
 	if s.lock != nil {
 		errs = append(errs, release(s.lock))
 	}

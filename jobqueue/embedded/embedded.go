@@ -396,6 +396,24 @@ func (q *Queues) Depth(ctx context.Context, name string) (d queue.Depth, err err
 	return d, nil
 }
 
+// State is exact.
+func (q *Queues) State(ctx context.Context, name string) (jobqueue.State, error) {
+	d, err := q.Depth(ctx, name)
+	if err != nil {
+		return jobqueue.State{}, err
+	}
+	var failed string
+	var tries, touched int64
+	err = q.view(ctx, func(tx *store.Tx) error {
+		_, err := tx.Get([]any{&failed, &tries, &touched}, readQueue, name)
+		return err
+	})
+	if err != nil {
+		return jobqueue.State{}, fmt.Errorf("read queue: %w", err)
+	}
+	return jobqueue.State{Depth: d, Failed: failed}, nil
+}
+
 // Quiet is exact, as jobqueue.Past says.
 func (q *Queues) Quiet(ctx context.Context, name string, since time.Time) (quiet bool, err error) {
 	err = q.view(ctx, func(tx *store.Tx) error {

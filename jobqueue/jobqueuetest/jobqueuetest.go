@@ -309,6 +309,12 @@ func found(t *testing.T, s Subject) {
 func removed(t *testing.T, s Subject) {
 	name := fresh(false)
 	send(t, s, posting(name, "x"))
+	if state, err := s.Past.State(t.Context(), name); err != nil || state.Depth.Visible != 1 || state.Failed != names.Failed(name) {
+		t.Errorf("%+v, %v", state, err)
+	}
+	if state, err := s.Past.State(t.Context(), names.Failed(name)); err != nil || state != (jobqueue.State{}) {
+		t.Errorf("failed queue: %+v, %v", state, err)
+	}
 	if err := s.Past.Remove(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
@@ -327,6 +333,9 @@ func nowhere(t *testing.T, s Subject) {
 	}
 	if _, err := s.Depth(t.Context(), name); !errors.Is(err, jobqueue.ErrNoQueue) {
 		t.Errorf("depth: %v", err)
+	}
+	if _, err := s.Past.State(t.Context(), name); !errors.Is(err, jobqueue.ErrNoQueue) {
+		t.Errorf("state: %v", err)
 	}
 }
 

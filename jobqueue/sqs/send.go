@@ -91,6 +91,8 @@ func entry(p jobqueue.Posting) (e types.SendMessageBatchRequestEntry, size int, 
 	switch {
 	case len(p.Body) == 0:
 		return e, 0, fmt.Errorf("it is empty: %w", jobqueue.ErrInvalid)
+	case !sqsapi.Sendable(p.Body): // one would have SQS refuse the whole request
+		return e, 0, fmt.Errorf("it has a control character, or another that SQS takes in no message: %w", jobqueue.ErrInvalid)
 	case size > maxBytes:
 		return e, 0, fmt.Errorf("it has %d bytes, and SQS takes %d: %w", size, maxBytes, queue.ErrTooLarge)
 	case len(p.Attrs) > maxAttrs:

@@ -5,6 +5,7 @@ package sqs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -294,33 +295,56 @@ func (q *Queues) Extend(ctx context.Context, name, receipt string, d time.Durati
 
 // Depth asks for the three approximate counts.
 func (q *Queues) Depth(ctx context.Context, name string) (queue.Depth, error) {
+	_, d, err := q.attributesOf(ctx, name)
+	return d, err
+}
+
+// State asks for the same and the redrive policy, by one request.
+func (q *Queues) State(ctx context.Context, name string) (jobqueue.State, error) {
+	attrs, d, err := q.attributesOf(ctx, name, types.QueueAttributeNameRedrivePolicy)
+	if err != nil {
+		return jobqueue.State{}, err
+	}
+	var policy struct {
+		Target string `json:"deadLetterTargetArn"`
+	}
+	if text := attrs[string(types.QueueAttributeNameRedrivePolicy)]; text != "" {
+		if err := json.Unmarshal([]byte(text), &policy); err != nil {
+			return jobqueue.State{}, fmt.Errorf("read redrive policy of queue %s: %w", name, err)
+		}
+	}
+	return jobqueue.State{Depth: d, Failed: policy.Target[strings.LastIndexByte(policy.Target, ':')+1:]}, nil
+}
+
+// attributesOf asks for the counts, and for other attributes.
+func (q *Queues) attributesOf(ctx context.Context, name string, others ...types.QueueAttributeName) (map[string]string, queue.Depth, error) {
 	ctx, leave, err := q.enter(ctx, patience)
 	if err != nil {
-		return queue.Depth{}, fmt.Errorf("count messages: %w", err)
+		return nil, queue.Depth{}, fmt.Errorf("count messages: %w", err)
 	}
 	defer leave()
 	url, err := q.url(ctx, name)
 	if err != nil {
-		return queue.Depth{}, fmt.Errorf("count messages: %w", err)
+		return nil, queue.Depth{}, fmt.Errorf("count messages: %w", err)
 	}
 	names := []types.QueueAttributeName{
 		types.QueueAttributeNameApproximateNumberOfMessages,
 		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
 		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
 	}
-	out, err := q.api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
+	out, err := q.api.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: slices.Concat(names, others)})
 	if err != nil {
 		err = problem("GetQueueAttributes", name, err)
 		q.forget(name, err)
-		return queue.Depth{}, fmt.Errorf("count messages: %w", err)
+		return nil, queue.Depth{}, fmt.Errorf("count messages: %w", err)
 	}
 	var n [3]int64
 	for i, attr := range names {
 		if n[i], err = strconv.ParseInt(out.Attributes[string(attr)], 10, 64); err != nil {
-			return queue.Depth{}, fmt.Errorf("count messages: read %s of queue %s: %w", attr, name, err)
+			return nil, queue.Depth{}, fmt.Errorf("count messages: read %s of queue %s: %w", attr, name, err)
 		}
 	}
-	return queue.Depth{Visible: n[0], InFlight: n[1], Delayed: n[2]}, nil
+	return out.Attributes, queue.Depth{Visible: n[0], InFlight: n[1], Delayed: n[2]}, nil
 }
 
 // Close waits for what is under way.

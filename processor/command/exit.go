@@ -40,7 +40,7 @@ func (f *ExitError) Error() string {
 		said = strings.TrimSpace(f.Stdout)
 	}
 	if said != "" {
-		b.WriteString(": " + middle(printable(said), excerpt))
+		b.WriteString(": " + Middle(printable(said), excerpt))
 	}
 	return b.String()
 }
@@ -57,9 +57,9 @@ func printable(s string) string {
 	}, s)
 }
 
-// middle is a text with its middle left out, in about so many bytes. The end has
+// Middle is a text with its middle left out, in about so many bytes. The end has
 // more than the beginning: that is where programs say what they failed of.
-func middle(s string, most int) string {
+func Middle(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

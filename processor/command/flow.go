@@ -208,7 +208,7 @@ const mostCause = 1000
 // plain is a text that a message, and a variable, can carry, with its middle left out
 // where it is longer than so many bytes.
 func plain(text string, most int) string {
-	return strings.ReplaceAll(middle(strings.ToValidUTF8(text, "�"), most), "\x00", "�")
+	return strings.ReplaceAll(Middle(strings.ToValidUTF8(text, "�"), most), "\x00", "�")
 }
 
 // failsAgain reports whether the node stands for a failure of this epoch.

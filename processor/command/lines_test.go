@@ -42,3 +42,26 @@ func FuzzLine(f *testing.F) {
 		}
 	})
 }
+
+// FuzzArgs: no args of a node crash the reader, and no parameter of them is more than a
+// text that the job has.
+func FuzzArgs(f *testing.F) {
+	f.Add([]byte(`{"job":"j","params":{"a":"x"}}`))
+	f.Add([]byte(`{"job":"j","params":{"a":640},"stage":"run","key":"k","given_up":{},"cause":{"error":"x"}}`))
+	f.Add([]byte(`{"job":"j","params":{"a":null,"b":"c"}}`))
+	file, err := jobs.Parse("jobs.yaml", []byte(`jobs: {j: {params: {a: ""}, run: [x, "{{a}}"]}}`))
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		a, err := parseArgs(text)
+		if err != nil {
+			return
+		}
+		require.NotEmpty(t, a.Job)
+		if Check(file, Kind, text) != nil {
+			return
+		}
+		argv := file.Jobs["j"].Args(file.Jobs["j"].Run, map[string]string{"a": a.Params["a"]})
+		require.Len(t, argv, 2)
+		require.Equal(t, "x", argv[0])
+	})
+}

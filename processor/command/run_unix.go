@@ -27,6 +27,7 @@ type running struct {
 	stdout, stderr      kept
 	exited, silent, bad chan struct{} // closed when it has exited, when all pipes have ended, when it said what is wrong
 	fault               error         // why bad is closed
+	strays              []kin         // that it has started, and that left its group
 	wrong               sync.Once
 }
 
@@ -61,7 +62,7 @@ func (p *program) run(ctx context.Context, t taker) (ended, error) {
 	// Whatever it left in its group ends with it: nobody would wait for that, nor
 	// know of it. Its number is free once the group is empty, and could only be
 	// another's if all numbers had been given out since.
-	_ = syscall.Kill(-r.cmd.Process.Pid, syscall.SIGKILL)
+	r.signal(syscall.SIGKILL)
 	// What it said is in the pipes. Who left its group may hold them open for ever.
 	for _, f := range []*os.File{r.out, r.err, r.says} {
 		_ = f.SetReadDeadline(time.Unix(1, 0))
@@ -159,6 +160,35 @@ func (p *program) explain(err error) error {
 	return processor.Permanent(err)
 }
 
+// stray looks for what the program has started and what left its group since. Where it
+// ends by itself nobody looks: a daemon that it has started is meant to stay.
+func (r *running) stray() {
+	var pids []int // of those that run: another process may have the number of one that ended
+	select {
+	case <-r.exited:
+	default:
+		pids = append(pids, r.cmd.Process.Pid)
+	}
+	for _, k := range r.strays {
+		if k.alive() {
+			pids = append(pids, k.pid)
+		}
+	}
+	for _, k := range kinOf(pids...) {
+		if k.group != r.cmd.Process.Pid {
+			r.strays = append(r.strays, k)
+		}
+	}
+}
+
+// signal sends a signal to the program's group, and to the strays that are known.
+func (r *running) signal(s syscall.Signal) {
+	_ = syscall.Kill(-r.cmd.Process.Pid, s)
+	for _, k := range r.strays {
+		k.signal(s)
+	}
+}
+
 // wait waits for the exit. Where the program is told to end, what it started has
 // until SIGKILL to end, too.
 func (r *running) wait(ctx context.Context) (expired bool) {
@@ -176,13 +206,14 @@ func (r *running) wait(ctx context.Context) (expired bool) {
 	case <-timeout:
 		expired = true
 	}
-	group := -r.cmd.Process.Pid
-	grace := r.p.killAfter
+	r.stray()
 	if errors.Is(context.Cause(ctx), ErrKill) {
-		grace = 0
+		r.signal(syscall.SIGKILL)
+		<-r.exited
+		return expired
 	}
-	_ = syscall.Kill(group, syscall.SIGTERM)
-	last := time.NewTimer(grace)
+	r.signal(syscall.SIGTERM)
+	last := time.NewTimer(r.p.killAfter)
 	defer last.Stop()
 	exited, silent := r.exited, r.silent
 	for exited != nil || silent != nil {
@@ -192,7 +223,8 @@ func (r *running) wait(ctx context.Context) (expired bool) {
 		case <-silent:
 			silent = nil
 		case <-last.C:
-			_ = syscall.Kill(group, syscall.SIGKILL)
+			r.stray()
+			r.signal(syscall.SIGKILL)
 			<-r.exited
 			return expired
 		}

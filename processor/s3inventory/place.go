@@ -92,7 +92,7 @@ func (p place) resolve(key string, byS3 bool) (place, error) {
 		return place(onS3 + bucket + "/" + key), nil
 	case ok:
 		return place(onS3 + bucket + "/" + path.Join(path.Dir(manifest), key)), nil
-	case !filepath.IsLocal(filepath.FromSlash(key)):
+	case !filepath.IsLocal(filepath.FromSlash(key)), path.Clean(key) == ".":
 		return "", fmt.Errorf("file %q of the manifest lies outside of its folder", key)
 	}
 	full, _ := p.path()
@@ -101,7 +101,7 @@ func (p place) resolve(key string, byS3 bool) (place, error) {
 	if byS3 {
 		// Where S3 puts it: in data/, beside the folder of the manifest.
 		if _, err := os.Stat(near); err != nil {
-			near = filepath.Join(filepath.Dir(folder), "data", path.Base(key))
+			near = filepath.Join(filepath.Dir(folder), "data", path.Base(path.Clean(key)))
 		}
 	}
 	return place(local + near), nil

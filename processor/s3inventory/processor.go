@@ -1,6 +1,7 @@
 package s3inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,12 +11,16 @@ import (
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/processor"
+	"github.com/ramify/ramify/schema"
 )
 
 // Options are what the processor needs.
 type Options struct {
 	Getter Getter
-	Dir    string // for temporary files; "": the system's
+	// Files allows what lies on this machine. Whoever posts a node names the file, so a
+	// task of a fleet must not: it would show its own files as rows.
+	Files bool
+	Dir   string // for temporary files; "": the system's
 }
 
 // Processor processes nodes of Kind.
@@ -36,6 +41,9 @@ func (p *Processor) Process(ctx context.Context, n *processor.Node, out processo
 	a, err := parseArgs(n.Args)
 	if err != nil {
 		return processor.Permanent(err)
+	}
+	if at := cmp.Or(a.File, a.Manifest); !p.Files && !strings.HasPrefix(at, onS3) {
+		return processor.Permanent(fmt.Errorf("read args: %w", &schema.FieldError{Field: "place", Value: at, Want: "s3://bucket/key: a task of a fleet reads no files of its machine"}))
 	}
 	w, err := listing.Read(n.Params)
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 // batch is how many rows are written at a time, as many as a page of S3 has.
 const batch = 1000
 
+// maxSize is the largest size that is believed, as of a LIST: sums of more would wrap.
+const maxSize = 5e15
+
 // reader takes the objects of one data file.
 type reader struct {
 	args
@@ -63,7 +66,7 @@ func (r *reader) check(o *inventory.Object) error {
 		return errors.New("it has no key")
 	case !utf8.ValidString(o.Key):
 		return fmt.Errorf("key %q is not UTF-8, as all keys of S3 are", o.Key)
-	case o.Size < 0:
+	case o.Size < 0 || o.Size > maxSize:
 		return fmt.Errorf("key %q has a size of %d", o.Key, o.Size)
 	case o.Bucket != "" && r.Source != "" && o.Bucket != r.Source:
 		return fmt.Errorf("key %q is of bucket %q, and the inventory is of %q", o.Key, o.Bucket, r.Source)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -113,7 +114,7 @@ func walk(t *testing.T, from Getter, at string, params map[string]string) (*proc
 	}
 	params[listing.ParamFormat], params[listing.ParamColumns] = "ndjson", inventory.VersionColumns.String()
 	root := v.Root()
-	tree, err := processortest.Walker{Set: processor.Set{Kind: New(Options{Getter: from, Dir: t.TempDir()})}, Retries: 4}.
+	tree, err := processortest.Walker{Set: processor.Set{Kind: New(Options{Getter: from, Files: true, Dir: t.TempDir()})}, Retries: 4}.
 		Walk(t.Context(), processor.Node{Kind: Kind, ID: root.ID, Args: root.Args, Params: params})
 	require.NoError(t, err)
 	var rows []inventory.Object
@@ -422,5 +423,40 @@ func TestPlaces(t *testing.T) {
 	for raw, want := range map[string]string{"": "none given", `{}`: `manifest is ""`, `{"manifest":"a","file":"b"}`: "want one of", `{"file":"b","format":"x"}`: `fileFormat is "x"`} {
 		_, err := parseArgs([]byte(raw))
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// A task of a fleet reads no file of its machine, whoever sends a node that names one:
+// its rows would be what is in the file.
+func TestATaskReadsNoFiles(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2\n"), 0o600))
+	sum := md5.Sum([]byte("hunter2\n"))
+	p := New(Options{Getter: &bucket{}, Dir: t.TempDir()})
+	for _, text := range []string{
+		fmt.Sprintf(`{"file": "file:%s", "size": 8, "md5": "%x", "format": "Keys", "schema": "Key"}`, secret, sum),
+		fmt.Sprintf(`{"file": "file:%s", "size": 8, "format": "CSV", "schema": "Key"}`, secret),
+		fmt.Sprintf(`{"file": %q, "size": 8, "format": "Keys", "schema": "Key"}`, secret),
+		fmt.Sprintf(`{"manifest": "file:%s"}`, secret),
+		fmt.Sprintf(`{"manifest": %q}`, secret),
+		`{"manifest": "file:///proc/self/environ"}`,
+	} {
+		out, err := processortest.Run(t.Context(), p, &processor.Node{Kind: Kind, Args: []byte(text)})
+		require.ErrorContains(t, err, "a task of a fleet reads no files of its machine", text)
+		assert.True(t, processor.IsPermanent(err))
+		assert.NotContains(t, err.Error(), "hunter2")
+		if out != nil {
+			assert.Empty(t, out.Streams)
+		}
+	}
+}
+
+// A size that no object has would have sums wrap.
+func TestSizesThatNoObjectHas(t *testing.T) {
+	for size, fine := range map[string]bool{"0": true, "5000000000000000": true, "5000000000000001": false, "-1": false, "9223372036854775807": false} {
+		r := reader{}
+		n, err := strconv.ParseInt(size, 10, 64)
+		require.NoError(t, err)
+		assert.Equal(t, fine, r.check(&inventory.Object{Key: "k", Size: n}) == nil, size)
 	}
 }

@@ -16,51 +16,84 @@ type unit struct {
 	leaf    bool
 }
 
+// found is what the walk down a run tells of.
+type found struct {
+	counts func(unit)                                  // a unit whose results count
+	failed func(id string, reduce bool)                // a node was given up, or its second step
+	fell   func(id string, kids []string, reduce bool) // or that has become of it
+	lost   func(id string)                             // a slot has not settled
+}
+
 // walk goes down what has settled of a run: through slots that settled through a plan,
-// to leaves and tombs. lost is told of a slot that has not settled.
-func (m *model) walk(counts func(unit), failed func(id string, reduce bool), lost func(id string)) {
+// to leaves and tombs.
+func (m *model) walk(f found) {
 	root := schema.PIDOf(m.run.ID, schema.Place{})
 	switch {
 	case m.run.Via:
-		m.descend(root, m.run.Root.ID, m.run.State == ledger.Failed, counts, failed, lost)
+		m.descend(root, m.run.Root, m.run.State == ledger.Failed, f)
 	case m.run.State == ledger.Failed:
-		failed(m.run.Root.ID, false)
+		f.failed(m.run.Root.ID, false)
 	default:
-		counts(unit{pid: root, leaf: true})
+		f.counts(unit{pid: root, leaf: true})
 	}
 }
 
-func (m *model) descend(pid schema.PID, id string, fails bool, counts func(unit), failed func(string, bool), lost func(string)) {
+func (m *model) descend(pid schema.PID, node ledger.Kid, fails bool, f found) {
 	p, ok := m.plans[pid]
 	if !ok {
-		lost(id)
+		f.lost(node.ID)
 		return
 	}
-	if p.Type == ledger.Live {
-		counts(unit{pid: pid, attempt: p.Attempt})
+	_, sequel := tree.Reduces(node.Kind)
+	some := m.children(p, node.ID, false, f)
+	switch {
+	case p.Reduce && sequel && !some:
+		m.descendSecond(schema.ReducePID(pid), node.ID, f)
+	case p.Reduce && !fails:
+		f.counts(unit{pid: schema.ReducePID(pid), leaf: true})
+	case fails && !some && p.Type == ledger.Live:
+		f.failed(node.ID, true)
 	}
-	some := false
+}
+
+// descendSecond goes down what the second step of a node has come to.
+func (m *model) descendSecond(pid schema.PID, id string, f found) {
+	switch r, ok := m.plans[pid]; {
+	case !ok:
+		f.lost(id)
+	case r.Type == ledger.Tomb:
+		f.failed(id, true)
+	case r.Type == ledger.Leaf:
+		f.counts(unit{pid: pid, leaf: true})
+	default:
+		m.children(r, id, true, f)
+	}
+}
+
+// children goes down the children of a plan, and reports whether one has failed.
+func (m *model) children(p ledger.Plan, id string, second bool, f found) (some bool) {
+	if p.Type == ledger.Live {
+		f.counts(unit{pid: p.PID, attempt: p.Attempt})
+		if m.left(p) != "" {
+			f.fell(id, m.kids(p), second)
+		}
+	}
 	for slot, kid := range p.Kids {
-		t := m.newest(pid, slot)
-		child := m.nodeAt(schema.Place{Parent: pid, Slot: slot})
+		t := m.newest(p.PID, slot)
+		child := m.nodeAt(schema.Place{Parent: p.PID, Slot: slot})
 		switch {
 		case t == nil:
-			lost(kid.ID)
+			f.lost(kid.ID)
 		case t.Via.Has(slot):
-			m.descend(child, kid.ID, t.Fail.Has(slot), counts, failed, lost)
+			m.descend(child, kid, t.Fail.Has(slot), f)
 		case t.Fail.Has(slot):
-			failed(kid.ID, false)
+			f.failed(kid.ID, false)
 		default:
-			counts(unit{pid: child, leaf: true})
+			f.counts(unit{pid: child, leaf: true})
 		}
 		some = some || t != nil && t.Fail.Has(slot)
 	}
-	switch {
-	case p.Reduce && !fails:
-		counts(unit{pid: schema.ReducePID(pid), leaf: true})
-	case fails && !some && p.Type == ledger.Live:
-		failed(id, true)
-	}
+	return some
 }
 
 // newest is the tally of the last epoch in which a slot settled.
@@ -75,9 +108,18 @@ func (m *model) newest(pid schema.PID, slot int) *ledger.Tally {
 
 // whole asks, at the moment at which the run is over, whether all of it has settled.
 func (a *auditor) whole() {
-	a.model.walk(func(unit) {}, func(string, bool) {}, func(id string) {
-		a.bad("I3: the run is over, and node %s has not settled", id)
+	a.model.walk(found{
+		counts: func(unit) {}, failed: func(string, bool) {}, fell: func(string, []string, bool) {},
+		lost: func(id string) { a.bad("I3: the run is over, and node %s has not settled", id) },
 	})
+}
+
+// outcome is what a run that is over has come to.
+type outcome struct {
+	units          map[unit]bool
+	nodes, reduces map[string]counted  // by name
+	gone, stuck    map[string]bool     // nodes that were given up; those whose second step was
+	fell, fellLast map[string][]string // what has become of a node, or of its second step, that was given up
 }
 
 // counted is a call of a processor whose results count.
@@ -92,33 +134,82 @@ func (a *auditor) ending() {
 	if r.State != ledger.Finished && r.State != ledger.Failed {
 		return
 	}
-	nodes, reduces := map[string]counted{}, map[string]counted{}
-	gone, unreduced := map[string]bool{}, map[string]bool{}
-	a.model.walk(func(u unit) { a.rows(u, nodes, reduces) }, func(id string, reduce bool) {
-		if reduce {
-			unreduced[short(id)] = true
-		} else {
-			gone[short(id)] = true
-		}
-	}, func(id string) { a.bad("I1: node %s has not settled at the end", id) })
+	o := &outcome{
+		units: map[unit]bool{}, nodes: map[string]counted{}, reduces: map[string]counted{},
+		gone: map[string]bool{}, stuck: map[string]bool{}, fell: map[string][]string{}, fellLast: map[string][]string{},
+	}
+	a.model.walk(found{
+		counts: func(u unit) {
+			o.units[u] = true
+			a.rows(u, o.nodes, o.reduces)
+		},
+		failed: func(id string, reduce bool) {
+			if reduce {
+				o.stuck[short(id)] = true
+			} else {
+				o.gone[short(id)] = true
+			}
+		},
+		fell: func(id string, kids []string, reduce bool) {
+			if reduce {
+				o.fellLast[short(id)] = kids
+			} else {
+				o.fell[short(id)] = kids
+			}
+		},
+		lost: func(id string) { a.bad("I1: node %s has not settled at the end", id) },
+	})
 
 	var sum schema.Account
-	for _, c := range nodes {
+	for _, c := range o.nodes {
 		sum = sum.Add(a.calls[c.serial].account).Add(schema.Account{Nodes: 1})
 	}
-	for _, c := range reduces {
+	for _, c := range o.reduces {
 		sum = sum.Add(a.calls[c.serial].account).Add(schema.Account{Reduces: 1})
 	}
-	sum.Failures = int64(len(gone) + len(unreduced))
+	sum.Failures = int64(len(o.gone) + len(o.stuck))
 	if r.Totals != sum {
 		a.bad("I2: the totals are %+v, the results that count come to %+v", r.Totals, sum)
 	}
 	if (r.State == ledger.Failed) != (sum.Failures > 0) {
 		a.bad("I3: the run is %s, with %d nodes given up", r.State, sum.Failures)
 	}
-	a.revealed(nodes, gone)
-	a.reduced(nodes, reduces, gone, unreduced)
-	a.graphs(nodes, gone)
+	a.listed(o)
+	a.revealed(o)
+	a.reduced(o)
+	a.graphs(o)
+}
+
+// listed asks whether the ledger names the same units and failures to whoever makes
+// something of the run.
+func (a *auditor) listed(o *outcome) {
+	if a.Listed == nil {
+		return
+	}
+	units, failures, err := a.Listed()
+	if err != nil {
+		a.bad("I1: the ledger cannot say what counts: %v", err)
+		return
+	}
+	seen := map[unit]bool{}
+	for _, u := range units {
+		is := unit{pid: u.PID, attempt: u.Attempt, leaf: u.Leaf}
+		if seen[is] || !o.units[is] {
+			a.bad("I2: the ledger says that a unit of node %s counts, which does not, or did already", short(u.Kid.ID))
+		}
+		seen[is] = true
+	}
+	if len(seen) < len(o.units) {
+		a.bad("I1: the ledger says that %d units count, want %d", len(seen), len(o.units))
+	}
+	for _, f := range failures {
+		if id := short(f.ID); !o.gone[id] && !o.stuck[id] {
+			a.bad("I3: the ledger says that node %s was given up, which was not", id)
+		}
+	}
+	if n := len(o.gone) + len(o.stuck); len(failures) != n {
+		a.bad("I3: the ledger says that %d nodes were given up, want %d", len(failures), n)
+	}
 }
 
 // rows takes up the rows of a unit that counts: each says of which call it is.
@@ -150,58 +241,79 @@ func (a *auditor) rows(u unit, nodes, reduces map[string]counted) {
 }
 
 // revealed compares what counts with what the attempts that count have revealed.
-func (a *auditor) revealed(nodes map[string]counted, gone map[string]bool) {
+func (a *auditor) revealed(o *outcome) {
 	known := map[string]string{"0": ""}
-	for id, c := range nodes {
-		if rows := int(a.calls[c.serial].account.Objects); c.rows != rows {
-			a.bad("I2: of node %s %d rows count, it wrote %d", id, c.rows, rows)
-		}
-		for _, kid := range a.calls[c.serial].kids {
-			if by, twice := known[kid]; twice {
-				a.bad("the tree is wrong: node %s is revealed by %s and %s", kid, by, id)
+	reveal := func(by string, kids []string) {
+		for _, kid := range kids {
+			if other, twice := known[kid]; twice {
+				a.bad("the tree is wrong: node %s is revealed by %s and %s", kid, other, by)
 			}
-			known[kid] = id
+			known[kid] = by
+		}
+	}
+	for what, some := range map[string]map[string]counted{"node": o.nodes, "the reduce of node": o.reduces} {
+		for id, c := range some {
+			if rows := int(a.calls[c.serial].account.Objects); c.rows != rows {
+				a.bad("I2: of %s %s %d rows count, it wrote %d", what, id, c.rows, rows)
+			}
+			reveal(id, a.calls[c.serial].kids)
+		}
+	}
+	for _, some := range []map[string][]string{o.fell, o.fellLast} {
+		for id, kids := range some {
+			reveal(id, kids)
 		}
 	}
 	for id := range known {
-		_, there := nodes[id]
+		_, there := o.nodes[id]
+		_, fell := o.fell[id]
 		switch {
-		case there && gone[id]:
+		case there && (o.gone[id] || fell):
 			a.bad("I2: node %s counts, and was given up", id)
-		case !there && !gone[id]:
+		case fell && o.gone[id]:
+			a.bad("I2: node %s was given up with what became of it, and without", id)
+		case !there && !o.gone[id] && !fell:
 			a.bad("I1: node %s was revealed by %s and neither counts nor was given up", id, known[id])
 		}
 	}
-	for id := range nodes {
+	for id := range o.nodes {
 		if _, ok := known[id]; !ok {
 			a.bad("I2: node %s counts, and no attempt that counts has revealed it", id)
 		}
 	}
 }
 
-// reduced asks whether all that reduce did, once, and were given the sum of all below.
-func (a *auditor) reduced(nodes, reduces map[string]counted, gone, unreduced map[string]bool) {
+// reduced asks whether all that reduce did, once, and were given the sum of all below
+// their first step.
+func (a *auditor) reduced(o *outcome) {
 	below := map[string]schema.Account{}
-	bad := map[string]bool{} // a failure is below
+	bad := map[string]bool{} // a failure is below, in the first part
 	var add func(id string) (schema.Account, bool)
-	add = func(id string) (schema.Account, bool) {
-		c, there := nodes[id]
-		if !there {
-			return schema.Account{}, true
-		}
-		sum, fails := a.calls[c.serial].account.Add(schema.Account{Nodes: 1}), false
-		for _, kid := range a.calls[c.serial].kids {
+	all := func(kids []string) (sum schema.Account, fails bool) {
+		for _, kid := range kids {
 			s, f := add(kid)
 			sum, fails = sum.Add(s), fails || f
 		}
-		below[id], bad[id] = sum, fails || unreduced[id]
-		if r, ok := reduces[id]; ok {
-			sum = sum.Add(a.calls[r.serial].account).Add(schema.Account{Reduces: 1})
+		return sum, fails
+	}
+	add = func(id string) (schema.Account, bool) {
+		c, there := o.nodes[id]
+		if !there {
+			sum, fails := all(o.fell[id])
+			return sum, fails || o.gone[id]
 		}
-		return sum, bad[id]
+		sum, fails := all(a.calls[c.serial].kids)
+		sum = sum.Add(a.calls[c.serial].account).Add(schema.Account{Nodes: 1})
+		below[id], bad[id] = sum, fails
+		if r, ok := o.reduces[id]; ok {
+			more, f := all(a.calls[r.serial].kids)
+			sum, fails = sum.Add(a.calls[r.serial].account).Add(schema.Account{Reduces: 1}).Add(more), fails || f
+		}
+		more, f := all(o.fellLast[id])
+		return sum.Add(more), fails || f || o.stuck[id]
 	}
 	add("0")
-	for id, c := range reduces {
+	for id, c := range o.reduces {
 		if given := a.calls[c.serial].given; given != below[id] {
 			a.bad("I4: node %s was reduced with %+v, all below it comes to %+v", id, given, below[id])
 		}
@@ -209,21 +321,27 @@ func (a *auditor) reduced(nodes, reduces map[string]counted, gone, unreduced map
 			a.bad("I4: node %s was reduced, and something below it has failed", id)
 		}
 	}
-	for id, c := range nodes {
-		if _, did := reduces[id]; a.calls[c.serial].kind == tree.Summed && !did && !bad[id] && !gone[id] {
+	for id, c := range o.nodes {
+		_, did := o.reduces[id]
+		_, fell := o.fellLast[id]
+		reduces, _ := tree.Reduces(a.calls[c.serial].kind)
+		if ends := did || fell || o.stuck[id]; reduces && !bad[id] && !ends {
 			a.bad("I4: node %s was not reduced", id)
+		}
+		if did && (fell || o.stuck[id]) {
+			a.bad("I4: node %s was reduced, and its reduce was given up", id)
 		}
 	}
 }
 
 // graphs asks whether each vertex that can be reached counts once, and by its shortest
 // way where that is wanted.
-func (a *auditor) graphs(nodes map[string]counted, gone map[string]bool) {
-	if len(gone) > 0 {
+func (a *auditor) graphs(o *outcome) {
+	if len(o.gone) > 0 {
 		return // what lies behind them waits
 	}
 	firsts, nearest := map[string]map[int]int{}, map[string]map[int]int{}
-	for id := range nodes {
+	for id := range o.nodes {
 		walk, v, depth, again, ok := tree.Vertex(id)
 		if !ok {
 			continue

@@ -16,6 +16,9 @@ type model struct {
 	places  map[schema.Place]schema.PID // of groups: which hangs where
 	tallies map[tallyKey]*ledger.Tally
 	leaves  map[schema.PID]schema.Account // as the sink settled them, by node or reduce
+	commits map[uint64]schema.Account     // of all attempts that have children
+	reduces map[schema.PID]schema.PID     // the node, by what names its second step
+	tombs   map[schema.PID]bool           // nodes, and second steps, that had one before
 }
 
 type tallyKey struct {
@@ -27,6 +30,7 @@ func newModel(run string) *model {
 	return &model{
 		run: ledger.Run{ID: run}, plans: map[schema.PID]ledger.Plan{}, places: map[schema.Place]schema.PID{},
 		tallies: map[tallyKey]*ledger.Tally{}, leaves: map[schema.PID]schema.Account{},
+		commits: map[uint64]schema.Account{}, reduces: map[schema.PID]schema.PID{}, tombs: map[schema.PID]bool{},
 	}
 }
 
@@ -55,6 +59,8 @@ func (m *model) plan(p ledger.Plan) (stored ledger.Plan, won bool) {
 	if there && p.Type != ledger.Group && (old.Type != ledger.Tomb || old.Epoch >= p.Epoch) {
 		return old, old.MID == p.MID && old.Attempt == p.Attempt && old.Type == p.Type && old.Epoch == p.Epoch
 	}
+	m.tombs[p.PID] = m.tombs[p.PID] || there && old.Type == ledger.Tomb
+	m.reduces[schema.ReducePID(p.PID)] = p.PID
 	m.plans[p.PID] = p
 	return p, true
 }
@@ -74,7 +80,9 @@ func samePlan(a, b ledger.Plan) bool {
 
 // commit notes the account of a leaf's results: the first one counts.
 func (m *model) commit(e *history.Event) {
-	if _, there := m.leaves[e.PID]; e.Leaf && !there {
+	if !e.Leaf {
+		m.commits[e.Attempt] = e.Account
+	} else if _, there := m.leaves[e.PID]; !there {
 		m.leaves[e.PID] = e.Account
 	}
 }

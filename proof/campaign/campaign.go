@@ -14,16 +14,24 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ramify/ramify/proof/exact"
+	"github.com/ramify/ramify/proof/mutant"
 	"github.com/ramify/ramify/proof/sim"
 )
 
 // Program is a built simulation.
 type Program struct {
 	root, dir, path string
+	bug             string // that is planted; "": none
+
+	cpu atomic.Int64 // nanoseconds
 }
+
+// CPU is the time that all its processes have taken so far.
+func (p *Program) CPU() time.Duration { return time.Duration(p.cpu.Load()) }
 
 // Build builds the simulation, of an engine with edits, in a folder of the module's
 // cache that has the name. root is the module's folder.
@@ -38,6 +46,23 @@ func Build(ctx context.Context, root, name string, edits ...exact.Edit) (*Progra
 		return nil, err
 	}
 	return &Program{root: root, dir: dir, path: path}, nil
+}
+
+// Plant builds the simulation of an engine with a bug.
+func Plant(ctx context.Context, root string, bug mutant.Bug) (*Program, error) {
+	p, err := Build(ctx, root, "mutant-"+bug.Name, bug.Edits...)
+	if err == nil {
+		p.bug = bug.Name
+	}
+	return p, err
+}
+
+// Command is what a person types to see a case.
+func (p *Program) Command(text string) string {
+	if p.bug != "" {
+		return "go run ./proof/replay --bug " + p.bug + " " + text
+	}
+	return "go run ./proof/replay " + text
 }
 
 // chunk is how many cases one process runs: its memory is given back with it.
@@ -114,6 +139,9 @@ func (p *Program) process(ctx context.Context, cases []string, history string) (
 			"RAMIFY_PROOF_CASES="+strings.Join(rest, " "), "RAMIFY_PROOF_REPORTS="+out.Name(), "RAMIFY_PROOF_HISTORY="+history)
 		said, failed := cmd.CombinedOutput()
 		cancel()
+		if s := cmd.ProcessState; s != nil {
+			p.cpu.Add(int64(s.UserTime() + s.SystemTime()))
+		}
 		got, begun, err := read(out.Name())
 		_ = os.Remove(out.Name())
 		if err != nil {

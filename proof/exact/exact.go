@@ -32,18 +32,7 @@ type Edit struct {
 // runtime. root is the module's folder; what is built and all that it is built from
 // are kept in dir.
 func Build(ctx context.Context, root, pkg, dir string, edits ...Edit) (program string, err error) {
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return "", fmt.Errorf("build exact program: %w", err)
-	}
-	std, err := run(ctx, root, "env", "GOROOT")
-	if err != nil {
-		return "", err
-	}
-	files, err := apply(root, filepath.Join(strings.TrimSpace(std), "src"), append(runtimeEdits(), edits...))
-	if err != nil {
-		return "", err
-	}
-	overlay, err := write(dir, files)
+	overlay, err := prepare(ctx, root, dir, append(runtimeEdits(), edits...))
 	if err != nil {
 		return "", err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +29,10 @@ const (
 	Reduce    = "reduce"    // as Process; Account is the sum that it was given
 	Reduced   = "reduced"   // as Processed
 	Send      = "send"      // Message, Err where it may not be there
+	GiveUp    = "give-up"   // as Process: what becomes of a node is asked for
+	GaveUp    = "gave-up"   // as Processed
 	Receive   = "receive"   // Message
+	Hold      = "hold"      // Held, Calls: more than before, of one worker
 	Delete    = "delete"    // Note: a receipt
 	Note      = "note"      // Note: crashes, weather, and what people did
 )
@@ -56,6 +60,8 @@ type Event struct {
 	Serial  int // of a call of a processor, from 1
 	Epoch   int
 	Leaf    bool
+	Held    int // messages that the worker holds
+	Calls   int // requests that it has under way
 	Account schema.Account
 	Settled schema.Account
 	Kids    []string
@@ -68,10 +74,26 @@ type Log struct {
 	mu     sync.Mutex
 	began  time.Time
 	events []Event
+	seen   map[string]int
 }
 
 // New begins a history at this moment.
-func New() *Log { return &Log{began: time.Now()} }
+func New() *Log { return &Log{began: time.Now(), seen: map[string]int{}} }
+
+// Saw counts that something occurred which may: a fault, a kind of node, a way through
+// the protocol. So that nobody believes in a proof of what never happens.
+func (l *Log) Saw(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen[what]++
+}
+
+// Seen is how often each thing has occurred.
+func (l *Log) Seen() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.seen)
+}
 
 // Add appends an event, as of now.
 func (l *Log) Add(e Event) {
@@ -135,10 +157,12 @@ func (e Event) String() string {
 		say("%s", outcomes[e.Outcome])
 	case Commit:
 		say("%s attempt=%016x leaf=%v account=%v settled=%v", e.PID, e.Attempt, e.Leaf, e.Account, e.Settled)
-	case Process, Reduce:
+	case Process, Reduce, GiveUp:
 		say("#%d %s %s epoch=%d sum=%v", e.Serial, e.ID, e.PID, e.Epoch, e.Account)
-	case Processed, Reduced:
+	case Processed, Reduced, GaveUp:
 		say("#%d %s kids=%v account=%v", e.Serial, e.ID, e.Kids, e.Account)
+	case Hold:
+		say("%d messages, %d requests", e.Held, e.Calls)
 	case Send, Receive:
 		if m := e.Message; m != nil {
 			say("%s %s at=%s/%d mid=%016x re=%d epoch=%d try=%d", m.Op, m.ID, m.Up.Parent, m.Up.Slot, uint64(m.MID), m.Re, m.Epoch, m.Tries)

@@ -2,7 +2,11 @@
 // which the protocol needs. The auditor knows none of them.
 package mutant
 
-import "github.com/ramify/ramify/proof/exact"
+import (
+	"fmt"
+
+	"github.com/ramify/ramify/proof/exact"
+)
 
 // Bug is one thing that is wrong.
 type Bug struct {
@@ -83,7 +87,7 @@ var Protocol = []Bug{
 		},
 	}},
 	{"planned-means-delete", "a node that has a plan is taken for posted", []exact.Edit{
-		{File: "task/unit.go", Old: "		if p.MID != u.m.MID && !u.adopts {\n", New: "		if p.MID != 0 {\n"},
+		{File: "task/unit.go", Old: "		if p.MID != u.m.MID {\n", New: "		if p.MID != 0 {\n			return done, true, nil\n		}\n		if p.MID != u.m.MID {\n"},
 	}},
 	{"sweep-dropped", "what a sweep posts ends where another message owns the plan", []exact.Edit{
 		{File: "task/unit.go", Old: "	u.adopts = m.Re == schema.PostAdopt || ", New: "	u.adopts = "},
@@ -128,9 +132,52 @@ var More = []Bug{
 	{"send-not-repeated", "a message that the queue did not take is taken for sent", []exact.Edit{
 		{File: "post/post.go", Old: "				again = append(again, letters[i])\n", New: ""},
 	}},
+	{"sweeps-double", "all messages of a sweep go on where another's plan is, duplicates too", []exact.Edit{
+		{File: "task/unit.go", Old: "	return step.MID == u.m.MID, nil\n", New: "	return step.MID != 0, nil\n"},
+	}},
+	{"second-step-first", "what a second step reveals is posted before the record of it is made", []exact.Edit{
+		{File: "task/process.go", Old: "	p := u.plan(ledger.Live, res)\n", New: "	p := u.plan(ledger.Live, res)\n	if u.sequel {\n		if err := u.postKids(ctx, &p, u.header(&p, 0), p.Share, ledger.FirstSlots(len(p.Kids)), schema.PostOriginal); err != nil {\n			return 0, err\n		}\n	}\n"},
+	}},
+	{"second-step-alone", "the record of a second step leaves out what its node and all below it came to", []exact.Edit{
+		{File: "task/process.go", Old: "	res.own = res.own.Add(u.base)\n", New: ""},
+	}},
+	{"second-step-unrecorded", "a second step without children settles without a record, as a leaf does", []exact.Edit{
+		{File: "task/process.go", Old: "	if !u.suspect && !u.sequel {\n", New: "	if !u.suspect {\n"},
+	}},
+	{"second-step-again", "a node whose second step comes with its first is reduced once more", []exact.Edit{
+		{File: "task/process.go", Old: "		res.share, u.closed = 0, true\n", New: "		res.share = 0\n"},
+	}},
+	{"fallback-at-once", "a node falls back at its first failure", []exact.Edit{
+		{File: "task/work.go", Old: "	again := u.copied()\n	again.Tries++\n", New: "	if res, instead, err := u.fallBack(ctx, why); err == nil && instead {\n		return u.commitPlan(ctx, res)\n	}\n	again := u.copied()\n	again.Tries++\n"},
+	}},
+	{"fallback-counts-twice", "a node that falls back, and was given up before, stays counted as given up", []exact.Edit{
+		{File: "task/sequel.go", Old: "		res.own.Failures--\n", New: ""},
+	}},
+	{"fallback-reduced", "a node that has fallen back is reduced when all that became of it is well", []exact.Edit{
+		{File: "task/sequel.go", Old: "	u.closed = true\n", New: ""},
+	}},
+	{"room-without-walls", "a worker receives as much as there is", []exact.Edit{
+		{File: "task/room.go", Old: "		free := r.capacity - r.taken\n", New: "		free := r.batch\n"},
+	}},
+	{"seeded-twice", "a run whose name is taken is begun again", []exact.Edit{
+		{File: "ledger/hostile/ledger.go", Old: "		if _, ok := l.runs[run.ID]; ok {\n", New: "		if r, ok := l.runs[run.ID]; ok && r.Epoch > 1<<30 {\n"},
+	}},
+	{"yield-deletes", "a leaf whose slot its own plan has claimed deletes its message", []exact.Edit{
+		{File: "task/settle.go", Old: "	return letGo, nil\n}\n\n// after is", New: "	return done, nil\n}\n\n// after is"},
+	}},
 	{"claims-given-back", "a vertex is revealed only as long as its claim is the nearest", []exact.Edit{
 		{File: "proof/tree/graph.go", Old: "			if !kept[i].Has(claim) {", New: "			if !kept[i].Now(claim) {"},
 	}},
+}
+
+// Named is the bug of a name.
+func Named(name string) (Bug, error) {
+	for _, b := range All() {
+		if b.Name == name {
+			return b, nil
+		}
+	}
+	return Bug{}, fmt.Errorf("find bug: there is none of the name %q: package mutant has them", name)
 }
 
 // All are all bugs.

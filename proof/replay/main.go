@@ -1,9 +1,10 @@
 // Replay runs one simulated case and prints its history and what the auditor finds in
 // it:
 //
-//	go run ./proof/replay [--shrink] CASE
+//	go run ./proof/replay [--shrink] [--bug NAME] CASE
 //
-// A case is a seed and what of it is different, as a failing soak prints it.
+// A case is a seed and what of it is different, as a failing soak prints it. With a bug of
+// package mutant the engine is that which has it.
 package main
 
 import (
@@ -15,16 +16,18 @@ import (
 	"path/filepath"
 
 	"github.com/ramify/ramify/proof/campaign"
+	"github.com/ramify/ramify/proof/mutant"
 )
 
 func main() {
 	shrink := flag.Bool("shrink", false, "make a case that fails small first")
+	bug := flag.String("bug", "", "plant a bug of package mutant")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "replay: want one case, as in: go run ./proof/replay 17,-crash,nodes=4")
 		os.Exit(1)
 	}
-	failed, err := replay(context.Background(), flag.Arg(0), *shrink)
+	failed, err := replay(context.Background(), flag.Arg(0), *bug, *shrink)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "replay:", err)
@@ -34,8 +37,19 @@ func main() {
 	}
 }
 
-func replay(ctx context.Context, text string, shrink bool) (failed bool, err error) {
-	p, err := campaign.Build(ctx, ".", "engine")
+func build(ctx context.Context, bug string) (*campaign.Program, error) {
+	if bug == "" {
+		return campaign.Build(ctx, ".", "engine")
+	}
+	b, err := mutant.Named(bug)
+	if err != nil {
+		return nil, err
+	}
+	return campaign.Plant(ctx, ".", b)
+}
+
+func replay(ctx context.Context, text, bug string, shrink bool) (failed bool, err error) {
+	p, err := build(ctx, bug)
 	if err != nil {
 		return false, err
 	}

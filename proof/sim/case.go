@@ -20,6 +20,7 @@ type Case struct {
 	Nodes   int      // most nodes of the tree; 0: as drawn
 	Workers int      // 0: as drawn
 	CrashAt int      // the first worker dies at this step: 2n-1 is before its call n, 2n after answer n; 0: as drawn
+	DieAt   int      // whoever seeds the run dies at this step; 0: as drawn
 
 	P float64 // how likely each fault is
 }
@@ -31,13 +32,19 @@ var Faults = []string{
 	"send", "receive", "delete", "extend", "ledger", "again", "sink", "latency", "stall", "weather",
 	"crash", "freeze", "lose", "maxreceive", "forge", "pause", "cancel", "redrive", "sweep",
 	"fail", "flaky", "slow", "moody", "panic", "ill", "sum", "graph", "nearer", "rest", "inline", "wide", "chain",
+	"dead", "stillborn", "seq", "back", "broad", "deep", "rivals",
 }
 
 // rare is how likely a fault is to be on, where that is not a half.
 var rare = map[string]float64{
 	"cancel": 0.08, "lose": 0.15, "maxreceive": 0.15, "lie": 0.1, "wide": 0.15, "chain": 0.2, "graph": 0.25, "pause": 0.3,
 	"fail": 0.6, "redrive": 0.9, "sweep": 0.25, "crash": 0.6, "freeze": 0.3, "slow": 0.4,
+	"stillborn": 0.2, "broad": 0.02, "deep": 0.15, "seq": 0.4, "back": 0.4, "rivals": 0.1,
 }
+
+// rivalry is what it takes to have two attempts on one node at a time that find
+// different things, one of which dies between two writes. All of it at once is rare.
+var rivalry = []string{"expire", "stale", "crash", "moody", "slow"}
 
 // roll is a number from 0 to 1 that follows from the seed and what it is for.
 func (c Case) roll(what string) float64 { return c.dice(what, 0).Float64() }
@@ -54,7 +61,31 @@ func (c Case) On(fault string) bool {
 	if !ok {
 		p = 0.5
 	}
+	if slices.Contains(rivalry, fault) && c.On("rivals") {
+		p = 1
+	}
 	return c.roll("on/"+fault) < p && !slices.Contains(c.Off, fault)
+}
+
+// often is how likely a fault is each time: some are a storm of their own.
+func (c Case) often(fault string) float64 {
+	switch {
+	case !c.On(fault):
+		return 0
+	case c.roll("often/"+fault) < 0.15, slices.Contains(rivalry, fault) && c.On("rivals"):
+		return max(c.P, 0.25)
+	default:
+		return c.P
+	}
+}
+
+// grave is how likely a worker dies when it has just written a record to which more
+// belongs, against any other moment.
+func (c Case) grave(crash float64) float64 {
+	if c.On("rivals") {
+		return 0.2
+	}
+	return 5 * crash
 }
 
 // Draw is the case of a seed.
@@ -64,13 +95,21 @@ func (c Case) drawn() Case {
 	c.P = []float64{0.01, 0.03, 0.08, 0.15}[int(c.roll("p")*4)]
 	if c.Workers == 0 {
 		c.Workers = 1 + int(c.roll("workers")*3)
+		if c.On("rivals") {
+			c.Workers++
+		}
 	}
 	if c.Nodes == 0 {
 		c.Nodes = 1 + int(c.roll("nodes")*40)
-		if c.On("chain") {
+		switch {
+		case c.On("broad"):
+			c.Nodes = 270 + 8*c.Nodes
+		case c.On("chain") && c.On("deep"):
+			c.Nodes *= 8
+		case c.On("chain"):
 			c.Nodes *= 2
 		}
-		if c.On("wide") {
+		if c.On("wide") && !c.On("broad") {
 			c.Nodes *= 4
 		}
 	}
@@ -85,18 +124,26 @@ func (c Case) part(fault string, p float64) float64 {
 }
 
 // shape is the case's tree.
-func (c Case) shape() tree.Shape {
+func (c Case) shape(tempo int) tree.Shape {
 	fanout, pad := 2+int(c.roll("fanout")*5), 0
-	if c.On("wide") {
+	switch {
+	case c.On("broad"):
+		fanout = c.Nodes // more slots than a plan has
+	case c.On("wide"):
 		fanout, pad = c.Nodes, 330
 		if c.roll("wider") < 0.3 {
 			pad = 3600 // one child fills a plan, and a hundred of those a plan of groups
 		}
 	}
+	slow, moody := c.part("slow", 0.2), c.part("moody", 0.5)
+	if c.On("rivals") {
+		slow, moody = 3*slow, 2*moody
+	}
 	return tree.Shape{
-		Seed: c.Seed, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
-		Fail: c.part("fail", 0.15), Heal: int(c.roll("heal") * 3), Flaky: c.part("flaky", 0.7), Slow: c.part("slow", 0.2),
-		Moody: c.part("moody", 0.5), Panic: c.part("panic", 0.1), Ill: c.part("ill", 0.05), Sum: c.part("sum", 0.4),
+		Seed: c.Seed, Tempo: tempo, Nodes: c.Nodes, Fanout: fanout, Chain: c.On("chain"), Pad: pad,
+		Fail: c.part("fail", 0.15), Heal: int(c.roll("heal") * 3), Flaky: c.part("flaky", 0.7), Slow: slow,
+		Moody: moody, Panic: c.part("panic", 0.1), Ill: c.part("ill", 0.05), Sum: c.part("sum", 0.4),
+		Seq: c.part("seq", 0.3), Back: c.part("back", 0.4),
 		Graph: c.part("graph", 0.3), Nearer: c.On("nearer"), Rest: c.part("rest", 0.15),
 	}
 }
@@ -116,6 +163,9 @@ func (c Case) String() string {
 	}
 	if c.CrashAt != 0 {
 		s += fmt.Sprintf(",crash=%d", c.CrashAt)
+	}
+	if c.DieAt != 0 {
+		s += fmt.Sprintf(",die=%d", c.DieAt)
 	}
 	return s
 }
@@ -142,6 +192,8 @@ func ParseCase(s string) (Case, error) {
 			c.Workers = n
 		case name == "crash":
 			c.CrashAt = n
+		case name == "die":
+			c.DieAt = n
 		default:
 			return Case{}, fmt.Errorf("read case %q: %q is nothing that can be said of one", s, p)
 		}

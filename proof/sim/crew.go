@@ -34,7 +34,7 @@ func (c *crew) hire(n int) error {
 // stopped, as a deployment does.
 func (c *crew) follow(k *worker, dice *rand.Rand) {
 	for {
-		stop := time.NewTimer(time.Duration(dice.ExpFloat64() * float64(30*time.Minute)))
+		stop := time.NewTimer(time.Duration(dice.ExpFloat64() * float64(c.w.pace(30*time.Minute))))
 		ctx := context.Background()
 		select {
 		case <-c.ended:
@@ -46,8 +46,9 @@ func (c *crew) follow(k *worker, dice *rand.Rand) {
 			dead, cancel := context.WithCancel(ctx)
 			cancel()
 			c.all.Go(func() { k.stop(dead) })
-			time.Sleep(time.Duration(dice.Float64() * float64(20*time.Second)))
+			time.Sleep(c.w.pace(time.Duration(dice.Float64() * float64(20*time.Second))))
 		case <-stop.C:
+			c.w.log.Saw("a worker is stopped, and drains")
 			k.stop(ctx)
 		}
 		next, err := c.w.start(c.ctx)

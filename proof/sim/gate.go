@@ -26,6 +26,8 @@ type gate struct {
 	dead    bool
 	thawed  time.Time // stalled until then
 	crashed chan struct{}
+	hands   hands
+	last    func() // called when the worker dies
 }
 
 func newGate(w *world, worker int) *gate {
@@ -51,7 +53,17 @@ func (g *gate) enter(ctx context.Context, what string) error {
 	if dead {
 		return errDead
 	}
+	if wait > 0 {
+		g.w.log.Saw("a worker that stalls is kept from a call")
+	}
 	return travel(ctx, wait)
+}
+
+// mortal is the gate of somebody who does one thing, and dies at a step of it, or at
+// each with a probability. The context ends with him.
+func (w *world) mortal(ctx context.Context, dice *rand.Rand, at int, crash float64) (context.Context, *gate) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, &gate{w: w, dice: dice, at: at, crash: crash, crashed: make(chan struct{}), last: func() { cancel(errDead) }}
 }
 
 // leave lets the answer through.
@@ -60,8 +72,8 @@ func (g *gate) leave(what string) error {
 	defer g.w.mu.Unlock()
 	g.left++
 	p := g.crash
-	if what == "plan" || what == "claim" {
-		p *= 5 // what follows is owed to the record that was just written
+	if p > 0 && (what == "plan" || what == "claim") {
+		p = g.w.c.grave(p) // what follows is owed to the record that was just written
 	}
 	if 2*g.left == g.at || p > 0 && g.dice.Float64() < p {
 		g.die("after " + what)
@@ -77,8 +89,14 @@ func (g *gate) die(where string) {
 		return
 	}
 	g.dead = true
+	if g.worker > 0 {
+		g.w.log.Saw("crash " + where)
+	}
 	g.w.log.Add(history.Event{Worker: g.worker, What: history.Note, Note: "crash " + where})
 	close(g.crashed)
+	if g.last != nil {
+		g.last()
+	}
 }
 
 func travel(ctx context.Context, d time.Duration) error {

@@ -33,6 +33,7 @@ func (l records) call(ctx context.Context, what string, kind string, act func() 
 	if l.gate == nil {
 		return l.w.act(act)
 	}
+	defer l.gate.call()()
 	if err := l.gate.enter(ctx, what); err != nil {
 		return err
 	}
@@ -44,6 +45,7 @@ func (l records) call(ctx context.Context, what string, kind string, act func() 
 		return err
 	}
 	if before {
+		w.log.Saw("lost before " + what)
 		return errAway
 	}
 	err := w.act(act)
@@ -57,6 +59,7 @@ func (l records) call(ctx context.Context, what string, kind string, act func() 
 		return err
 	}
 	if after {
+		w.log.Saw("lost after " + what)
 		return errAway
 	}
 	return err
@@ -85,10 +88,11 @@ func (l records) note(e history.Event) {
 func (w *world) way() time.Duration {
 	d := time.Duration(0)
 	if w.c.On("latency") {
-		d = time.Duration(w.dice.Int64N(int64(20 * time.Millisecond)))
+		d = time.Duration(w.dice.Int64N(int64(w.pace(20 * time.Millisecond))))
 	}
 	if w.stormy("stall", w.c.P/20) {
-		d += time.Duration(w.dice.Int64N(int64(3 * time.Minute)))
+		w.log.Saw("a request to the ledger or the sink stalls")
+		d += time.Duration(w.dice.Int64N(int64(w.pace(3 * time.Minute))))
 	}
 	return d
 }
@@ -98,7 +102,11 @@ func (w *world) lost(kind string) bool {
 	if w.ended {
 		return false
 	}
-	return w.stormy(kind, w.c.P) || w.throttle > 0 && w.dice.Float64() < w.throttle
+	if w.throttle > 0 && w.dice.Float64() < w.throttle {
+		w.log.Saw("a request is refused: too many")
+		return true
+	}
+	return w.stormy(kind, w.c.P)
 }
 
 // stormy rolls for a fault; w.mu is held.
@@ -144,47 +152,59 @@ func (l records) Amend(ctx context.Context, run string, c ledger.Change) (now le
 
 // Plan implements ledger.Ledger.
 func (l records) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
-	err = l.call(ctx, "plan", "ledger", func() (err error) {
-		stored, won, err = l.w.ledger.Plan(ctx, p)
-		if err == nil {
-			kept := stored
-			l.note(history.Event{What: history.Plan, Plan: &p, Stored: &kept, Won: won})
-		}
-		return err
+	err = l.call(ctx, "plan", "ledger", func() error {
+		return l.twice("plan", func() (err error) {
+			stored, won, err = l.w.ledger.Plan(ctx, p)
+			if err == nil {
+				kept := stored
+				l.note(history.Event{What: history.Plan, Plan: &p, Stored: &kept, Won: won})
+			}
+			return err
+		})
 	})
 	return stored, won, err
 }
 
 // Claim implements ledger.Ledger.
 func (l records) Claim(ctx context.Context, run string, at schema.Place, epoch int) (now ledger.Tally, outcome ledger.Outcome, err error) {
-	err = l.call(ctx, "claim", "ledger", func() (err error) {
-		now, outcome, err = l.w.ledger.Claim(ctx, run, at, epoch)
-		if err == nil {
-			l.slot(history.Claim, ledger.Settlement{Run: run, At: at, Epoch: epoch}, now, outcome)
-		}
-		return err
+	err = l.call(ctx, "claim", "ledger", func() error {
+		return l.twice("claim", func() (err error) {
+			now, outcome, err = l.w.ledger.Claim(ctx, run, at, epoch)
+			if err == nil {
+				l.slot(history.Claim, ledger.Settlement{Run: run, At: at, Epoch: epoch}, now, outcome)
+			}
+			return err
+		})
 	})
 	return now, outcome, err
 }
 
 // Settle implements ledger.Ledger.
 func (l records) Settle(ctx context.Context, s ledger.Settlement) (now ledger.Tally, outcome ledger.Outcome, err error) {
-	err = l.call(ctx, "settle", "ledger", func() (err error) {
-		l.w.mu.Lock()
-		again := l.gate != nil && l.w.stormy("again", l.w.c.P)
-		l.w.mu.Unlock()
-		for range 2 {
+	err = l.call(ctx, "settle", "ledger", func() error {
+		return l.twice("settle", func() (err error) {
 			now, outcome, err = l.w.ledger.Settle(ctx, s)
 			if err == nil {
 				l.slot(history.Settle, s, now, outcome)
 			}
-			if !again { // a client that repeats what it got no answer to
-				break
-			}
-		}
-		return err
+			return err
+		})
 	})
 	return now, outcome, err
+}
+
+// twice makes a request, and now and then once more, as a client does that repeats what
+// it got no answer to.
+func (l records) twice(what string, request func() error) error {
+	l.w.mu.Lock()
+	again := l.gate != nil && l.w.stormy("again", l.w.c.P)
+	l.w.mu.Unlock()
+	err := request()
+	if again {
+		l.w.log.Saw("a client repeats " + what)
+		err = request()
+	}
+	return err
 }
 
 func (l records) slot(what string, s ledger.Settlement, t ledger.Tally, o ledger.Outcome) {

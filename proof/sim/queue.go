@@ -15,7 +15,7 @@ import (
 // messages is a queue as one worker reaches it. What goes wrong with requests the
 // hostile queue does itself; a nil gate is that of people.
 type messages struct {
-	*hostile.Queue
+	queue.Queue
 	w    *world
 	gate *gate
 	dead bool // it is the dead-letter queue
@@ -35,6 +35,7 @@ func (q messages) each(ctx context.Context, what string, n int, act func() []err
 	if q.gate == nil {
 		return act()
 	}
+	defer q.gate.call()()
 	if err := q.gate.enter(ctx, what); err != nil {
 		return slices.Repeat([]error{err}, n)
 	}
@@ -61,6 +62,7 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	if q.gate == nil {
 		return q.Queue.Receive(ctx, r)
 	}
+	defer q.gate.call()()
 	if err := q.gate.enter(ctx, "receive"); err != nil {
 		return nil, err
 	}
@@ -74,12 +76,17 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	if err := q.gate.leave("receive"); err != nil {
 		return nil, err
 	}
+	for _, d := range got {
+		if !q.dead { // letters are looked at, and not held
+			q.gate.take(d.Receipt)
+		}
+	}
 	return got, err
 }
 
 // mostReceives is after how many the queue gives a message up; the engine's own
 // putting back comes to ten at most.
-const mostReceives = 14
+const mostReceives = 12
 
 // overdue moves what was received too often to the dead-letter queue, as the queue
 // itself would.
@@ -90,7 +97,10 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 			continue
 		}
 		q.note(history.Note, d.Body, "the queue gives it up", nil)
-		q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
+		q.w.log.Saw("the queue gives a message up")
+		for errs := []error{errAway}; errs[0] != nil; { // it is the queue itself: nothing is lost
+			errs = q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
+		}
 		q.Queue.Delete(context.Background(), []queue.Receipt{d.Receipt})
 	}
 	return rest
@@ -98,6 +108,9 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 
 // Delete implements queue.Queue.
 func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error {
+	if q.gate != nil {
+		q.gate.put(receipts...)
+	}
 	return q.each(ctx, "delete", len(receipts), func() []error {
 		for _, r := range receipts {
 			q.w.log.Add(history.Event{Worker: q.worker(), What: history.Delete, Note: string(r)})
@@ -108,6 +121,15 @@ func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error 
 
 // Extend implements queue.Queue.
 func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
+	for _, l := range leases {
+		switch {
+		case q.gate == nil || q.dead:
+		case l.Visibility == q.w.pace(visibility):
+			q.gate.take(l.Receipt)
+		default: // put back
+			q.gate.put(l.Receipt)
+		}
+	}
 	return q.each(ctx, "extend", len(leases), func() []error { return q.Queue.Extend(ctx, leases) })
 }
 
@@ -126,21 +148,22 @@ func (q messages) note(what string, body []byte, note string, err error) {
 }
 
 // faults are those of the queue in a case.
-func (c Case) faults() hostile.Faults {
+func (w *world) faults() hostile.Faults {
+	c := w.c
 	loss := func(name string) hostile.Loss {
-		p := c.part(name, c.P)
+		p := c.often(name)
 		return hostile.Loss{Before: p, After: p, Half: p}
 	}
 	f := hostile.Faults{
 		Send: loss("send"), Receive: loss("receive"), Delete: loss("delete"), Extend: loss("extend"),
-		Twin: c.part("twin", c.P), Lie: c.part("lie", c.P), Reorder: c.part("reorder", 0.5), Empty: c.part("empty", c.P),
-		Expire: c.part("expire", c.P), Late: c.part("late", c.P), LateBy: time.Minute,
-		Forget: c.part("forget", c.P), Ghost: c.part("ghost", c.P), Stale: c.part("stale", 0.5),
-		Deny: c.part("deny", c.P), Vague: c.part("vague", c.P),
-		Stall: c.part("stall", c.P/20), StallFor: 3 * time.Minute,
+		Twin: c.often("twin"), Lie: c.often("lie"), Reorder: c.part("reorder", 0.5), Empty: c.often("empty"),
+		Expire: c.often("expire"), Late: c.often("late"), LateBy: w.pace(time.Minute),
+		Forget: c.often("forget"), Ghost: c.often("ghost"), Stale: c.part("stale", 0.5),
+		Deny: c.often("deny"), Vague: c.often("vague"),
+		Stall: c.part("stall", c.P/20), StallFor: w.pace(3 * time.Minute),
 	}
 	if c.On("latency") {
-		f.Latency = 10 * time.Millisecond
+		f.Latency = w.pace(10 * time.Millisecond)
 	}
 	return f
 }

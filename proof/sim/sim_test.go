@@ -43,7 +43,7 @@ func TestCases(t *testing.T) {
 		r := sim.Run(t, c)
 		line, err := json.Marshal(sim.Report{
 			Case: text, Problems: r.Problems, Digest: r.Log.Digest(), Events: len(r.Log.Events()),
-			State: string(r.State.State), Nodes: r.State.Totals.Nodes,
+			State: string(r.State.State), Nodes: r.State.Totals.Nodes, Seen: r.Seen,
 		})
 		require.NoError(t, err)
 		_, err = out.Write(append(line, '\n'))

@@ -68,6 +68,13 @@ type part struct {
 
 // Write implements sink.Part.
 func (p *part) Write(_ context.Context, _ string, block []byte, rows int) error {
+	p.w.mu.Lock()
+	lost := p.w.lost("sink")
+	p.w.mu.Unlock()
+	if lost {
+		p.w.log.Saw("lost before write")
+		return errAway
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if rows > 0 {

@@ -13,13 +13,10 @@ import (
 	"time"
 
 	"github.com/ramify/ramify/ledger"
-	ledgerhostile "github.com/ramify/ramify/ledger/hostile"
 	"github.com/ramify/ramify/post"
 	"github.com/ramify/ramify/proof/history"
 	"github.com/ramify/ramify/proof/tree"
-	queuehostile "github.com/ramify/ramify/queue/hostile"
 	"github.com/ramify/ramify/schema"
-	"github.com/ramify/ramify/seed"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sweep"
 	"github.com/ramify/ramify/task"
@@ -33,9 +30,11 @@ type world struct {
 	c       Case
 	log     *history.Log
 	tree    *tree.Tree
-	main    *queuehostile.Queue
-	dead    *queuehostile.Queue
-	ledger  *ledgerhostile.Ledger
+	main    Queue
+	dead    Queue
+	ledger  Ledger
+	tempo   int
+	rough   time.Duration
 	results *results
 	keys    *schema.Keyring
 
@@ -50,7 +49,7 @@ type world struct {
 	gates    map[int]*gate
 }
 
-func newWorld(c Case) *world {
+func newWorld(c Case, m Media) *world {
 	key := func(b byte) []byte {
 		secret := make([]byte, 32)
 		secret[0] = b
@@ -62,21 +61,19 @@ func newWorld(c Case) *world {
 	}
 	w := &world{
 		c: c, log: history.New(), keys: keys, results: newResults(), dice: c.dice("world", 0), gates: map[int]*gate{},
-		main:   queuehostile.New(c.Seed, queuehostile.Faults{}),
-		dead:   queuehostile.New(c.Seed+1, queuehostile.Faults{}),
-		ledger: ledgerhostile.New(c.Seed+2, ledgerhostile.Faults{}),
+		main: m.Main, dead: m.Dead, ledger: m.Ledger, tempo: m.Tempo, rough: m.Rough,
 	}
-	w.tree = tree.New(c.shape(), w.log)
+	w.tree = tree.New(c.shape(m.Tempo), w.log)
 	return w
 }
 
 // begin seeds the run.
-func (w *world) begin(ctx context.Context) error {
+func (w *world) begin(ctx context.Context, p *people) error {
 	r := ledger.Run{ID: run, Root: w.tree.Root(), Options: ledger.Options{Retries: w.retries()}}
 	if w.c.On("inline") {
 		r.Options.Inline = 2 + int(w.c.roll("inline")*20)
 	}
-	if err := seed.Run(ctx, records{w: w}, w.poster(nil), r); err != nil {
+	if err := p.begin(ctx, r); err != nil {
 		return err
 	}
 	if w.c.On("forge") {
@@ -131,7 +128,8 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 		ID: id, Queue: main, Dead: dead, Ledger: l, Board: l, Shared: w.c.roll("shared") < 0.5,
 		Processors: w.tree.Set(n, func() ledger.Visits { return l }), Keys: w.keys,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return drain{l, w.results}, nil },
-		Concurrency: 1 + int(w.c.roll("concurrency")*5), Report: 10 * time.Second,
+		Concurrency: 1 + int(w.c.roll("concurrency")*5), Report: w.pace(10 * time.Second),
+		Visibility: w.pace(visibility), Wait: w.pace(20 * time.Second), Grace: w.pace(10 * time.Second),
 	})
 	if err != nil {
 		return nil, err
@@ -140,7 +138,10 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 	if w.keeps() {
 		made.keeper, err = sweep.NewKeeper(sweep.Options{
 			Name: "queue", ID: id, Ledger: l, Board: l, Leaser: l, Poster: w.poster(g),
-			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: 20 * time.Second, NoProgress: 5 * time.Minute,
+			Dead: dead, Reason: task.AttrReason, Lost: t.Lost, Every: w.pace(20 * time.Second),
+			// Nodes take a minute, and each sweep posts once more what waits: a fleet that
+			// is swept faster than it works would not catch up.
+			NoProgress: w.pace(15 * time.Minute),
 		})
 		if err != nil {
 			return nil, err

@@ -26,6 +26,7 @@ import (
 // to 1.
 type Shape struct {
 	Seed   uint64
+	Tempo  int  // by which slow nodes are faster; 0 counts 1
 	Nodes  int  // at most, but for those of graphs
 	Fanout int  // children of a node at most
 	Chain  bool // one child each
@@ -39,6 +40,8 @@ type Shape struct {
 	Panic  float64 // panic in their first attempt
 	Ill    float64 // report trouble in their first attempts
 	Sum    float64 // reduce
+	Seq    float64 // have children in their second step
+	Back   float64 // have children when they are given up
 	Graph  float64 // begin the walk of a graph
 	Nearer bool    // of graphs: shorter ways take over
 	Rest   float64 // hand on what is left of them
@@ -46,9 +49,10 @@ type Shape struct {
 
 // Kinds of nodes.
 const (
-	Plain  = "plain"
-	Summed = "sum"
-	Walked = "walk"
+	Plain   = "plain"
+	Summed  = "sum"
+	Twofold = "seq"
+	Walked  = "walk"
 )
 
 // Tree is a tree while it is walked.
@@ -74,7 +78,11 @@ func (t *Tree) Root() ledger.Kid {
 // Set is the processors as one worker calls them.
 func (t *Tree) Set(worker int, visits func() ledger.Visits) processor.Set {
 	p := plain{t, worker}
-	return processor.Set{Plain: p, Summed: summed{p}, Walked: walked{p, visits}}
+	g := giver{t, worker}
+	return processor.Set{
+		Plain: p, Summed: summed{p}, Twofold: twofold{summed{p}}, Walked: walked{p, visits},
+		Plain + Backed: plainBack{p, g}, Summed + Backed: summedBack{summed{p}, g}, Twofold + Backed: twofoldBack{twofold{summed{p}}, g},
+	}
 }
 
 // args of a node.
@@ -85,6 +93,7 @@ type args struct {
 	Depth int        `json:"d,omitempty"` // steps from the first vertex
 	Walk  schema.PID `json:"w,omitzero"`  // the first node
 	Again bool       `json:"a,omitempty"` // an earlier claim counts the vertex
+	Given int        `json:"g,omitempty"` // 1 + the epoch in which the node was given up that this is left of
 }
 
 func (a args) json() []byte {
@@ -110,17 +119,20 @@ func (s Shape) roll(what ...any) float64 {
 }
 
 func (s Shape) kind(name string, left int) string {
-	switch {
-	case left < 2 || !s.Chain && s.roll(name, "graph") < s.Graph:
-		if s.roll(name, "graph") < s.Graph {
-			return Walked
-		}
-		return Plain
-	case s.roll(name, "sum") < s.Sum:
-		return Summed
-	default:
-		return Plain
+	if (left < 2 || !s.Chain) && s.roll(name, "graph") < s.Graph {
+		return Walked
 	}
+	kind := Plain
+	switch {
+	case left > 1 && s.roll(name, "seq") < s.Seq:
+		kind = Twofold
+	case left > 1 && s.roll(name, "sum") < s.Sum:
+		kind = Summed
+	}
+	if s.roll(name, "back") < s.Back {
+		kind += Backed
+	}
+	return kind
 }
 
 // path is what of an id names the node; the rest makes it long.
@@ -141,6 +153,7 @@ func (s Shape) spared(p string) bool { return p == "0" && s.roll("root") < 0.9 }
 
 // fails reports whether a node fails in an epoch whatever is tried.
 func (s Shape) fails(p string, epoch int) bool {
+	p = stem(p)
 	if s.spared(p) || s.roll(p, "fail") >= s.Fail {
 		return false
 	}
@@ -149,6 +162,9 @@ func (s Shape) fails(p string, epoch int) bool {
 
 // Permanent is what an error says that no retry mends.
 const Permanent = "it fails for good"
+
+// Away is what an error says of trouble that is not the node's.
+const Away = "what all nodes need is away"
 
 var (
 	errFails = errors.New("it fails")
@@ -166,7 +182,7 @@ func (s Shape) mood(p string, n *processor.Node, variant, attempt int) error {
 	case s.roll(p, "panic") < s.Panic && attempt == 1:
 		panic("as it was told to")
 	case s.roll(p, "ill") < s.Ill && attempt < 3:
-		return processor.Trouble(errors.New("what all nodes need is away"))
+		return processor.Trouble(errors.New(Away))
 	case n.Epoch <= s.Heal && !s.spared(p) && float64(n.Tries) < 4*s.roll(p, "flaky", variant)*s.Flaky:
 		return errors.New("flaky")
 	}
@@ -177,7 +193,7 @@ func (s Shape) linger(ctx context.Context, p, where string, variant int) error {
 	if s.roll(p, where, variant) >= s.Slow {
 		return nil
 	}
-	timer := time.NewTimer(time.Duration(s.roll(p, where, "time", variant) * float64(90*time.Second)))
+	timer := time.NewTimer(time.Duration(s.roll(p, where, "time", variant)*float64(90*time.Second)) / time.Duration(max(s.Tempo, 1)))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -197,6 +213,9 @@ func (t *Tree) begin(what string, worker int, n *processor.Node, sum schema.Acco
 	t.mu.Unlock()
 	if t.roll(p, "moody") < t.Moody {
 		variant = attempt
+	}
+	if variant > 1 {
+		t.Log.Saw("an attempt on a moody node, after others")
 	}
 	t.Log.Add(history.Event{Worker: worker, What: what, Serial: serial, ID: p, Kind: n.Kind, PID: n.Key(), Epoch: n.Epoch, Account: sum})
 	return serial, attempt, variant
@@ -272,7 +291,14 @@ func (p plain) Process(ctx context.Context, n *processor.Node, out processor.Out
 		if err := p.linger(ctx, name, "before", variant); err != nil {
 			return err
 		}
-		if err := p.reveal(n, r, variant); err != nil {
+		var a args
+		if err := json.Unmarshal(n.Args, &a); err != nil {
+			return processor.Permanent(err)
+		}
+		if a.Given == n.Epoch+1 {
+			return errFor // it stands for what has failed
+		}
+		if err := p.reveal(n, a, r, variant); err != nil {
 			return err
 		}
 		if err := p.linger(ctx, name, "after", variant); err != nil {
@@ -283,43 +309,52 @@ func (p plain) Process(ctx context.Context, n *processor.Node, out processor.Out
 }
 
 // reveal reveals the node's children.
-func (s Shape) reveal(n *processor.Node, out processor.Out, variant int) error {
-	var a args
-	if err := json.Unmarshal(n.Args, &a); err != nil {
-		return processor.Permanent(err)
-	}
+func (s Shape) reveal(n *processor.Node, a args, out processor.Out, variant int) error {
 	p := path(n.ID)
-	left := a.Left - 1
+	left := max(a.Left-1, 0)
+	if _, sequel := Reduces(n.Kind); sequel {
+		left, _ = a.halves()
+	}
 	k := min(1+int(s.roll(p, "kids", variant)*float64(s.Fanout)), left)
 	if s.Chain {
 		k = min(1, left)
 	}
-	if p != "0" && s.roll(p, "barren", variant) < 0.1 || variant > 0 && s.roll(p, "leaf", variant) < 0.3 {
+	barren := 0.1
+	if s.Chain {
+		barren = 0.003 // it would end the tree
+	}
+	if p != "0" && s.roll(p, "barren", variant) < barren || variant > 0 && s.roll(p, "leaf", variant) < 0.3 {
 		k = 0
 	}
 	if s.roll(p, "keep") < 0.3 {
 		out.Keep(s.roll(p, "kept"))
 	}
 	rest := !a.Rest && left > 0 && (s.roll(p, "rest", variant) < s.Rest || s.Rest > 0 && out.Due() != processor.NotDue)
+	total := left
 	if rest {
 		left /= 2
 		k = min(k, left)
 	}
+	if err := s.some(out, p+".", k, left); err != nil || !rest {
+		return err
+	}
+	return out.Child(processor.Child{ID: s.id(p + "~"), Args: args{Left: total - left + 1, Rest: true}.json(), Rest: true})
+}
+
+// some reveals k children, with so many nodes to be shared out.
+func (s Shape) some(out processor.Out, prefix string, k, left int) error {
 	for i := range k {
 		share := left / k
 		if i < left%k {
 			share++
 		}
-		name := p + "." + strconv.Itoa(i)
+		name := prefix + strconv.Itoa(i)
 		c := processor.Child{Kind: s.kind(name, share), ID: s.id(name), Args: args{Left: share}.json(), Weight: uint32(s.roll(name, "weight") * 4)}
 		if err := out.Child(c); err != nil {
 			return err
 		}
 	}
-	if !rest {
-		return nil
-	}
-	return out.Child(processor.Child{ID: s.id(p + "~"), Args: args{Left: a.Left - left, Rest: true}.json(), Rest: true})
+	return nil
 }
 
 // summed is nodes that reduce.

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/ramify/ramify/queue"
@@ -36,7 +37,7 @@ func (q *Queue) call(ctx context.Context, act func() error) error {
 	}
 	q.active.Add(1)
 	defer q.active.Done()
-	stall := q.chance(q.faults.Stall)
+	stall := q.happens("Stall", q.faults.Stall)
 	before := stall && q.chance(0.5)
 	there, back := q.way(before), q.way(stall && !before)
 	q.mu.Unlock()
@@ -80,14 +81,14 @@ func (q *Queue) travel(ctx context.Context, d time.Duration) error {
 
 // lease is how long a message that should be held for d is held.
 func (q *Queue) lease(d time.Duration) time.Duration {
-	if q.chance(q.faults.Expire) {
+	if q.happens("Expire", q.faults.Expire) {
 		return q.upTo(d)
 	}
 	return d + q.lateness()
 }
 
 func (q *Queue) lateness() time.Duration {
-	if q.chance(q.faults.Late) {
+	if q.happens("Late", q.faults.Late) {
 		return q.upTo(q.faults.LateBy)
 	}
 	return 0
@@ -95,6 +96,23 @@ func (q *Queue) lateness() time.Duration {
 
 // chance is true with probability p.
 func (q *Queue) chance(p float64) bool { return p > 0 && q.dice.Float64() < p }
+
+// happens is chance, of a fault that is counted.
+func (q *Queue) happens(fault string, p float64) bool {
+	if !q.chance(p) {
+		return false
+	}
+	q.happened[fault]++
+	return true
+}
+
+// Happened is how often each fault has occurred, by its name in Faults; of a request's
+// losses by the names of both, as "Send.Half".
+func (q *Queue) Happened() map[string]int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return maps.Clone(q.happened)
+}
 
 // upTo is any time from 0 to d.
 func (q *Queue) upTo(d time.Duration) time.Duration {

@@ -169,13 +169,14 @@ func (q *Queue) pick() *message {
 	ms := &q.messages
 	for len(ms.ready) > 0 {
 		i := 0
-		if q.chance(q.faults.Reorder) {
+		if len(ms.ready) > 1 && q.happens("Reorder", q.faults.Reorder) {
 			i = q.dice.IntN(len(ms.ready))
 		}
 		m := ms.take(i)
 		switch {
 		case m == nil:
 		case q.faults.Retention > 0 && time.Since(m.sent) > q.faults.Retention:
+			q.happened["Retention"]++
 			ms.drop(m)
 		default:
 			return m
@@ -189,7 +190,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration) queue.Delivery {
 	now := time.Now()
 	m.receives++
 	m.received = now
-	if !m.doubled && q.chance(q.faults.Twin) {
+	if !m.doubled && q.happens("Twin", q.faults.Twin) {
 		m.doubled = true
 		twin := *m
 		twin.due = now
@@ -199,7 +200,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration) queue.Delivery {
 	}
 	q.messages.hide(m, held, now, now.Add(q.lease(visibility)))
 	d := queue.Delivery{Body: slices.Clone(m.body), Attrs: maps.Clone(m.attrs), Receipt: m.receipt(), Receives: m.receives, Sent: m.sent}
-	if q.chance(q.faults.Lie) {
+	if m.receives > 1 && q.happens("Lie", q.faults.Lie) {
 		d.Receives = 1
 	}
 	return d
@@ -211,13 +212,13 @@ func (q *Queue) remove(r queue.Receipt) error {
 	switch {
 	case err != nil || m == nil:
 		return err // a message that is gone is deleted: nil
-	case current && q.chance(q.faults.Forget):
+	case current && q.happens("Forget", q.faults.Forget):
 		return nil
 	case current:
 		q.bury(m)
 		return nil
 	}
-	if q.chance(q.faults.Stale) {
+	if q.happens("Stale", q.faults.Stale) {
 		q.bury(m)
 	}
 	if q.faults.Stale > 0 && q.chance(0.5) {
@@ -229,7 +230,7 @@ func (q *Queue) remove(r queue.Receipt) error {
 // bury drops a message, which may haunt the queue.
 func (q *Queue) bury(m *message) {
 	q.messages.drop(m)
-	if !m.ghost && q.chance(q.faults.Ghost) {
+	if !m.ghost && q.happens("Ghost", q.faults.Ghost) {
 		now := time.Now()
 		ghost := *m
 		ghost.ghost = true
@@ -254,7 +255,7 @@ func (q *Queue) extend(l queue.Lease) error {
 	case now.Add(l.Visibility).Sub(m.received) > limits.Visibility:
 		return fmt.Errorf("extend lease: the message would be held for more than %s from its receipt", limits.Visibility)
 	}
-	deny := q.chance(q.faults.Deny)
+	deny := q.happens("Deny", q.faults.Deny)
 	if !deny || q.chance(0.5) {
 		q.messages.hide(m, held, now, now.Add(q.lease(l.Visibility)))
 	}

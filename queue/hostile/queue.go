@@ -39,6 +39,7 @@ type Queue struct {
 	dice     *rand.Rand
 	faults   Faults
 	calls    Calls
+	happened map[string]int
 	messages messages
 	waiters  []*waiter     // receives that wait, the first come first
 	changed  chan struct{} // closed when a waiter was served or the next due moment may have moved
@@ -59,6 +60,7 @@ func New(seed uint64, f Faults) *Queue {
 		dice:     rand.New(rand.NewPCG(seed, 0x7175657565)),
 		faults:   f,
 		messages: messages{all: map[uint64]*message{}},
+		happened: map[string]int{},
 		changed:  make(chan struct{}),
 	}
 }
@@ -82,32 +84,32 @@ func (q *Queue) Limits() queue.Limits { return limits }
 
 // Send posts entries; what the contract does not allow is refused with an error.
 func (q *Queue) Send(ctx context.Context, entries []queue.Entry) []error {
-	return q.batch(ctx, len(entries), &q.calls.Send, &q.faults.Send, func(i int) error {
+	return q.batch(ctx, "Send", len(entries), &q.calls.Send, &q.faults.Send, func(i int) error {
 		return q.post(entries[i])
 	})
 }
 
 // Delete removes messages.
 func (q *Queue) Delete(ctx context.Context, receipts []queue.Receipt) []error {
-	return q.batch(ctx, len(receipts), &q.calls.Delete, &q.faults.Delete, func(i int) error {
+	return q.batch(ctx, "Delete", len(receipts), &q.calls.Delete, &q.faults.Delete, func(i int) error {
 		return q.remove(receipts[i])
 	})
 }
 
 // Extend changes how long messages are held.
 func (q *Queue) Extend(ctx context.Context, leases []queue.Lease) []error {
-	return q.batch(ctx, len(leases), &q.calls.Extend, &q.faults.Extend, func(i int) error {
+	return q.batch(ctx, "Extend", len(leases), &q.calls.Extend, &q.faults.Extend, func(i int) error {
 		return q.extend(leases[i])
 	})
 }
 
 // batch makes requests of at most limits.Batch entries, one after the other.
-func (q *Queue) batch(ctx context.Context, n int, count *Count, loss *Loss, act func(int) error) []error {
+func (q *Queue) batch(ctx context.Context, what string, n int, count *Count, loss *Loss, act func(int) error) []error {
 	errs := make([]error, n)
 	q.note(func() { count.Calls++; count.Entries += n })
 	for from := 0; from < n; from += limits.Batch {
 		part := errs[from:min(from+limits.Batch, n)]
-		err := q.call(ctx, func() error { return q.request(part, count, loss, func(i int) error { return act(from + i) }) })
+		err := q.call(ctx, func() error { return q.request(what, part, count, loss, func(i int) error { return act(from + i) }) })
 		if err != nil {
 			for i := range part {
 				part[i] = err
@@ -119,23 +121,27 @@ func (q *Queue) batch(ctx context.Context, n int, count *Count, loss *Loss, act 
 
 // request acts on the entries of one request and fills in their errors, or
 // returns the one error of all of them. Called with the lock.
-func (q *Queue) request(errs []error, count *Count, loss *Loss, act func(int) error) error {
-	if q.chance(loss.Before) {
+func (q *Queue) request(what string, errs []error, count *Count, loss *Loss, act func(int) error) error {
+	if q.happens(what+".Before", loss.Before) {
 		count.Faults += len(errs)
 		return ErrFault
 	}
-	half := q.chance(loss.Half)
+	half, failed := q.chance(loss.Half), 0
 	for i := range errs {
 		if half && q.chance(0.5) {
 			count.Faults++
+			failed++
 			errs[i] = ErrFault
 			continue
 		}
 		errs[i] = act(i)
 	}
+	if failed > 0 && failed < len(errs) {
+		q.happened[what+".Half"]++
+	}
 	q.serve()
 	q.wake()
-	if q.chance(loss.After) {
+	if q.happens(what+".After", loss.After) {
 		count.Faults += len(errs)
 		return ErrFault
 	}
@@ -152,20 +158,20 @@ func (q *Queue) Receive(ctx context.Context, r queue.Request) (got []queue.Deliv
 	err = q.call(ctx, func() error {
 		loss := q.faults.Receive
 		switch {
-		case q.chance(loss.Before):
+		case q.happens("Receive.Before", loss.Before):
 			q.calls.Receive.Faults++
 			return ErrFault
-		case q.chance(q.faults.Empty):
+		case q.happens("Empty", q.faults.Empty):
 			return nil
 		}
 		var err error
 		if got, err = q.wait(ctx, r); err != nil {
 			return err
 		}
-		if q.chance(loss.Half) { // what is dropped from the answer is held, by nobody
+		if len(got) > 0 && q.happens("Receive.Half", loss.Half) { // what is dropped from the answer is held, by nobody
 			got = got[:q.dice.IntN(len(got)+1)]
 		}
-		if q.chance(loss.After) {
+		if q.happens("Receive.After", loss.After) {
 			q.calls.Receive.Faults++
 			return ErrFault
 		}
@@ -264,7 +270,7 @@ func (q *Queue) Depth(ctx context.Context) (d queue.Depth, err error) {
 			return ErrFault
 		}
 		d = q.messages.depth(time.Now())
-		if q.chance(q.faults.Vague) {
+		if q.happens("Vague", q.faults.Vague) {
 			d.Visible = q.dice.Int64N(2*d.Visible + 1)
 			d.InFlight = q.dice.Int64N(2*d.InFlight + 1)
 			d.Delayed = q.dice.Int64N(2*d.Delayed + 1)

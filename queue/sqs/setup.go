@@ -31,13 +31,17 @@ const (
 // Created is a queue that is there now.
 type Created struct{ Name, URL, DeadLetters, DeadLettersURL string }
 
+// DeadLettersOf is the name of the dead-letter queue that Create makes for a queue of a
+// name; others may have another.
+func DeadLettersOf(name string) string { return name + deadSuffix }
+
 // Create makes the queue of a name and its dead-letter queue NAME-dead, or gives
 // them the attributes they should have: kept for 14 days, long polling, and
 // encrypted by SQS's own key if they are new. Where no stack makes them: development, emulators.
 func Create(ctx context.Context, cfg aws.Config, name string, s Settings) (Created, error) {
 	c := newClient(cfg)
 	defer c.close()
-	created := Created{Name: name, DeadLetters: name + deadSuffix}
+	created := Created{Name: name, DeadLetters: DeadLettersOf(name)}
 	for _, n := range []string{created.Name, created.DeadLetters} {
 		if _, err := locate(n); err != nil {
 			return Created{}, fmt.Errorf("create queue: %w", err)

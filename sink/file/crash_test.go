@@ -198,7 +198,7 @@ func TestFullDiskIsNotTransientAndLeavesNoTrace(t *testing.T) {
 	made := breakable(s)
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	disk := (*made)[0]
-	for _, errno := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT} {
+	for _, errno := range []error{syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, syscall.EFBIG, syscall.EACCES, syscall.EPERM, syscall.ENOENT} {
 		disk.set(func() { disk.write = errno })
 		err := commitRow(t, s, 2, "torn\n")
 		require.ErrorIs(t, err, sink.ErrFull)

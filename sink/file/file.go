@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"path/filepath"
 	"sync"
@@ -83,10 +84,14 @@ func (s *Sink) open(ctx context.Context) error {
 	if s.dir, err = filepath.Abs(s.options.Dir); err != nil {
 		return err
 	}
-	if err := claim(s.dir, state.owner); err != nil {
+	undo, err := claim(s.dir, state.owner)
+	if err != nil {
 		return folderError{err}
 	}
-	return s.checkFiles(ctx)
+	if err := s.checkFiles(ctx); err != nil {
+		return errors.Join(err, undo())
+	}
+	return nil
 }
 
 // Open begins an attempt.
@@ -127,7 +132,12 @@ func (s *Sink) Close() error {
 
 // full marks the errors after which only a person can help.
 func full(err error) error {
-	for _, hopeless := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, store.ErrFull} {
+	for _, hopeless := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, // no room
+		syscall.EROFS, fs.ErrPermission, // not allowed
+		fs.ErrNotExist, syscall.ENOTDIR, // the folder is gone
+		store.ErrFull,
+	} {
 		if errors.Is(err, hopeless) && !errors.Is(err, sink.ErrFull) {
 			return fmt.Errorf("%w: %w", sink.ErrFull, err)
 		}

@@ -41,28 +41,30 @@ type folderError struct{ error }
 func (e folderError) Unwrap() []error { return []error{e.error, ErrFolder} }
 
 // claim makes the folder the owner's, unless it is somebody else's or holds
-// anything at all.
-func claim(dir, owner string) error {
+// anything at all. undo gives it back where it was not the owner's before: a mark of a
+// run that never began would keep the folder from all others.
+func claim(dir, owner string) (undo func() error, err error) {
 	if err := makeFolders(dir); err != nil {
-		return fmt.Errorf("make folder: %w", err)
+		return nil, fmt.Errorf("make folder: %w", err)
 	}
 	mine, err := claimed(dir, owner)
 	if err != nil || mine {
-		return err
+		return func() error { return nil }, err
 	}
 	mark := filepath.Join(dir, ownerPrefix+owner)
 	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
 	if err != nil {
-		return fmt.Errorf("mark folder: %w", err)
+		return nil, fmt.Errorf("mark folder: %w", err)
 	}
+	undo = func() error { return os.Remove(mark) }
 	if err := errors.Join(f.Close(), syncDir(dir)); err != nil {
-		return fmt.Errorf("mark folder: %w", err)
+		return nil, errors.Join(fmt.Errorf("mark folder: %w", err), undo())
 	}
 	// Two runs that found it empty at the same time see each other's mark now.
 	if _, err := claimed(dir, owner); err != nil {
-		return errors.Join(err, os.Remove(mark))
+		return nil, errors.Join(err, undo())
 	}
-	return nil
+	return undo, nil
 }
 
 // claimed reports whether the folder bears the owner's mark; an error says what

@@ -88,6 +88,9 @@ func frame(b, block []byte) []byte {
 // maxBlock is the bytes of a block that a reader believes.
 const maxBlock = 1 << 30
 
+// sure is the bytes of a block that room is made for at once.
+const sure = 1 << 20
+
 // reader reads framed blocks.
 type reader struct{ *bufio.Reader }
 
@@ -105,8 +108,18 @@ func (r *reader) block() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	block := make([]byte, size)
-	if _, err := io.ReadFull(r, block); err != nil {
+	// Room is made as bytes come in: what an object says of itself may be wrong.
+	block := make([]byte, min(size, sure))
+	_, err = io.ReadFull(r, block)
+	if rest := size - uint64(len(block)); err == nil && rest > 0 {
+		b := bytes.NewBuffer(block)
+		_, err = io.CopyN(b, r, int64(rest))
+		block = b.Bytes()
+	}
+	if errors.Is(err, io.EOF) { // within a block it is none
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return nil, err
 	}
 	return block, nil

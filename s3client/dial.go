@@ -1,0 +1,32 @@
+package s3client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+)
+
+// errMetadata refuses an address at which no store is.
+var errMetadata = errors.New("it is an address of metadata and credentials, not of a store: check the endpoint")
+
+// metadataV6 is where an instance finds its metadata by IPv6. By IPv4 it is
+// link-local, and so are the credentials of a container.
+//
+// Source: Amazon EC2 User Guide, "Use the Instance Metadata Service to access instance
+// metadata"; Amazon ECS Developer Guide, "Amazon ECS task IAM role".
+var metadataV6 = netip.MustParsePrefix("fd00:ec2::/32")
+
+// noMetadata refuses link-local addresses and those of metadata, as they are dialled: a
+// name may resolve to another address each time.
+func noMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", address, err)
+	}
+	if ip := at.Addr().Unmap(); ip.IsLinkLocalUnicast() || metadataV6.Contains(ip.WithZone("")) {
+		return fmt.Errorf("dial %s: %w", address, errMetadata)
+	}
+	return nil
+}
