@@ -1,6 +1,6 @@
 # Needs Go: every tool runs by `go run` at a fixed version and is cached where Go caches. `make test` also needs
-# Python 3 with venv, and Java 11 with Maven: it installs into .cache/ once DuckDB, which reads what we write, and the
-# servers that we test against (internal/emulator).
+# Python 3 with venv, Java 11 with Maven, and Node.js 20 with npm: it installs into .cache/ once DuckDB, which reads
+# what we write, the servers that we test against, and the browser that shows the page (internal/emulator).
 
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0

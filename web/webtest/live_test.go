@@ -112,7 +112,8 @@ func (u *user) status() (s struct {
 	State         string
 	Nodes, Failed int64
 	Totals        struct{ Objects, Bytes int64 }
-}) {
+},
+) {
 	u.t.Helper()
 	require.NoError(u.t, json.Unmarshal(u.tells("status", "live", "--json"), &s))
 	return s
