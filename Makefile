@@ -37,7 +37,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: screenshots soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,7 @@ soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs an
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/campaign
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v -run=Memory ./web/webtest
 
 # FOR=15m goes on for less than an hour.
 FOR ?= 1h
@@ -101,6 +102,9 @@ bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH)),$(findstring C
 	@pkgs=$$(find . -name '.?*' -prune -o -name '*_test.go' -exec grep -l '^func Benchmark' {} + | xargs -r -n1 dirname | sort -u); \
 	[ -n "$$pkgs" ] || { echo "make bench: no benchmarks yet"; exit 0; }; \
 	set -x; $(RACE) go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=6h $(FLAGS) $$pkgs
+
+screenshots: ## Take the pictures of docs/pictures anew, of a run that is walked (a minute; needs Node.js with npm)
+	RAMIFY_PICTURES='$(abspath docs/pictures)' go test -count=1 -timeout=10m -run='^TestPictures$$' -v ./web/webtest
 
 peers: $(foreach p,$(filter-out none $(WORKERS),$(PEERS)),.cache/peers/$(firstword $(subst -, ,$(p)))) ## Build the tools that listing is compared with (PEERS="s3ls s5cmd rclone")
 

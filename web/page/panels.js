@@ -43,6 +43,9 @@ class Asked {
   }
 }
 
+/** A node's name below the target, which need not be said each time. */
+const below = (node, target) => (target && node.length > target.length && node.startsWith(target) ? node.slice(target.length) : node);
+
 const mostWorkers = 100;
 
 export class Workers {
@@ -66,13 +69,13 @@ export class Workers {
       text(use.lastChild, w.alive ? `${w.in_flight} / ${w.slots}` : `gone ${moment(w.at)}`);
       text(units, short(w.units));
       const now = [...(w.alive ? w.doing ?? [] : [])].sort((a, b) => b.seconds - a.seconds);
-      const rest = now.length - 3;
-      list(doing, now.slice(0, 3), () => make("div", {}, make("span"), make("small")), (d, one) => {
-        text(d.firstChild, fitted(one.node, 64));
-        attribute(d, "title", visible(one.node));
-        text(d.lastChild, took(one.seconds));
+      const lines = now.slice(0, 3).map((one) => [fitted(below(one.node, r.target), 40), took(one.seconds), one.node]);
+      if (now.length > 3) lines.push(["", `and ${now.length - 3} more`, ""]);
+      list(doing, lines, () => make("div", {}, make("span"), make("small")), (d, [node, seconds, whole]) => {
+        text(d.firstChild, node);
+        text(d.lastChild, seconds);
+        attribute(d, "title", whole ? visible(whole) : null);
       });
-      if (rest > 0) doing.lastElementChild.lastChild.textContent += ` and ${rest} more`;
     });
   }
 
@@ -87,14 +90,14 @@ export class Slowest extends Asked {
     this.draw({ nodes: [] });
   }
 
-  draw({ nodes }) {
+  draw({ nodes }, r) {
     show($("slowest-none"), nodes.length === 0);
     list($("slowest"), nodes.slice(0, 10), () => {
       const e = row("mono", "n");
       e.firstChild.append(make("span", { class: "wrap" }));
       return e;
     }, (e, n) => {
-      text(e.firstChild.firstChild, fitted(n.node, 70));
+      text(e.firstChild.firstChild, fitted(below(n.node, r?.target), 60));
       attribute(e.firstChild, "title", `${visible(n.node)} (${visible(n.kind)}, ended ${moment(n.at)})`);
       text(e.lastChild, took(n.seconds));
     });
@@ -263,13 +266,18 @@ export class FleetPanel {
     const behind = f.backlog_seconds != null && f.target != null && f.backlog_seconds > f.target;
     pairs($("fleet-figures"), [
       ["Tasks", `${exact(f.running)} of ${exact(f.desired)}${f.pending ? `, ${exact(f.pending)} starting` : ""}`],
-      ["Backlog per task", f.backlog_seconds == null ? some(Math.round(f.backlog_per_task), "message") : `${took(f.backlog_seconds)}, ${some(Math.round(f.backlog_per_task), "message")}`, behind],
+      ["Backlog per task", [
+        f.backlog_seconds == null ? "" : took(f.backlog_seconds), f.backlog_per_task == null ? "" : some(Math.round(f.backlog_per_task), "message"),
+      ].filter(Boolean).join(", ") || "–", behind],
       ["Its target", f.target == null ? "–" : took(f.target)],
       ["Unread", exact(f.unread)],
       ["In flight", exact(f.in_flight)],
       ["Delayed", exact(f.delayed)],
       ["Oldest message", f.oldest == null ? "–" : span(f.oldest)],
     ]);
+    const missing = f.missing ?? [];
+    show($("fleet-missing"), missing.length > 0);
+    text($("fleet-missing"), "Not known: " + missing.map((m) => `${visible(m.part)} (${visible(m.reason)})`).join("; "));
     this.#tasks.add(r.seconds, f.running);
     this.#backlog.add(r.seconds, f.backlog_seconds, f.target);
     const seconds = f.backlog_seconds == null ? "–" : took(f.backlog_seconds);

@@ -206,7 +206,9 @@ export class RunPage {
     style(band, "width", at(Math.max(0, Math.min(all - r.seconds, eta.high) - eta.low)));
     style(likely, "left", at(r.seconds + eta.likely));
     const [low, high] = [span(eta.low), span(eta.high)];
-    const left = `about ${span(eta.likely)} left${low === high ? "" : `, between ${low} and ${high}`}`;
+    // A band that says nothing is not told as if it did.
+    const vague = eta.high > 60 * (eta.likely + 10);
+    const left = vague ? `at least ${low} left` : `about ${span(eta.likely)} left${low === high ? "" : `, between ${low} and ${high}`}`;
     text($("eta"), left);
     attribute(bar, "aria-valuetext", `${percent(r.fraction)} %, ${left}`);
   }

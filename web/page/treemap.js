@@ -14,7 +14,8 @@ const roomy = 15_000; // square pixels that make that worth a request
 const every = 2500; // ms between looks at a run that goes on
 const stale = 10_000; // ms after which insides are asked for again
 const keptLevels = 48;
-const longest = 160; // characters of a name on a tile
+const wide = 7.3; // pixels of a character of a tile's name, and of one within a tile
+const narrow = 6.7;
 
 const meanSize = { of: (c) => (c.objects ? c.bytes / c.objects : 0), write: size, name: "mean object size" };
 const measures = {
@@ -297,7 +298,7 @@ export class Treemap {
     e.classList.toggle("plain", Boolean(item.plain));
     e.classList.toggle("leaf", !item.more);
     const below = item.more && w * h > roomy && this.#levels.get(this.#level(item.prefix))?.tree;
-    text(name, w > 44 && h > 18 ? visible(item.name).slice(0, longest) : "");
+    text(name, w > 40 && h > 18 ? fitting(item.name, below && w >= 130 ? w - 64 : w, wide) : "");
     text(value, w > 48 && h > 36 && !(below && w < 130) ? brief(item.value) : "");
     e.classList.toggle("open", Boolean(below));
     this.#within(within, below, w, h, shade);
@@ -315,7 +316,7 @@ export class Treemap {
       style(e, "height", p.h + "px");
       style(e, "--v", shade(p.item).toFixed(3));
       e.className = p.item.plain ? "plain" : "";
-      text(e.firstChild, p.w > 44 && p.h > 15 && !p.item.plain ? visible(p.item.name).slice(0, longest) : "");
+      text(e.firstChild, p.w > 40 && p.h > 15 && !p.item.plain ? fitting(p.item.name, p.w, narrow) : "");
     });
   }
 
@@ -432,6 +433,9 @@ export class Treemap {
     });
   }
 }
+
+/** A name as it fits into so many pixels: its end tells it from its neighbours. */
+const fitting = (name, width, each) => fitted(name, Math.max(3, Math.min(160, Math.floor((width - 11) / each))));
 
 /** How far two stretches are apart, 0 where they lie beside each other. */
 function beside(a, an, b, bn) {

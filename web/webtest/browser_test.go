@@ -164,7 +164,7 @@ func (b *tab) until(expression string) {
 	_, err := chromedp.Run(ctx, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingTimeout(patience)))
 	if err != nil {
 		text := b.text("body")
-		b.t.Fatalf("the page never came to %s: %v\n%s\n%v", expression, err, text[:min(len(text), 400)], b.heard())
+		b.t.Fatalf("the page never came to %s: %v\n%s\n%v", expression, err, text[:min(len(text), 700)], b.heard())
 	}
 }
 

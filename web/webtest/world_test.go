@@ -243,11 +243,11 @@ func (m *made) fail(n int) {
 // fleet has the run be one of tasks on ECS.
 func (m *made) fleet() {
 	m.w.set(func() {
-		backlog, target, oldest := 92.4, 60.0, 41.0
+		each, backlog, target, oldest := 2057.5, 92.4, 60.0, 41.0
 		m.view.Cost = &web.Cost{SoFar: 0.8312, Total: 2.07}
 		m.view.Fleet = &web.Fleet{
 			Running: 6, Pending: 2, Desired: 8, Unread: 12_345, InFlight: 384, Delayed: 7,
-			BacklogPerTask: 2057.5, BacklogSeconds: &backlog, Target: &target, Oldest: &oldest,
+			BacklogPerTask: &each, BacklogSeconds: &backlog, Target: &target, Oldest: &oldest,
 		}
 		for i := range 12 {
 			m.view.Fleet.Events = append(m.view.Fleet.Events, web.Event{At: time.Now().Add(-time.Duration(i) * 40 * time.Second), Message: fmt.Sprintf("desired count set to %d, from %d: backlog", 8-i/2, 7-i/2)})

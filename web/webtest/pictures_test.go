@@ -1,0 +1,100 @@
+package webtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/s3serve"
+)
+
+// largest is how many bytes a picture of the documentation may have.
+const largest = 300_000
+
+// archive is the objects of a bucket such as people have, made up: so many about.
+func archive(most int) (objects []s3serve.Object) {
+	//nolint:gosec // it need not be a secret
+	chance := rand.New(rand.NewPCG(1, 2))
+	add := func(share, typical float64, key func() string) {
+		for range int(share * float64(most)) {
+			objects = append(objects, s3serve.Object{Key: key(), Size: int64(typical * math.Exp(1.3*chance.NormFloat64()))})
+		}
+	}
+	few := func(n int) int { return int(float64(n) * math.Pow(chance.Float64(), 1.8)) } // the first of n more often
+	for _, of := range []struct {
+		prefix string
+		share  float64
+	}{{"photos/originals/", 0.24}, {"photos/previews/", 0.19}, {"photos/edited/", 0.04}} {
+		add(of.share, 60_000+2_400_000*float64(len(of.prefix)%2), func() string {
+			month := few(140)
+			return fmt.Sprintf("%s%d/%02d/event-%04d/IMG_%06d.jpg", of.prefix, 2025-month/12, 12-month%12, few(16), chance.IntN(999_999))
+		})
+	}
+	services := []string{"api", "web", "auth", "billing", "search", "mailer", "edge", "jobs", "gateway"}
+	add(0.27, 9_000, func() string {
+		day := few(420)
+		return fmt.Sprintf("logs/%s/2025/%02d/%02d/%012x.log.gz", services[few(len(services))], 12-day/35, 1+day%28, chance.Int64N(1<<48))
+	})
+	add(0.1, 900_000, func() string {
+		return fmt.Sprintf("events/topic=%s/hour=%05d/part-%05d.parquet", services[few(len(services))], 90_000-few(240), chance.IntN(200))
+	})
+	add(0.07, 40_000, func() string {
+		return fmt.Sprintf("avatars/%02x/%016x.png", few(256), chance.Uint64())
+	})
+	add(0.05, 6_000_000, func() string {
+		return fmt.Sprintf("backups/db-%d/2025-%02d/base-%06d.tar", few(7), 12-few(12), chance.IntN(999_999))
+	})
+	add(0.04, 3_000, func() string {
+		return fmt.Sprintf("datasets/v%d/train/class-%03d/%09d.json", 9-few(9), few(300), chance.IntN(1e9))
+	})
+	return objects
+}
+
+// TestPictures takes the pictures of docs/pictures, of a run that is walked: a large
+// one, as `make screenshots` wants it, or a small one whose pictures nobody looks at.
+func TestPictures(t *testing.T) {
+	t.Parallel()
+	dir, objects, latency := os.Getenv("RAMIFY_PICTURES"), 40_000, 150*time.Millisecond
+	if dir == "" {
+		dir = t.TempDir()
+	} else {
+		objects, latency = 1_200_000, 150*time.Millisecond
+	}
+	bucket, err := s3serve.FromObjects(archive(objects))
+	require.NoError(t, err)
+	u := newUser(t, s3serve.New(s3serve.Options{Buckets: map[string]*s3serve.Listing{"acme-archive": bucket}, Latency: latency}))
+	url, _ := u.walks("run", "s3://acme-archive/", "--run", "live", "--web", "--node", "prefix", "--inline", "50", "--concurrency", "48", "--out", "out")
+
+	b := newTab(t, 1280, 1000)
+	b.dark(false)
+	b.open(url)
+	b.until(fmt.Sprintf("Number((document.querySelector('#f-objects').dataset.exact ?? '').replaceAll(',', '')) >= %d", objects*6/10))
+	b.until("document.querySelectorAll('.tile.open').length > 0")
+	take := func(name string) {
+		t.Helper()
+		// What is drawn next is drawn, and what grows has grown.
+		eval[any](b, "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+		png := b.picture(false)
+		assert.LessOrEqual(t, len(png), largest, name)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)) //nolint:gosec // it is for all to see
+	}
+	take("run-light")
+	b.dark(true)
+	take("run-dark")
+	b.dark(false)
+	b.until("document.querySelector('.tile[data-prefix=\"photos/\"]')")
+	eval[any](b, "document.querySelector('.tile[data-prefix=\"photos/\"]').click()")
+	b.until("document.querySelector('#tree-map').dataset.shown === 'photos/'")
+	b.until("document.querySelectorAll('.tile.open').length > 0")
+	eval[any](b, "document.querySelector('#tree').scrollIntoView()")
+	take("tree-light")
+	b.dark(true)
+	take("tree-dark")
+}
