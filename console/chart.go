@@ -91,3 +91,6 @@ func (t *Terminal) chart(s Snapshot, width, rows int) []string {
 	}
 	return lines
 }
+
+// Spark draws numbers, which are not negative, in one line.
+func Spark(values []float64) string { return columnChart(values, 1)[0] }
