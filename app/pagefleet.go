@@ -88,7 +88,8 @@ func (s *shore) Open(ctx context.Context, run string) (web.Run, error) {
 	k.close = func() {} // the fleet is looked at by others, too
 	w := &watched{kept: k, source: k.source(run), run: run, redrawn: redrawnOnFleet}
 	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, run, redrive) }
-	w.look = s.look
+	var cost costing
+	w.look = func(ctx context.Context, v *web.View) error { return s.look(ctx, v, &cost) }
 	w.prefixes = s.prefixTree(r)
 	return w, nil
 }
@@ -113,16 +114,11 @@ func (s *shore) goOn(ctx context.Context, run string, redrive bool) error {
 }
 
 // look adds to a view what is known of the fleet, and of what the run has cost.
-func (s *shore) look(ctx context.Context, v *web.View) error {
-	workers, err := s.fleet.records.Workers(ctx, v.Run)
+func (s *shore) look(ctx context.Context, v *web.View, c *costing) error {
+	cost, err := c.of(ctx, s, v)
 	if err != nil {
 		return err
 	}
-	r, err := s.fleet.records.Run(ctx, v.Run)
-	if err != nil {
-		return err
-	}
-	cost := s.prices.Split([]ledger.Run{r}, [][]ledger.Worker{workers})[0]
 	if s.watch != nil {
 		seen := s.watch.see(ctx)
 		v.Fleet = seen.fleet
@@ -136,6 +132,33 @@ func (s *shore) look(ctx context.Context, v *web.View) error {
 	}
 	v.Cost = costOf(cost, &v.Snapshot)
 	return nil
+}
+
+// costing is what a run has cost when that was last worked out: every ten seconds, since
+// the counters of all tasks are read for it.
+type costing struct {
+	mu    sync.Mutex
+	cost  float64
+	state console.State
+	at    time.Time
+}
+
+func (c *costing) of(ctx context.Context, s *shore, v *web.View) (float64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == v.State && time.Since(c.at) < scaling.Every {
+		return c.cost, nil
+	}
+	workers, err := s.fleet.records.Workers(ctx, v.Run)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.fleet.records.Run(ctx, v.Run)
+	if err != nil {
+		return 0, err
+	}
+	c.cost, c.state, c.at = s.prices.Split([]ledger.Run{r}, [][]ledger.Worker{workers})[0], v.State, time.Now()
+	return c.cost, nil
 }
 
 // costOf is what a run has cost, and will have at its end if the rest costs as much as

@@ -151,12 +151,12 @@ func (s *starter) start(ctx context.Context, tgt target, run string) error {
 // asksOn is what has a run of this machine go on, or redrives it, when somebody asks.
 func (s *starter) asksOn(run string) func(context.Context, bool) error {
 	return func(_ context.Context, redrive bool) error {
-		return s.occupy(func(began func()) error { return s.onAsked(run, redrive, began) })
+		return s.occupy(func(began func()) error { return s.proceed(run, redrive, began) })
 	}
 }
 
-// onAsked goes on with a run to its end.
-func (s *starter) onAsked(run string, redrive bool, began func()) error {
+// proceed goes on with a run to its end.
+func (s *starter) proceed(run string, redrive bool, began func()) error {
 	on := onFlags{Name: run, JSON: true, jobsFlags: s.flags.jobsFlags, webhookFlags: s.flags.webhookFlags}
 	return s.told(run, run, began, func(w *work) error {
 		if redrive {
