@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,7 +109,7 @@ func (w *watched) report(ctx context.Context, run ledger.Run, by report.Measure)
 			Nodes: sum.Nodes, Failed: sum.Failed, Objects: sum.Totals.Objects, Bytes: sum.Totals.Bytes, Prefixes: sum.Totals.Prefixes,
 			Retries: sum.Retries, Requests: sum.Requests,
 		},
-		Mean:          report.Speeds{Nodes: mean.Nodes, Objects: mean.Objects, Bytes: mean.Bytes, Requests: mean.Requests},
+		Mean:          report.Speeds{Nodes: hundredths(mean.Nodes), Objects: hundredths(mean.Objects), Bytes: hundredths(mean.Bytes), Requests: hundredths(mean.Requests)},
 		Configuration: configurationOf(run),
 		Slowest:       []console.Slow{}, Workers: []report.Worker{}, Failures: []console.Failure{},
 	}
@@ -120,7 +121,8 @@ func (w *watched) report(ctx context.Context, run ledger.Run, by report.Measure)
 		r.Finished = &at
 	}
 	if v.Cost != nil {
-		r.Cost = &report.Cost{SoFar: v.Cost.SoFar, Total: v.Cost.Total, Budget: run.Options.Budget()}
+		billionths := func(v float64) float64 { return math.Round(v*1e9) / 1e9 }
+		r.Cost = &report.Cost{SoFar: billionths(v.Cost.SoFar), Total: billionths(v.Cost.Total), Budget: run.Options.Budget()}
 	}
 	for i := range v.Crew[:min(len(v.Crew), reportedWorkers)] {
 		m := &v.Crew[i]
@@ -190,6 +192,8 @@ func (w *watched) branch(ctx context.Context, t *web.Tree, by report.Measure, le
 	}
 	return p, nil
 }
+
+func hundredths(v float64) float64 { return math.Round(v*100) / 100 }
 
 func sumsIn(s web.Sums) report.Sums {
 	return report.Sums{Objects: s.Objects, Bytes: s.Bytes, Seconds: s.Seconds}

@@ -70,7 +70,7 @@ func (r *Report) markdown() []byte {
 	p := &paper{}
 	p.say("# Run %s\n", plain(r.Run))
 	p.say("%s: **%s**\n", code(r.Target), plain(r.stateWords()))
-	p.say("%s %s", plain(r.sentence()), plain(r.span()))
+	p.say("%s %s", plain(r.sentence()), r.span())
 	var rows [][]string
 	for _, f := range r.figures() {
 		rows = append(rows, []string{plain(f.name), plain(f.value), plain(f.remark)})

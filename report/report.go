@@ -182,7 +182,6 @@ func (r *Report) Write(w io.Writer, f Format) error {
 	case JSON:
 		e := json.NewEncoder(console.JSONLines(w))
 		e.SetEscapeHTML(false)
-		e.SetIndent("", " ")
 		return e.Encode(r)
 	default:
 		return fmt.Errorf("write report: there is no format %q", f)

@@ -57,7 +57,7 @@ type mapper struct {
 func (m *mapper) tiles(p *Prefix) (all []tile) {
 	add := func(t tile, s Sums) {
 		if t.size = s.Of(m.by); t.size > 0 {
-			t.title += fmt.Sprintf("\u2003%s, %s, %.1f%%", counted(s.Objects, m.noun), measured(ByBytes, s.Bytes, ""), 100*float64(t.size)/float64(m.whole))
+			t.title += fmt.Sprintf(": %s, %s, %.1f%%", counted(s.Objects, m.noun), measured(ByBytes, s.Bytes, ""), 100*float64(t.size)/float64(m.whole))
 			all = append(all, t)
 		}
 	}

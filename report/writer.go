@@ -71,7 +71,7 @@ type cell struct {
 // table writes one, its rows below headings.
 func (w *writer) table(label string, headings []string, rows [][]cell) {
 	w.start("div", "class", "scroll", "role", "region", "tabindex", "0", "aria-label", label)
-	w.start("table")
+	w.start("table", "aria-label", label)
 	w.start("thead")
 	w.start("tr")
 	for i, h := range headings {
