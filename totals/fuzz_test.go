@@ -45,7 +45,10 @@ func FuzzMerge(f *testing.F) {
 		r.head(nil)
 		s := &shelf{pages: []Page{{Key: one[:len(one)-len(r.b)], Body: one}}}
 		if b, err := Open(t.Context(), s); err == nil && b != nil {
-			for range b.Under(t.Context(), "a", All) {
+			for _, err := range b.Under(t.Context(), "a", All) {
+				if err != nil && !errors.Is(err, ErrBlock) {
+					t.Fatalf("got %v", err)
+				}
 			}
 		}
 	})
