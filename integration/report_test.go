@@ -46,7 +46,7 @@ func TestReport(t *testing.T) {
 	s := serve(t, sampleListing(t, sample.Count), s3serve.Options{})
 	u := newUser(t, s.url)
 	u.env = append(u.env, "RAMIFY_FORMAT=csv") // of results
-	u.run(t, "run", "s3://bucket/", "--run", "nightly", "--by-prefix", "all", "--budget", "3").requireCode(t, 0)
+	u.run(t, "run", "s3://bucket/", "--run", "nightly", "--by-prefix", "all", "--budget", "3", "--out", "out").requireCode(t, 0)
 	u.follow(t, "report.md", "Report on it")
 	sum := parseSummary(t, u.run(t, "status", "nightly", "--json").stdout)
 	r := u.report(t, "nightly")
@@ -94,7 +94,7 @@ func TestReportOfOtherRuns(t *testing.T) {
 	if r := u.report(t, "r"); r.State != "interrupted" {
 		t.Errorf("of a run that nobody works on: %+v", r)
 	}
-	u.run(t, "run", `{"kind":"unheard","id":"<b>&|"}`, "--run", "bad", "--retries", "0").requireCode(t, 3)
+	u.run(t, "run", `{"kind":"synthetic","id":"<b>&|","args":{"poison":1}}`, "--run", "bad", "--retries", "0").requireCode(t, 3)
 	r := u.report(t, "bad")
 	if r.State != "finished_with_failures" || r.Totals.Failed != 1 || len(r.Failures) != 1 || r.Failures[0].Node != "<b>&|" || r.Tree != nil {
 		t.Errorf("of a run that failed: %+v", r)
