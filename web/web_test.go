@@ -233,8 +233,8 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 	}()
 	for {
-		a := s.ask(http.MethodGet, "/api/runs/r/events", "") //nolint:bodyclose // all are, at the end
-		open = append(open, a)
+		open = append(open, s.ask(http.MethodGet, "/api/runs/r/events", "")) //nolint:bodyclose // all are, at the end
+		a := open[len(open)-1]
 		if a.StatusCode != http.StatusOK {
 			assert.Equal(t, 503, a.StatusCode)
 			break
