@@ -1,6 +1,6 @@
 # Needs Go: every tool runs by `go run` at a fixed version and is cached where Go caches. `make test` also needs
-# Python 3 with venv, and Java 11 with Maven: it installs into .cache/ once DuckDB, which reads what we write, and the
-# servers that we test against (internal/emulator).
+# Python 3 with venv, Java 11 with Maven, and Node.js 20 with npm: it installs into .cache/ once DuckDB, which reads
+# what we write, the servers that we test against, and the browser that shows the page (internal/emulator).
 
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
@@ -61,7 +61,8 @@ test-infra: ## Run the tests of the CDK app alone: a module of its own, whose fi
 
 # Of the simulation: RAMIFY_PROOF_RUNS, RAMIFY_PROOF_FROM (a seed). A seed that fails is printed as one command.
 soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (minutes)
-	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/campaign
+	RAMIFY_SOAK=1 go test -count=1 -timeout=90m -v ./proof/campaign
+	RAMIFY_SOAK=1 go test -count=1 -timeout=60m ./proof/real
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
 	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v -run=Memory ./web/webtest

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -73,7 +72,7 @@ func FuzzSettings(f *testing.F) {
 		}
 		all, err := readTokens(tokens)
 		if err != nil {
-			require.True(t, errors.As(err, new(usageError)))
+			require.ErrorAs(t, err, new(usageError))
 			return
 		}
 		for _, token := range all {

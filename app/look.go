@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strconv"
 
 	"github.com/ramify/ramify/console"
@@ -110,7 +109,7 @@ func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run s
 	if err != nil {
 		return nil, ledger.Run{}, err
 	}
-	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, prices, slog.New(slog.DiscardHandler))
+	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, prices)
 	if err != nil {
 		return nil, ledger.Run{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/jobqueue"
 	programs "github.com/ramify/ramify/processor/command"
+	"github.com/ramify/ramify/schema"
 )
 
 type resultsCmd struct {
@@ -116,5 +117,5 @@ func sendOutcome(ctx context.Context, q jobqueue.Queues, to string, e jobqueue.E
 	if err := encode(&line, e); err != nil {
 		return fmt.Errorf("pack outcome: %w", err)
 	}
-	return q.Send(ctx, []jobqueue.Posting{{Queue: to, Body: jobqueue.Sendable(bytes.TrimSpace(line.Bytes()))}})[0].Err
+	return q.Send(ctx, []jobqueue.Posting{{Queue: to, Body: schema.EscapeNonCharacters(bytes.TrimSpace(line.Bytes()))}})[0].Err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +32,7 @@ type shore struct {
 var _ web.Runs = (*shore)(nil)
 
 // openShore opens a fleet to look at its runs, and to steer them by the ledger.
-func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices, log *slog.Logger) (*shore, error) {
+func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices) (*shore, error) {
 	f, err := c.openRecords(ctx)
 	if err != nil {
 		return nil, err
@@ -45,7 +43,7 @@ func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Price
 			f.close()
 			return nil, err
 		}
-		s.watch = newFleetWatch(f, prices, log)
+		s.watch = newFleetWatch(f, prices)
 	}
 	return s, nil
 }
@@ -92,11 +90,13 @@ func (s *shore) Open(ctx context.Context, run string) (web.Run, error) {
 // watched is a run as it is seen. Closing it leaves the fleet open, at which others look.
 func (s *shore) watched(r ledger.Run) *watched {
 	k := s.fleet.kept()
-	k.close = func() {}
-	return &watched{
-		kept: k, source: k.source(r.ID), run: r.ID, redrawn: redrawnOnFleet, look: s.look, prefixes: s.prefixTree(r),
-		goOn: func(ctx context.Context, redrive bool) error { return s.goOn(ctx, r.ID, redrive) },
-	}
+	k.close = func() {} // the fleet is looked at by others, too
+	w := &watched{kept: k, source: k.source(r.ID), run: r.ID, redrawn: redrawnOnFleet}
+	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, r.ID, redrive) }
+	var cost costing
+	w.look = func(ctx context.Context, v *web.View) error { return s.look(ctx, v, &cost) }
+	w.prefixes = s.prefixTree(r)
+	return w
 }
 
 // redrawnOnFleet is how often the sketches of a fleet's workers are read: each is
@@ -119,21 +119,17 @@ func (s *shore) goOn(ctx context.Context, run string, redrive bool) error {
 }
 
 // look adds to a view what is known of the fleet, and of what the run has cost.
-func (s *shore) look(ctx context.Context, v *web.View) error {
-	workers, err := s.fleet.records.Workers(ctx, v.Run)
+func (s *shore) look(ctx context.Context, v *web.View, c *costing) error {
+	cost, err := c.of(ctx, s, v)
 	if err != nil {
 		return err
 	}
-	r, err := s.fleet.records.Run(ctx, v.Run)
-	if err != nil {
-		return err
-	}
-	cost := s.prices.Split([]ledger.Run{r}, [][]ledger.Worker{workers})[0]
 	if s.watch != nil {
 		seen := s.watch.see(ctx)
 		v.Fleet = seen.fleet
-		if shared, known := seen.costs[v.Run]; known {
-			cost = shared // of tasks that work on several runs
+		// Tasks may work on several runs, among which the look divides them.
+		if shared, known := seen.costs[v.Run]; known && len(seen.costs) > 1 {
+			cost = shared
 		}
 		if v.Fleet != nil && !seen.counted {
 			v.Fleet.Running = v.Workers // nobody knows of more than those that report
@@ -141,6 +137,33 @@ func (s *shore) look(ctx context.Context, v *web.View) error {
 	}
 	v.Cost = costOf(cost, &v.Snapshot)
 	return nil
+}
+
+// costing is what a run has cost when that was last worked out: every ten seconds, since
+// the counters of all tasks are read for it.
+type costing struct {
+	mu    sync.Mutex
+	cost  float64
+	state console.State
+	at    time.Time
+}
+
+func (c *costing) of(ctx context.Context, s *shore, v *web.View) (float64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == v.State && time.Since(c.at) < scaling.Every {
+		return c.cost, nil
+	}
+	workers, err := s.fleet.records.Workers(ctx, v.Run)
+	if err != nil {
+		return 0, err
+	}
+	r, err := s.fleet.records.Run(ctx, v.Run)
+	if err != nil {
+		return 0, err
+	}
+	c.cost, c.state, c.at = s.prices.Split([]ledger.Run{r}, [][]ledger.Worker{workers})[0], v.State, time.Now()
+	return c.cost, nil
 }
 
 // costOf is what a run has cost, and will have at its end if the rest costs as much as
@@ -193,17 +216,16 @@ func (uncounted) Counts(context.Context) (scaling.Service, error) {
 // SetDesired implements metricfn.Service.
 func (uncounted) SetDesired(context.Context, int) error { return errUncounted }
 
-func newFleetWatch(f *fleet, prices metricfn.Prices, log *slog.Logger) *fleetWatch {
+func newFleetWatch(f *fleet, prices metricfn.Prices) *fleetWatch {
 	w := &fleetWatch{knobs: scaling.Defaults()}
 	o := metricfn.Options{
 		Fleet: f.Stack, Knobs: w.knobs, Queue: metricfn.NewSQS(f.cfg, f.Queue), Service: uncounted{},
-		Ledger: f.records, Publisher: nowhere{}, Prices: prices, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Ledger: f.records, Publisher: nowhere{}, Prices: prices,
 	}
 	if f.service != "" && f.cluster != "" {
 		w.service = metricfn.NewECS(f.cfg, f.cluster, f.service)
 		o.Service = w.service
 	}
-	_ = log
 	w.fn = metricfn.New(o)
 	return w
 }

@@ -61,13 +61,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if _, err := c.readJobs(); err != nil {
 		return err
 	}
-	seen := tokens // who may see runs, and press buttons
-	if len(seen) == 0 && c.ClientCA == "" {
-		seen = []string{newToken()}
-		if c.Jobs == "" { // where jobs can be started, whoever is on this machine may
-			tokens = seen
-		}
-	}
+	tokens, seen := c.doors(tokens)
 	log := console.Logger(std.err, false, g.Verbose)
 	server, err := guard.New(guard.Options{
 		Address: c.Listen, Hosts: c.Host, Tokens: tokens, TLS: guard.TLS{Cert: c.TLSCert, Key: c.TLSKey, ClientCA: c.ClientCA},
@@ -86,7 +80,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		defer s.close()
 	}
 	if c.given() {
-		sh, err := openShore(ctx, g, &c.startFlags, prices, log)
+		sh, err := openShore(ctx, g, &c.startFlags, prices)
 		if err != nil {
 			return err
 		}
@@ -111,7 +105,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		return err
 	}
 	given := ""
-	if os.Getenv(tokenVar) == "" && len(seen) > 0 {
+	if len(seen) > 0 && (c.Jobs != "" || os.Getenv(tokenVar) == "") { // it was made just now
 		given = seen[0]
 	}
 	fmt.Fprintf(std.err, "page %s\n", pageURL(server.Address(), c.TLSCert != "", given, ""))
@@ -123,6 +117,25 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	page.Stop()
 	server.Stop(last)
 	return nil
+}
+
+// doors are the tokens that requests must bear, and those that let people see runs and
+// steer them. Who may start jobs may not do that, too: where jobs are served the page has
+// a token of its own.
+func (c *serveCmd) doors(tokens []string) (all, page []string) {
+	switch {
+	case c.Jobs == "" && (len(tokens) > 0 || c.ClientCA != ""):
+		return tokens, tokens // by their certificates, where there are no tokens
+	case c.Jobs == "":
+		page = []string{newToken()}
+		return page, page
+	default:
+		page = []string{newToken()}
+		if len(tokens) > 0 { // else anybody on this machine may start jobs, or who has a certificate
+			tokens = append(tokens, page...)
+		}
+		return tokens, page
+	}
 }
 
 // readTokens reads one token, or some with commas between them, or the file that

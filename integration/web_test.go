@@ -105,7 +105,7 @@ type reading struct {
 	Requests                        map[string]int64
 	May                             []string
 	Workers                         []struct{ Doing []struct{ Node string } }
-	Cost                            *struct{ So_far float64 } //nolint:revive // as it is in JSON
+	Cost                            *struct{ So_far float64 }
 	Fleet                           *struct{ Running, Unread int }
 }
 
@@ -153,7 +153,7 @@ func (p *prefixTree) check(t *testing.T) {
 // follow reads the events of the run until the stream ends.
 func (b *browser) follow(ctx context.Context, t *testing.T) (readings chan reading) {
 	t.Helper()
-	answer, err := http.DefaultClient.Do(b.request(t, http.MethodGet, "/api/runs/"+b.run+"/events", "").WithContext(ctx))
+	answer, err := http.DefaultClient.Do(b.request(t, http.MethodGet, "/api/runs/"+b.run+"/events", "").WithContext(ctx)) //nolint:bodyclose // it is closed where it is read
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestWebRedrives(t *testing.T) {
 	u := newUser(t, "")
 	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1`), "--run", "r", "--retries", "0", "--web")
 	b := browse(t, p)
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	var before reading
 	b.get(t, "", &before)
@@ -362,7 +362,7 @@ func TestWebRedrives(t *testing.T) {
 			t.Fatalf("redrive: %d, %+v", code, now)
 		}
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	var after reading
 	if b.get(t, "", &after); after.State != "finished" || after.Failures != 0 || after.Nodes != 1+5+25+125 {
@@ -464,7 +464,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "resume", ""); code != 200 || now.State != "running" {
 		t.Errorf("resumed: %d, %+v", code, now)
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+10+100+1000 {
 		t.Errorf("killed and resumed: %+v", now)
@@ -473,7 +473,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "redrive", ""); code != 200 || now.Epoch != 1 {
 		t.Errorf("redriven: %d, %+v", code, now)
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+5+25 {
 		t.Errorf("redriven: %+v", now)
@@ -487,8 +487,70 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	<-stream
 	p.signal(t, terminate)
 	p.wait(t).requireCode(t, 0)
-	for range stream { //nolint:revive // it ends
+	for range stream {
 	}
 	slow.signal(t, interrupt)
 	slow.wait(t).requireCode(t, 130)
+}
+
+// The same of a fleet: runs and totals out of the ledger and the bucket, tasks and
+// backlog, and buttons by the ledger. Who serves it needs no file of the run.
+func TestWebShowsAFleet(t *testing.T) {
+	t.Parallel()
+	const n = 3000
+	c := newCrew(t, archive(t, n).url).setup(t)
+	c.run(t, "seed", "s3://bucket/data/", "--run", "r", "--out", "s3://bucket/out", "--node", "prefix", "--inline", "0").requireCode(t, 0)
+	p := c.start(t, "serve", "--listen", "127.0.0.1:0", "--rate", "0")
+	b := browse(t, p)
+	b.run = "r"
+	code, now := b.press(t, "pause", "")
+	if code != 200 || now.State != "paused" {
+		t.Errorf("paused: %d, %+v", code, now)
+	}
+	var tree prefixTree
+	if b.get(t, "/tree", &tree); tree.Complete || tree.Objects != 0 {
+		t.Errorf("before anything was done: %+v", tree)
+	}
+	if code, now = b.press(t, "resume", ""); code != 200 || now.State != "running" {
+		t.Errorf("resumed: %d, %+v", code, now)
+	}
+	if now.Fleet == nil || now.Fleet.Unread == 0 {
+		t.Errorf("fleet: %+v", now.Fleet)
+	}
+	task := c.work(t)
+	var last reading
+	for r := range b.follow(t.Context(), t) {
+		last = r
+	}
+	sum := c.awaitFleet(t, "r", "finished")
+	if last.State != "finished" || last.Nodes != sum.Nodes || last.Objects != sum.Totals.Objects || last.Bytes != sum.Totals.Bytes {
+		t.Errorf("the page has %+v, status %+v", last, sum)
+	}
+	if last.Cost == nil || last.Cost.So_far <= 0 {
+		t.Errorf("cost %+v", last.Cost)
+	}
+	b.get(t, "/tree", &tree)
+	tree.check(t)
+	if !tree.Complete || tree.Objects != sum.Totals.Objects || tree.Bytes != sum.Totals.Bytes || tree.Prefixes == 0 {
+		t.Errorf("tree %+v of %d objects", tree, n)
+	}
+	task.signal(t, terminate) // it draws what it has not drawn yet
+	task.wait(t).requireCode(t, 0)
+	var slowest struct{ Nodes []struct{ Node string } }
+	for over := time.Now().Add(deadline); len(slowest.Nodes) == 0 && time.Now().Before(over); {
+		b.get(t, "/slowest", &slowest)
+		select {
+		case <-time.After(time.Second):
+		case <-t.Context().Done():
+		}
+	}
+	if len(slowest.Nodes) == 0 {
+		t.Error("no node is the slowest")
+	}
+	p.signal(t, terminate)
+	r := p.wait(t)
+	r.requireCode(t, 0)
+	if strings.Contains(r.stderr+r.stdout, secretText) || strings.Contains(r.stdout, b.token) {
+		t.Error("a secret is in what it says")
+	}
 }

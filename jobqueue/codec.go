@@ -109,15 +109,7 @@ func (c Codec) Pack(queue string, j Job) (body []byte, attrs map[string]string, 
 	if body, err = m.Encode(); err != nil {
 		return nil, nil, fmt.Errorf("pack job: %w", err)
 	}
-	body = Sendable(body)
 	return body, c.Keys.Sign(body), nil
-}
-
-// Sendable is JSON in whose texts nothing is that a message cannot carry: the encoder
-// escapes control characters, and leaves these as they are.
-func Sendable(text []byte) []byte {
-	text = bytes.ReplaceAll(text, []byte("\uFFFE"), []byte(`\ufffe`))
-	return bytes.ReplaceAll(text, []byte("\uFFFF"), []byte(`\uffff`))
 }
 
 func (c Codec) check(j Job) error {

@@ -88,7 +88,7 @@ func TestParse(t *testing.T) {
 	assert.False(t, tidy.Reduces())
 	values, err = tidy.Values(map[string]string{"word": `"; rm -rf /`})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"/bin/sh", "-c", `grep -- "$RAMIFY_PARAM_word" list | sort`}, tidy.Args(tidy.Run, values))
+	assert.Equal(t, []string{"/bin/sh", "-c", "--", `grep -- "$RAMIFY_PARAM_word" list | sort`}, tidy.Args(tidy.Run, values))
 	for code, want := range map[int]jobs.Verdict{0: jobs.Done, 1: jobs.Retry, 126: jobs.GiveUp, 127: jobs.GiveUp} {
 		assert.Equal(t, want, tidy.Exits.Of(code), code)
 	}

@@ -101,7 +101,7 @@ func (j *Job) checkDashes(values Values) error {
 // parameters hold.
 func (j *Job) Args(p Program, values Values) []string {
 	if j.Shell {
-		return []string{"/bin/sh", "-c", p[0].fill(nil)}
+		return []string{"/bin/sh", "-c", "--", p[0].fill(nil)}
 	}
 	args := make([]string, len(p))
 	for i, t := range p {

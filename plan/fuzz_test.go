@@ -27,7 +27,7 @@ func FuzzParseModel(f *testing.F) {
 			t.Fatalf("%d levels", len(levels))
 		}
 		for _, n := range levels {
-			if n < 1 || n > mostNodes || n != n {
+			if within := n >= 1 && n <= mostNodes; !within { // nor NaN
 				t.Fatalf("a level of %v nodes", n)
 			}
 		}

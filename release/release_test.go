@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,7 +53,7 @@ func TestArchivesHoldWhatTheyShouldAndAreTheSameTwice(t *testing.T) {
 			z, err := gzip.NewReader(bytes.NewReader(one))
 			require.NoError(t, err)
 			r := tar.NewReader(z)
-			for h, err := r.Next(); err != io.EOF; h, err = r.Next() {
+			for h, err := r.Next(); !errors.Is(err, io.EOF); h, err = r.Next() {
 				require.NoError(t, err)
 				body, err := io.ReadAll(r)
 				require.NoError(t, err)

@@ -113,17 +113,18 @@ func (m *Message) Encode() ([]byte, error) {
 	if err := enc.Encode(m); err != nil {
 		return nil, fmt.Errorf("encode node %s: %w", m.ID, err)
 	}
-	body := escapeNonCharacters(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	body := EscapeNonCharacters(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 	if len(body) > MaxMessage {
 		return nil, fmt.Errorf("encode node %s: %w", m.ID, &FieldError{Field: "message", Value: strconv.Itoa(len(body)) + " bytes", Want: "at most 1048576 bytes"})
 	}
 	return body, nil
 }
 
-// escapeNonCharacters writes U+FFFE and U+FFFF, which can only stand in strings, as
-// JSON may: Amazon SQS takes the characters of XML 1.0 and would refuse the message
-// for ever (API Reference, "SendMessage"). All others it refuses JSON escapes anyway.
-func escapeNonCharacters(text []byte) []byte {
+// EscapeNonCharacters returns JSON in which U+FFFE and U+FFFF, which can only stand in
+// strings, are written as escapes: Amazon SQS takes the characters of XML 1.0 and would
+// refuse the message for ever (API Reference, "SendMessage"). All others that it refuses
+// JSON escapes anyway.
+func EscapeNonCharacters(text []byte) []byte {
 	if !bytes.Contains(text, []byte("\xef\xbf")) {
 		return text
 	}

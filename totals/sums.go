@@ -18,8 +18,8 @@ type Sums struct {
 
 	newest int64 // milliseconds since the zero time; 0 if unknown
 
-	took   int64  // microseconds that it took to find them
-	shape  *Shape // nil: not known; of the line of all there is, no other
+	took  int64  // microseconds that it took to find them
+	shape *Shape // nil: not known; of the line of all there is, no other
 
 	digests  *Digests // nil: of none
 	digested int64    // objects that are in them

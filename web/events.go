@@ -8,10 +8,6 @@ import (
 	"github.com/ramify/ramify/guard"
 )
 
-// slow is how long a client may take to accept an event: who is slower is dropped, and
-// comes back.
-const slow = 10 * time.Second
-
 // events streams the readings of a run until it is over: at most one a second, and
 // only such as differ from the one before, with a comment now and then, by which a
 // client that has gone is found.
@@ -46,7 +42,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	beat := time.NewTicker(s.o.Heartbeat)
 	defer beat.Stop()
 	send := func(format string, a ...any) bool {
-		if out.SetWriteDeadline(time.Now().Add(slow)) != nil {
+		if out.SetWriteDeadline(time.Now().Add(s.o.Slow)) != nil {
 			return false
 		}
 		_, err := fmt.Fprintf(w, format, a...)

@@ -32,6 +32,7 @@ type Options struct {
 	// For tests; their defaults are meant for people.
 	Every     time.Duration // between two readings; default 1 s
 	Heartbeat time.Duration // between two comments of a stream; default 15 s
+	Slow      time.Duration // for a client to accept an event, who is slower is dropped; default 10 s
 }
 
 // Server serves the page. It has no listener of its own.
@@ -66,6 +67,9 @@ func New(o Options) *Server {
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 15 * time.Second
+	}
+	if o.Slow <= 0 {
+		o.Slow = 10 * time.Second
 	}
 	s := &Server{o: o, log: o.Log, watched: map[string]*watch{}, stop: make(chan struct{})}
 	s.opening, s.cancel = context.WithCancelCause(context.Background())

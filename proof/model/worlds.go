@@ -144,7 +144,7 @@ func Deep() []*World {
 		},
 		{
 			Name: "reduce-lost", About: "two levels reduce; the queue loses messages, and gives some up",
-			Tree: "r ~ r > b\n b ~ b > c", Max: 2, Reduces: "b", Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1, Fail: 1, Sweep: 1},
+			Tree: "r ~ r > b\n b ~ b > c", Max: 2, Reduces: "b", Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1, Fail: 1},
 		},
 		{
 			Name: "sequel-2", About: "the second step of a node has children, or none; two faults",
@@ -156,7 +156,11 @@ func Deep() []*World {
 		},
 		{
 			Name: "sequel-lost", About: "the queue loses what the second step of a node needs, or gives it up",
-			Tree: "r = r > b\n b ~ b > c\n b ' b > e | b", Max: 2, Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1, Sweep: 1},
+			Tree: "r = r > b\n b ~ b > c\n b ' b > e | b", Max: 2, Epochs: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1},
+		},
+		{
+			Name: "sweeps", About: "sweeps that nothing calls for, in the middle of a second step, and one fault",
+			Tree: "r = r > b\n b ~ b > c\n b ' b > e | b", Max: 1, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Lose: 1, Bury: 1, Sweep: 1},
 		},
 		{
 			Name: "groups-2", About: "pages of pages; two faults, and a redrive",
@@ -185,7 +189,7 @@ func Deep() []*World {
 		},
 		{
 			Name: "everything", About: "all that people and queues may do to a small tree, one at a time",
-			Tree: "r ~ r > b\n b = b c | b > c", Fails: "b c", Epochs: 2, Retries: 1, PutOffs: 2, Max: 1, Stale: true, Commits: true,
+			Tree: "r ~ r > b\n b = b c | b > c", Fails: "b c", Epochs: 2, Retries: 1, PutOffs: 2, Max: 1, Stale: true, Commits: true, Limit: 3_000_000,
 			Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Undelete: 1, Lose: 1, Bury: 1, Reply: 1, Fail: 2, Sweep: 1, Pause: 1, Cancel: 1, Return: 1},
 		},
 	}

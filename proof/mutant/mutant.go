@@ -135,9 +135,6 @@ var More = []Bug{
 	{"sweeps-double", "all messages of a sweep go on where another's plan is, duplicates too", []exact.Edit{
 		{File: "task/unit.go", Old: "	return step.MID == u.m.MID, nil\n", New: "	return step.MID != 0, nil\n"},
 	}},
-	{"second-step-first", "what a second step reveals is posted before the record of it is made", []exact.Edit{
-		{File: "task/process.go", Old: "	p := u.plan(ledger.Live, res)\n", New: "	p := u.plan(ledger.Live, res)\n	if u.sequel {\n		if err := u.postKids(ctx, &p, u.header(&p, 0), p.Share, ledger.FirstSlots(len(p.Kids)), schema.PostOriginal); err != nil {\n			return 0, err\n		}\n	}\n"},
-	}},
 	{"second-step-alone", "the record of a second step leaves out what its node and all below it came to", []exact.Edit{
 		{File: "task/process.go", Old: "	res.own = res.own.Add(u.base)\n", New: ""},
 	}},

@@ -66,10 +66,11 @@ func (q *Queue) happens(name string, of func(f *hostile.Faults) float64) bool {
 	return true
 }
 
-func (q *Queue) upTo(d time.Duration) time.Duration {
+// upTo is any time up to that which of picks.
+func (q *Queue) upTo(of func(f *hostile.Faults) time.Duration) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return time.Duration(q.dice.Float64() * float64(d))
+	return time.Duration(q.dice.Float64() * float64(of(&q.faults)))
 }
 
 // stall makes a request late.
@@ -77,7 +78,7 @@ func (q *Queue) stall(ctx context.Context) error {
 	if !q.happens("Stall", func(f *hostile.Faults) float64 { return f.Stall }) {
 		return ctx.Err()
 	}
-	timer := time.NewTimer(q.upTo(q.faults.StallFor))
+	timer := time.NewTimer(q.upTo(func(f *hostile.Faults) time.Duration { return f.StallFor }))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -120,7 +121,7 @@ func (q *Queue) Send(ctx context.Context, entries []queue.Entry) []error {
 		for i, at := range stay {
 			some[i] = entries[at]
 			if q.happens("Late", func(f *hostile.Faults) float64 { return f.Late }) {
-				some[i].Delay = min(some[i].Delay+time.Second+q.upTo(q.faults.LateBy), q.Limits().Delay)
+				some[i].Delay = min(some[i].Delay+time.Second+q.upTo(func(f *hostile.Faults) time.Duration { return f.LateBy }), q.Limits().Delay)
 			}
 		}
 		return q.Queue.Send(ctx, some)
@@ -183,7 +184,7 @@ func (q *Queue) Delete(ctx context.Context, receipts []queue.Receipt) []error {
 			if q.happens("Forget", func(f *hostile.Faults) float64 { return f.Forget }) {
 				continue
 			}
-			errs[i] = q.Queue.Delete(ctx, receipts[at : at+1])[0]
+			errs[i] = q.Queue.Delete(ctx, receipts[at:at+1])[0]
 			q.mu.Lock()
 			d, known := q.known[receipts[at]]
 			delete(q.known, receipts[at])

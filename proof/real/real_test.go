@@ -74,7 +74,7 @@ func media(t *testing.T, seed uint64) sim.Media {
 // conditions and a queue's own leases. A case is not the same each time that it is run: the
 // servers have a time of their own.
 func TestCasesOnServers(t *testing.T) {
-	cases := 12
+	cases := 6
 	if os.Getenv("RAMIFY_SOAK") != "" {
 		cases = 120
 	}

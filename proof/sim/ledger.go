@@ -29,7 +29,11 @@ var (
 )
 
 // call makes one request. kind is the fault that may lose it.
-func (l records) call(ctx context.Context, what string, kind string, act func() error) error {
+//
+// What has begun to act does so though the caller's context ends: a request that is on its
+// way does not come back. Otherwise a server might act, and the history not know.
+func (l records) call(ctx context.Context, what string, kind string, request func(context.Context) error) error {
+	act := func() error { return request(context.WithoutCancel(ctx)) }
 	if l.gate == nil {
 		return l.w.act(act)
 	}
@@ -116,7 +120,7 @@ func (w *world) stormy(fault string, p float64) bool {
 
 // Create implements ledger.Ledger.
 func (l records) Create(ctx context.Context, run ledger.Run) error {
-	return l.call(ctx, "create", "ledger", func() error {
+	return l.call(ctx, "create", "ledger", func(ctx context.Context) error {
 		err := l.w.ledger.Create(ctx, run)
 		if err == nil {
 			l.note(history.Event{What: history.Create, Run: &run})
@@ -127,7 +131,7 @@ func (l records) Create(ctx context.Context, run ledger.Run) error {
 
 // Run implements ledger.Ledger.
 func (l records) Run(ctx context.Context, run string) (r ledger.Run, err error) {
-	err = l.call(ctx, "run", "ledger", func() (err error) {
+	err = l.call(ctx, "run", "ledger", func(ctx context.Context) (err error) {
 		r, err = l.w.ledger.Run(ctx, run)
 		return err
 	})
@@ -136,7 +140,7 @@ func (l records) Run(ctx context.Context, run string) (r ledger.Run, err error) 
 
 // Amend implements ledger.Ledger.
 func (l records) Amend(ctx context.Context, run string, c ledger.Change) (now ledger.Run, err error) {
-	err = l.call(ctx, "amend", "ledger", func() (err error) {
+	err = l.call(ctx, "amend", "ledger", func(ctx context.Context) (err error) {
 		now, err = l.w.ledger.Amend(ctx, run, c)
 		e := history.Event{What: history.Amend, Change: &c}
 		after := now
@@ -152,7 +156,7 @@ func (l records) Amend(ctx context.Context, run string, c ledger.Change) (now le
 
 // Plan implements ledger.Ledger.
 func (l records) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
-	err = l.call(ctx, "plan", "ledger", func() error {
+	err = l.call(ctx, "plan", "ledger", func(ctx context.Context) error {
 		return l.twice("plan", func() (err error) {
 			stored, won, err = l.w.ledger.Plan(ctx, p)
 			if err == nil {
@@ -167,7 +171,7 @@ func (l records) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, w
 
 // Claim implements ledger.Ledger.
 func (l records) Claim(ctx context.Context, run string, at schema.Place, epoch int) (now ledger.Tally, outcome ledger.Outcome, err error) {
-	err = l.call(ctx, "claim", "ledger", func() error {
+	err = l.call(ctx, "claim", "ledger", func(ctx context.Context) error {
 		return l.twice("claim", func() (err error) {
 			now, outcome, err = l.w.ledger.Claim(ctx, run, at, epoch)
 			if err == nil {
@@ -181,7 +185,7 @@ func (l records) Claim(ctx context.Context, run string, at schema.Place, epoch i
 
 // Settle implements ledger.Ledger.
 func (l records) Settle(ctx context.Context, s ledger.Settlement) (now ledger.Tally, outcome ledger.Outcome, err error) {
-	err = l.call(ctx, "settle", "ledger", func() error {
+	err = l.call(ctx, "settle", "ledger", func(ctx context.Context) error {
 		return l.twice("settle", func() (err error) {
 			now, outcome, err = l.w.ledger.Settle(ctx, s)
 			if err == nil {
@@ -213,7 +217,7 @@ func (l records) slot(what string, s ledger.Settlement, t ledger.Tally, o ledger
 
 // Read implements ledger.Ledger.
 func (l records) Read(ctx context.Context, keys []ledger.Key) (rec []ledger.Record, err error) {
-	err = l.call(ctx, "read", "ledger", func() (err error) {
+	err = l.call(ctx, "read", "ledger", func(ctx context.Context) (err error) {
 		rec, err = l.w.ledger.Read(ctx, keys)
 		return err
 	})
@@ -225,12 +229,12 @@ func (records) Close() error { return nil }
 
 // Report implements ledger.Board.
 func (l records) Report(ctx context.Context, w ledger.Worker) error {
-	return l.call(ctx, "report", "ledger", func() error { return l.w.ledger.Report(ctx, w) })
+	return l.call(ctx, "report", "ledger", func(ctx context.Context) error { return l.w.ledger.Report(ctx, w) })
 }
 
 // Workers implements ledger.Board.
 func (l records) Workers(ctx context.Context, run string) (ws []ledger.Worker, err error) {
-	err = l.call(ctx, "workers", "ledger", func() (err error) {
+	err = l.call(ctx, "workers", "ledger", func(ctx context.Context) (err error) {
 		ws, err = l.w.ledger.Workers(ctx, run)
 		return err
 	})
@@ -239,12 +243,12 @@ func (l records) Workers(ctx context.Context, run string) (ws []ledger.Worker, e
 
 // Draw implements ledger.Board.
 func (l records) Draw(ctx context.Context, s ledger.Sketch) error {
-	return l.call(ctx, "draw", "ledger", func() error { return l.w.ledger.Draw(ctx, s) })
+	return l.call(ctx, "draw", "ledger", func(ctx context.Context) error { return l.w.ledger.Draw(ctx, s) })
 }
 
 // Sketches implements ledger.Board.
 func (l records) Sketches(ctx context.Context, run string) (all []ledger.Sketch, err error) {
-	err = l.call(ctx, "sketches", "ledger", func() (err error) {
+	err = l.call(ctx, "sketches", "ledger", func(ctx context.Context) (err error) {
 		all, err = l.w.ledger.Sketches(ctx, run)
 		return err
 	})
@@ -253,7 +257,7 @@ func (l records) Sketches(ctx context.Context, run string) (all []ledger.Sketch,
 
 // Runs implements ledger.Board.
 func (l records) Runs(ctx context.Context) (rs []ledger.Run, err error) {
-	err = l.call(ctx, "runs", "ledger", func() (err error) {
+	err = l.call(ctx, "runs", "ledger", func(ctx context.Context) (err error) {
 		rs, err = l.w.ledger.Runs(ctx)
 		return err
 	})
@@ -262,7 +266,7 @@ func (l records) Runs(ctx context.Context) (rs []ledger.Run, err error) {
 
 // Lease implements ledger.Leaser.
 func (l records) Lease(ctx context.Context, want ledger.Lease) (held ledger.Lease, err error) {
-	err = l.call(ctx, "lease", "ledger", func() (err error) {
+	err = l.call(ctx, "lease", "ledger", func(ctx context.Context) (err error) {
 		held, err = l.w.ledger.Lease(ctx, want)
 		return err
 	})
@@ -271,13 +275,13 @@ func (l records) Lease(ctx context.Context, want ledger.Lease) (held ledger.Leas
 
 // Release implements ledger.Leaser.
 func (l records) Release(ctx context.Context, name, owner string) error {
-	return l.call(ctx, "release", "ledger", func() error { return l.w.ledger.Release(ctx, name, owner) })
+	return l.call(ctx, "release", "ledger", func(ctx context.Context) error { return l.w.ledger.Release(ctx, name, owner) })
 }
 
 // Visit implements ledger.Visits: a batch is no transaction, and half of it may be made.
 func (l records) Visit(ctx context.Context, c ledger.Claim, vertices []schema.PID) (visits []ledger.Visit, err error) {
 	for _, part := range [][]schema.PID{vertices[:len(vertices)/2], vertices[len(vertices)/2:]} {
-		err = l.call(ctx, "visit", "ledger", func() error {
+		err = l.call(ctx, "visit", "ledger", func(ctx context.Context) error {
 			made, err := l.w.ledger.Visit(ctx, c, part)
 			visits = append(visits, made...)
 			return err
@@ -291,7 +295,7 @@ func (l records) Visit(ctx context.Context, c ledger.Claim, vertices []schema.PI
 
 // Visited implements ledger.Visits.
 func (l records) Visited(ctx context.Context, vertices []schema.PID) (visits []ledger.Visit, err error) {
-	err = l.call(ctx, "visited", "ledger", func() (err error) {
+	err = l.call(ctx, "visited", "ledger", func(ctx context.Context) (err error) {
 		visits, err = l.w.ledger.Visited(ctx, vertices)
 		return err
 	})

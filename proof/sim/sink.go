@@ -47,7 +47,7 @@ var _ sink.Sink = drain{}
 
 // Open implements sink.Sink.
 func (d drain) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
-	err := d.call(ctx, "open", "sink", func() error { return nil })
+	err := d.call(ctx, "open", "sink", func(context.Context) error { return nil })
 	return &part{drain: d, attempt: a}, err
 }
 
@@ -86,7 +86,7 @@ func (p *part) Write(_ context.Context, _ string, block []byte, rows int) error 
 // Commit implements sink.Part.
 func (p *part) Commit(ctx context.Context, leaf bool, own schema.Account) (settled schema.Account, err error) {
 	settled = own
-	err = p.call(ctx, "commit", "sink", func() error {
+	err = p.call(ctx, "commit", "sink", func(context.Context) error {
 		p.results.mu.Lock()
 		defer p.results.mu.Unlock()
 		if leaf {

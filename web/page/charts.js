@@ -61,7 +61,7 @@ export class Chart {
       grid: { stroke: () => paints().line, width: 1 },
     };
     this.#plot = new uPlot({
-      width: this.#width(), height, padding: [8, 8, 0, 0], legend: { show: false }, pxAlign: 1,
+      width: this.#width(), height, padding: [8, 14, 0, 0], legend: { show: false }, pxAlign: 1,
       cursor: { sync: { key: "time" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: false },

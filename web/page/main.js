@@ -27,7 +27,7 @@ function open(p) {
     return;
   }
   page?.close();
-  notice("");
+  notice("", noticed);
   show($("run"), Boolean(run));
   show($("runs"), !run);
   text($("where"), run ? visible(run) : "");
@@ -37,20 +37,30 @@ function open(p) {
   window.scrollTo(0, 0);
 }
 
-/** Tells what is wrong, above all; "" takes it away. */
-function notice(what) {
+let noticed = ""; // what the notice is about
+let fading = 0;
+
+/**
+ * Tells what is wrong, above all. "" takes away what was told about the same thing. What
+ * somebody did and was refused stays for a while, for the figures go on.
+ */
+function notice(what, about = "figures") {
+  if (what === "" && about !== noticed) return;
+  clearTimeout(fading);
+  noticed = what === "" ? "" : about;
   text($("notice"), what);
   show($("notice"), what !== "");
+  if (what !== "" && about === "order") fading = setTimeout(() => notice("", "order"), 15_000);
 }
 
 /** Tells why the server refused. Without a token it asks for one. */
-function refused(e, doing) {
+function refused(e, doing, about) {
   if (e.name === "AbortError") return;
   if (e.status === 401) {
     if (!$("ask").open) $("ask").showModal();
     return;
   }
-  notice(`${doing}: ${visible(e.message)}`);
+  notice(`${doing}: ${visible(e.message)}`, about);
 }
 
 $("ask-form").addEventListener("submit", (e) => {
@@ -87,7 +97,10 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => page
 window.addEventListener("hashchange", () => {
   const p = parameters();
   if (takeToken(p)) clean(p);
+  const before = page;
   open(p);
+  // Who hears the page hears that it is another.
+  if (page !== before) document.querySelector("main:not([hidden]) h1").focus({ preventScroll: true });
 });
 
 function clean(p) {

@@ -195,7 +195,7 @@ export class Failures {
     } catch (e) {
       if (this.#stop.signal.aborted) return;
       this.#known = "";
-      if (page > 1) this.house.refused(e, "The failures could not be read");
+      if (page > 1) this.house.refused(e, "The failures could not be read", "order");
     }
   }
 

@@ -19,6 +19,7 @@ export class RunPage {
   #history = new History();
   #reading = null;
   #drawn = -Infinity; // charts were, by the clock
+  #due = false; // they are to be drawn
   #pressed = false;
   #dirty = false; // somebody types a concurrency
 
@@ -120,31 +121,50 @@ export class RunPage {
     }
   }
 
-  /** Notices that somebody else began a run again that was over. */
+  /**
+   * Notices that a run that was over is begun again, by whomever. By these requests
+   * `ramify run --web` notices that somebody looks, so they do not wait for long.
+   */
   #watchEnd() {
-    this.#later(async () => {
+    const signal = this.#stop.signal;
+    const wake = new AbortController();
+    let done = false;
+    const look = async () => {
+      if (done || signal.aborted) return;
+      done = true;
+      wake.abort();
       try {
-        const r = await get(runPath(this.run), this.#stop.signal);
+        const r = await get(runPath(this.run), signal);
+        this.house.notice("");
         this.#show(r);
         if (!over(r.state)) {
           this.#follow();
           return;
         }
-      } catch {} // looked at again
-      if (!this.#stop.signal.aborted) this.#watchEnd();
-    }, document.hidden ? 60_000 : 10_000);
+      } catch (e) {
+        if (signal.aborted) return;
+        this.#live("lost");
+        this.house.refused(e, "What is shown is the last that came in");
+        if (e.status === 401) return;
+      }
+      this.#watchEnd();
+    };
+    document.addEventListener("visibilitychange", () => document.hidden || look(), { signal: AbortSignal.any([signal, wake.signal]) });
+    this.#later(look, 10_000);
   }
 
   /** Asks for the history: at first, and sometimes, as its server has it in full. */
   async #keepUp() {
+    let again = 60_000;
     try {
       this.#history.load(await get(runPath(this.run, "history"), this.#stop.signal));
       this.#drawn = -Infinity;
       this.#draw();
-    } catch (e) {
+    } catch {
       if (this.#stop.signal.aborted) return;
+      again = 10_000;
     }
-    if (!this.#reading || !over(this.#reading.state)) this.#later(() => this.#keepUp(), 60_000);
+    if (again < 60_000 || !this.#reading || !over(this.#reading.state)) this.#later(() => this.#keepUp(), again);
   }
 
   #live(state) {
@@ -170,7 +190,7 @@ export class RunPage {
     this.#figures(r, ended);
     this.#may(r);
     this.#history.add(r);
-    this.#draw(ended);
+    this.#draw(ended || !before);
     for (const p of this.panels) p.show(r);
     this.failures.show(r, ended);
     this.slowest.show(r, ended);
@@ -239,7 +259,13 @@ export class RunPage {
 
   #draw(now = false) {
     const clock = performance.now();
-    if (!now && clock - this.#drawn < 900) return;
+    if (!now && clock - this.#drawn < 900) {
+      // The last one of a row is drawn, too.
+      if (!this.#due) this.#later(() => this.#draw(true), 900);
+      this.#due = true;
+      return;
+    }
+    this.#due = false;
     this.#drawn = clock;
     const r = this.#reading;
     const speeds = this.#history.speeds();
@@ -278,6 +304,8 @@ export class RunPage {
       this.#press("cancel", {}, done.cancel);
     }, { signal });
     $("slots").addEventListener("input", () => (this.#dirty = true), { signal });
+    // What was typed and not set is forgotten.
+    $("concurrency").addEventListener("focusout", (e) => $("concurrency").contains(e.relatedTarget) || (this.#dirty = false), { signal });
     $("concurrency").addEventListener("submit", (e) => {
       e.preventDefault();
       const n = Number($("slots").value);
@@ -294,11 +322,11 @@ export class RunPage {
     try {
       const was = this.#reading;
       this.#show(await post(runPath(this.run, order), body));
-      this.house.notice("");
+      this.house.notice("", "order");
       say(done);
       if (was && over(was.state)) this.#follow();
     } catch (e) {
-      if (!this.#stop.signal.aborted) this.house.refused(e, "That could not be done");
+      if (!this.#stop.signal.aborted) this.house.refused(e, "That could not be done", "order");
     } finally {
       this.#pressed = false;
       for (const b of buttons) b.removeAttribute("aria-busy");

@@ -154,7 +154,9 @@ export class Treemap {
         show($("tree"), false); // the kind counts no prefixes
         wait = 4 * every;
       } else if (e.status === 404) {
-        text($("tree-told"), "Nothing is known of this prefix.");
+        this.#tree = { prefix, complete: this.#over, objects: 0, bytes: 0, seconds: 0, prefixes: 0, children: [] };
+        show($("tree"), true);
+        this.#draw();
       } else {
         wait = 2 * every;
       }
@@ -336,7 +338,7 @@ export class Treemap {
     const what = item
       ? `${item.plain ? item.name : visible(item.prefix)} — ${this.#figures(item, tree)}`
       : `${some(tree.prefixes, "prefix").replace("prefixs", "prefixes")} here, ${this.#figures(tree, tree)}${tree.complete ? "" : ", so far"}`;
-    text($("tree-told"), what);
+    text($("tree-told"), measures[this.by].of(tree) > 0 ? what : `Nothing here has ${measures[this.by].name}${tree.complete ? "" : ", so far"}.`);
   }
 
   #press(tile) {

@@ -80,7 +80,7 @@ func newTab(t testing.TB, width, height int) *tab {
 		)
 		allocated, free := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, cancel := chromedp.NewContext(allocated)
-		browser.ctx, browser.end = ctx, func() { cancel(); free() }
+		browser.ctx, browser.end = ctx, func() { cancel(); free() } //nolint:fatcontext // it is made once, for all tests
 		require.NoError(t, chromedp.Do(ctx))
 	})
 	ctx, cancel := chromedp.NewContext(browser.ctx, chromedp.WithNewBrowserContext())

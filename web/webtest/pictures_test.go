@@ -20,7 +20,6 @@ const largest = 300_000
 
 // archive is the objects of a bucket such as people have, made up: so many about.
 func archive(most int) (objects []s3serve.Object) {
-	//nolint:gosec // it need not be a secret
 	chance := rand.New(rand.NewPCG(1, 2))
 	add := func(share, typical float64, key func() string) {
 		for range int(share * float64(most)) {
@@ -61,7 +60,7 @@ func archive(most int) (objects []s3serve.Object) {
 // one, as `make screenshots` wants it, or a small one whose pictures nobody looks at.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	dir, objects, latency := os.Getenv("RAMIFY_PICTURES"), 40_000, 150*time.Millisecond
+	dir, objects, latency := os.Getenv("RAMIFY_PICTURES"), 800, 50*time.Millisecond
 	if dir == "" {
 		dir = t.TempDir()
 	} else {
@@ -83,7 +82,7 @@ func TestPictures(t *testing.T) {
 		eval[any](b, "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 		png := b.picture(false)
 		assert.LessOrEqual(t, len(png), largest, name)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)) //nolint:gosec // it is for all to see
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 	}
 	take("run-light")
 	b.dark(true)

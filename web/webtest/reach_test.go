@@ -154,6 +154,30 @@ func TestTreeByKeyboard(t *testing.T) {
 	b.until("document.querySelector('#tree-crumbs').innerText.includes('album-')")
 }
 
+func TestPrefixThatIsNot(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	b := newTab(t, 1280, 800)
+	url := w.serve(t, fast) + "&run=" + name
+	b.open(url + "&prefix=no/such/prefix/that/is/")
+	b.shows("#tree-told", "Nothing here has objects, so far.")
+	forget(t, b, "404")
+	b.press("#tree-crumbs button")
+	b.until("document.querySelectorAll('.tile').length > 50")
+
+	// Objects without a size.
+	w.set(func() {
+		m.tree = func(a web.Ask) (web.Tree, error) {
+			return web.Tree{Sums: web.Sums{Objects: 7}, Direct: web.Sums{Objects: 7}}, nil
+		}
+	})
+	b.press("#tree-by [data-by=bytes]")
+	b.shows("#tree-told", "Nothing here has bytes, so far.")
+	b.press("#tree-by [data-by=objects]")
+	b.until("document.querySelectorAll('.tile.plain').length === 1")
+}
+
 func TestTreeAsksForNoMoreThanIsLookedAt(t *testing.T) {
 	t.Parallel()
 	w := &world{}

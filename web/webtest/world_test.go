@@ -73,12 +73,6 @@ func (w *world) set(change func()) {
 	change()
 }
 
-func (w *world) count(what string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.asked[what]
-}
-
 func (m *made) ask(what string) error {
 	if m.w.asked == nil {
 		m.w.asked = map[string]int{}

@@ -19,7 +19,7 @@ import (
 func main() {
 	only := flag.String("only", "", "of the worlds, or bugs, those whose names have this in them")
 	bugs := flag.Bool("bugs", false, "plant each bug in its world, where it must show")
-	limit := flag.Int("limit", 0, "states after which each search ends; 0: when all are seen")
+	limit := flag.Int("limit", 0, "states after which each search ends; 0: as the world has it")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "check: unknown argument %q, want flags only: see --help\n", flag.Arg(0))
@@ -41,7 +41,9 @@ func search(worlds []*model.World, only string, limit int) (ok bool) {
 	ok = true
 	for _, w := range worlds {
 		if strings.Contains(w.Name, only) {
-			w.Limit = limit
+			if limit > 0 {
+				w.Limit = limit
+			}
 			r := model.Check(w, 0)
 			fmt.Println(r)
 			ok = ok && r.Wrong == ""
