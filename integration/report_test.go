@@ -110,3 +110,21 @@ func TestReportOfOtherRuns(t *testing.T) {
 		}
 	}
 }
+
+// Of a run of a fleet it is the same command.
+func TestReportOfAFleetsRun(t *testing.T) {
+	t.Parallel()
+	c := newCrew(t, "").setup(t)
+	c.run(t, "seed", treeOf(10, 2, `,"objects":2,"bytes":10`), "--run", "r", "--inline", "0").requireCode(t, 0)
+	task := c.work(t)
+	c.awaitFleet(t, "r", "finished")
+	r := c.report(t, "r")
+	if r.State != "finished" || r.Totals.Nodes != 111 || r.Totals.Objects != 222 || r.Totals.Bytes != 1110 || r.Cost == nil || r.Tree != nil {
+		t.Errorf("%+v", r)
+	}
+	if got := c.run(t, "report", "nobody"); got.code != 1 || !strings.Contains(got.stderr, "no run nobody in dynamodb:") {
+		t.Errorf("of none: code %d, %s", got.code, got.stderr)
+	}
+	task.signal(t, terminate)
+	task.wait(t).requireCode(t, 0)
+}
