@@ -40,7 +40,7 @@ const most = 10
 func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
-		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]bool{}, failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
+		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]int{}, failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -76,7 +76,7 @@ type auditor struct {
 	calls    map[int]*call
 	open     map[int]int        // calls under way, by worker
 	gaveUp   map[string][]*call // answers to what becomes of a node, by its name
-	leaves   map[by]bool        // a worker's attempt on a node went well, and it has not planned it since
+	leaves   map[by]int         // attempts of a worker on a node that went well, and have not planned it: it may have two at a time
 	last     string             // the event that is looked at
 	failures map[string]int     // attempts that failed, by node and epoch
 	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
@@ -129,7 +129,9 @@ func (a *auditor) event(e *history.Event) {
 		c := a.calls[e.Serial]
 		c.kids, c.account, c.ok = e.Kids, e.Account, e.Err == ""
 		if e.What == history.Processed {
-			a.leaves[by{e.Worker, c.pid}] = c.ok
+			if c.ok {
+				a.leaves[by{e.Worker, c.pid}]++
+			}
 		}
 		switch {
 		case e.What == history.GaveUp:
@@ -173,7 +175,9 @@ func (a *auditor) plan(e *history.Event) {
 	} else if e.Won && p.Type == ledger.Live && len(p.Kids) > 0 {
 		a.own(p)
 	}
-	delete(a.leaves, by{e.Worker, p.PID})
+	if who := (by{e.Worker, p.PID}); a.leaves[who] > 0 {
+		a.leaves[who]--
+	}
 	stored, won := a.model.plan(p)
 	if won != e.Won || !samePlan(stored, *e.Stored) {
 		a.bad("I5: a plan was replaced against the rules, or not kept by them")
@@ -279,7 +283,7 @@ func (a *auditor) reduces(e *history.Event) {
 	if !planned || p.Type != ledger.Live {
 		return // it has no children
 	}
-	if a.leaves[by{e.Worker, e.PID}] {
+	if a.leaves[by{e.Worker, e.PID}] > 0 {
 		return // nor has it in this attempt, or all were done inline
 	}
 	if done, _, failed := a.model.below(p, e.Epoch); (!done || failed) && e.Epoch == a.model.run.Epoch {

@@ -89,7 +89,9 @@ var found = []struct{ bug, text string }{
 }
 
 func TestWhatWasFoundStaysMended(t *testing.T) {
-	var cases []string
+	cases := []string{
+		"1559", // the auditor took two attempts of one worker on one node for one: nothing was wrong
+	}
 	for _, f := range found {
 		cases = append(cases, f.text)
 	}
