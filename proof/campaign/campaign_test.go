@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -88,8 +89,14 @@ var found = []struct{ bug, text string }{
 	{"sweeps-double", "870"},         // duplicates of a sweep's messages doubled at each level
 }
 
+// alarms are cases in which the auditor saw what was not there.
+var alarms = []string{
+	"1559", "2595", "5729", // one worker had two attempts on a node at a time, one of which has planned it
+	"1904", "4675", // a keeper gave nodes up, beside its worker's slots
+}
+
 func TestWhatWasFoundStaysMended(t *testing.T) {
-	var cases []string
+	cases := slices.Clone(alarms)
 	for _, f := range found {
 		cases = append(cases, f.text)
 	}
