@@ -23,12 +23,15 @@ type Truth struct {
 
 // What a worker may have in its hands, beside a message for each slot and one more that
 // waits for it: messages that wait to be deleted; and beside the requests of its units
-// receives, deletes, an extension, reports, the keeper's. In 20,000 runs it came to half
-// of that.
+// receives, deletes, an extension, reports, the keeper's.
 const (
 	mostHeld  = 24
 	mostCalls = 16
 )
+
+// mostLost is how many nodes a keeper gives up at a time, beside the worker's slots: one
+// batch of what the queue has moved to its dead-letter queue.
+const mostLost = 10
 
 // stops is how long what was under way may take to stop: stalls are of minutes.
 const stops = 15 * time.Minute
@@ -40,7 +43,8 @@ const most = 10
 func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
-		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]int{}, failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
+		calls: map[int]*call{}, open: map[int]int{}, lost: map[int]int{}, leaves: map[by]int{}, planned: map[uint64]bool{},
+		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -76,7 +80,9 @@ type auditor struct {
 	calls    map[int]*call
 	open     map[int]int        // calls under way, by worker
 	gaveUp   map[string][]*call // answers to what becomes of a node, by its name
-	leaves   map[by]int         // attempts of a worker on a node that went well, and have not planned it: it may have two at a time
+	lost     map[int]int        // nodes that are being given up, by worker
+	leaves   map[by]int         // a worker's attempts on a node that went well, and have not planned or reduced it since
+	planned  map[uint64]bool    // attempts that have: a plan is sent again when its answer is lost
 	last     string             // the event that is looked at
 	failures map[string]int     // attempts that failed, by node and epoch
 	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
@@ -117,21 +123,21 @@ func (a *auditor) event(e *history.Event) {
 		if a.idle > 0 && e.At-a.idle > stops {
 			a.bad("a node is processed %s after the run was paused or cancelled", e.At-a.idle)
 		}
-		if a.open[e.Worker]++; a.open[e.Worker] > a.Units {
-			a.bad("I7: a worker with %d slots works on %d nodes", a.Units, a.open[e.Worker])
-		}
+		a.works(e)
 		a.calls[e.Serial] = &call{id: e.ID, kind: e.Kind, reduce: e.What == history.Reduce, given: e.Account, pid: e.PID}
 		if e.What == history.Reduce {
 			a.reduces(e)
 		}
 	case history.Processed, history.Reduced, history.GaveUp:
-		a.open[e.Worker]--
+		if e.What == history.GaveUp {
+			a.lost[e.Worker]--
+		} else {
+			a.open[e.Worker]--
+		}
 		c := a.calls[e.Serial]
 		c.kids, c.account, c.ok = e.Kids, e.Account, e.Err == ""
-		if e.What == history.Processed {
-			if c.ok {
-				a.leaves[by{e.Worker, c.pid}]++
-			}
+		if e.What == history.Processed && c.ok {
+			a.leaves[by{e.Worker, c.pid}]++
 		}
 		switch {
 		case e.What == history.GaveUp:
@@ -141,6 +147,22 @@ func (a *auditor) event(e *history.Event) {
 		case e.Err != "":
 			a.failures[failing(c.id, c.reduce, e.Epoch)]++
 		}
+	}
+}
+
+// works asks whether what a worker works on is bounded by its slots. What it gives up may
+// be its keeper's.
+func (a *auditor) works(e *history.Event) {
+	if e.What == history.GiveUp {
+		a.lost[e.Worker]++
+	} else {
+		a.open[e.Worker]++
+	}
+	if n := a.open[e.Worker]; n > a.Units {
+		a.bad("I7: a worker with %d slots works on %d nodes", a.Units, n)
+	}
+	if n := a.open[e.Worker] + a.lost[e.Worker]; n > a.Units+mostLost {
+		a.bad("I7: a worker with %d slots, and its keeper, work on %d nodes", a.Units, n)
 	}
 }
 
@@ -175,8 +197,9 @@ func (a *auditor) plan(e *history.Event) {
 	} else if e.Won && p.Type == ledger.Live && len(p.Kids) > 0 {
 		a.own(p)
 	}
-	if who := (by{e.Worker, p.PID}); a.leaves[who] > 0 {
-		a.leaves[who]--
+	if p.Type == ledger.Live && left == "" && !a.planned[p.Attempt] {
+		a.planned[p.Attempt] = true
+		a.leaves[by{e.Worker, p.PID}]--
 	}
 	stored, won := a.model.plan(p)
 	if won != e.Won || !samePlan(stored, *e.Stored) {
@@ -283,7 +306,8 @@ func (a *auditor) reduces(e *history.Event) {
 	if !planned || p.Type != ledger.Live {
 		return // it has no children
 	}
-	if a.leaves[by{e.Worker, e.PID}] > 0 {
+	if w := (by{e.Worker, e.PID}); a.leaves[w] > 0 {
+		a.leaves[w]--
 		return // nor has it in this attempt, or all were done inline
 	}
 	if done, _, failed := a.model.below(p, e.Epoch); (!done || failed) && e.Epoch == a.model.run.Epoch {

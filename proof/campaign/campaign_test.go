@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -54,10 +55,11 @@ func TestRuns(t *testing.T) {
 	runs, from = number(t, "RAMIFY_PROOF_RUNS", runs), number(t, "RAMIFY_PROOF_FROM", from)
 	p := engine(t)
 	began := time.Now()
-	events, nodes, states := 0, int64(0), map[string]int{}
+	ran, events, nodes, states := 0, 0, int64(0), map[string]int{}
 	seen := occurrences{}
 	var failing []sim.Report
 	require.NoError(t, p.Run(t.Context(), campaign.Seeds(uint64(from), runs), func(r sim.Report) bool {
+		ran++
 		events += r.Events
 		nodes += r.Nodes
 		states[r.State]++
@@ -67,13 +69,14 @@ func TestRuns(t *testing.T) {
 		}
 		return len(failing) < 5
 	}))
+	took, cpu := time.Since(began), p.CPU() // without the time that it takes to make failures small
 	for _, r := range failing {
 		small, err := p.Shrink(t.Context(), r, 200)
 		require.NoError(t, err)
 		t.Errorf("seed fails: %s\n  %s", small.Problems[0], p.Command(small.Case))
 	}
-	t.Logf("%d runs in %s, %.3f s of CPU each: %d events, %d nodes, %v", runs, time.Since(began).Round(time.Second),
-		p.CPU().Seconds()/float64(runs), events, nodes, states)
+	t.Logf("%d runs of %d in %s, %.3f s of CPU each: %d events, %d nodes, %v", ran, runs, took.Round(time.Second),
+		cpu.Seconds()/float64(max(ran, 1)), events, nodes, states)
 	if runs >= 500 && len(failing) == 0 {
 		assert.Empty(t, seen.lacks(soak), "never occurred in %d runs", runs)
 	}
@@ -88,10 +91,14 @@ var found = []struct{ bug, text string }{
 	{"sweeps-double", "870"},         // duplicates of a sweep's messages doubled at each level
 }
 
+// alarms are cases in which the auditor saw what was not there.
+var alarms = []string{
+	"1559", "2595", "5729", // one worker had two attempts on a node at a time, one of which has planned it
+	"1904", "4675", // a keeper gave nodes up, beside its worker's slots
+}
+
 func TestWhatWasFoundStaysMended(t *testing.T) {
-	cases := []string{
-		"1559", // the auditor took two attempts of one worker on one node for one: nothing was wrong
-	}
+	cases := slices.Clone(alarms)
 	for _, f := range found {
 		cases = append(cases, f.text)
 	}
