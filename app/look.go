@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/web"
 )
 
 type statusCmd struct {
@@ -42,22 +44,33 @@ func (c *statusCmd) Run(ctx context.Context, g *cli, std streams) error {
 type watchCmd struct {
 	Name string `arg:"" name:"run" help:"Name of the run."`
 	fleetFlags
+	priceFlags
 }
 
 // Run implements the command.
 func (c *watchCmd) Run(ctx context.Context, g *cli, std streams) error {
-	k, _, err := openKept(ctx, g, &c.fleetFlags, c.Name)
+	t := console.NewTerminal(std.out)
+	if !t.TTY() {
+		k, _, err := openKept(ctx, g, &c.fleetFlags, c.Name)
+		if err != nil {
+			return err
+		}
+		defer k.close()
+		_, err = follow(ctx, t, k.source(c.Name))
+		return err
+	}
+	w, _, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
 	if err != nil {
 		return err
 	}
-	defer k.close()
-	_, err = k.watch(ctx, c.Name, console.NewTerminal(std.out))
+	defer w.Close()
+	_, err = follow(ctx, t, w.noted)
 	return err
 }
 
-// watch follows a run to its end, or that of ctx, and returns what was seen last.
-func (k *kept) watch(ctx context.Context, run string, t *console.Terminal) (console.Reading, error) {
-	f := console.Watch(t, k.source(run))
+// follow follows a run to its end, or that of ctx, and returns what was seen last.
+func follow(ctx context.Context, t *console.Terminal, source console.Source) (console.Reading, error) {
+	f := console.Watch(t, source)
 	f.Start(ctx)
 	select {
 	case <-f.Done():
@@ -65,6 +78,83 @@ func (k *kept) watch(ctx context.Context, run string, t *console.Terminal) (cons
 	}
 	f.Stop()
 	return f.Last()
+}
+
+// watch follows a run of a fleet, of which no more is known than its ledger does.
+func (k *kept) watch(ctx context.Context, run string, t *console.Terminal) (console.Reading, error) {
+	source := k.source(run)
+	if !t.TTY() {
+		return follow(ctx, t, source)
+	}
+	w := &watched{kept: k, source: source, run: run, redrawn: redrawnOnFleet, prefixes: &prefixTree{}}
+	w.look = func(context.Context, *web.View) error { return nil }
+	return follow(ctx, t, w.noted)
+}
+
+// openWatched opens a run to be looked at with all that is known of it: of this machine,
+// or of a fleet that is named. Close it in the end.
+func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run string) (*watched, ledger.Run, error) {
+	if !f.given() {
+		st, r, err := glance(ctx, g, run)
+		if err != nil {
+			return nil, r, err
+		}
+		k := st.kept(g)
+		return &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}, r, nil
+	}
+	if err := schema.CheckRunName(run); err != nil {
+		return nil, ledger.Run{}, usageError{err}
+	}
+	prices, err := p.prices()
+	if err != nil {
+		return nil, ledger.Run{}, err
+	}
+	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, prices)
+	if err != nil {
+		return nil, ledger.Run{}, err
+	}
+	r, err := sh.fleet.run(ctx, run)
+	if err != nil {
+		sh.close()
+		return nil, r, err
+	}
+	w := sh.watched(r)
+	w.close = sh.close
+	return w, r, nil
+}
+
+// noted is the run as it stands, with notes on what it costs and what its fleet does.
+func (w *watched) noted(ctx context.Context) (console.Snapshot, error) {
+	v, err := w.Look(ctx)
+	if err != nil {
+		return console.Snapshot{}, err
+	}
+	v.Notes = notesOf(&v)
+	return v.Snapshot, nil
+}
+
+// notesOf are the lines on cost and fleet.
+func notesOf(v *web.View) (notes []console.Note) {
+	if c := v.Cost; c != nil {
+		n := console.Note{Name: "cost", Value: console.Dollars(c.SoFar), Remark: "by estimate"}
+		if !v.State.Over() && c.Total > 0 {
+			n.Remark = "of about " + console.Dollars(c.Total) + ", by estimate"
+		}
+		notes = append(notes, n)
+	}
+	if f := v.Fleet; f != nil && !v.State.Over() {
+		n := console.Note{Name: "tasks", Value: strconv.Itoa(f.Running)}
+		if f.Desired > 0 || f.Pending > 0 {
+			n.Remark = fmt.Sprintf("of %d desired, %d pending", f.Desired, f.Pending)
+		}
+		notes = append(notes, n)
+		q := console.Note{Name: "backlog", Value: console.Count(f.Unread + f.Delayed), Remark: console.Count(f.InFlight) + " in flight"}
+		if f.BacklogSeconds != nil && f.Target != nil {
+			q.Remark += fmt.Sprintf(", %s a task, target %s", console.Elapsed(*f.BacklogSeconds), console.Elapsed(*f.Target))
+		}
+		notes = append(notes, q)
+	}
+	return notes
 }
 
 type failedCmd struct {

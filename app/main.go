@@ -58,6 +58,7 @@ type cli struct {
 	Redrive redriveCmd `cmd:"" help:"Process again the nodes of a run that failed."`
 	Status  statusCmd  `cmd:"" help:"Show how far a run is."`
 	Watch   watchCmd   `cmd:"" help:"Follow a run to its end."`
+	Report  reportCmd  `cmd:"" help:"Write a report on a run: an HTML file, Markdown or JSON."`
 	Pause   pauseCmd   `cmd:"" help:"Let a run's nodes wait; nothing is lost."`
 	Cancel  cancelCmd  `cmd:"" help:"End a run for good."`
 	Failed  failedCmd  `cmd:"" help:"List the nodes that failed, with the reasons."`

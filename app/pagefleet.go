@@ -84,14 +84,19 @@ func (s *shore) Open(ctx context.Context, run string) (web.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	return s.watched(r), nil
+}
+
+// watched is a run as it is seen. Closing it leaves the fleet open, at which others look.
+func (s *shore) watched(r ledger.Run) *watched {
 	k := s.fleet.kept()
 	k.close = func() {} // the fleet is looked at by others, too
-	w := &watched{kept: k, source: k.source(run), run: run, redrawn: redrawnOnFleet}
-	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, run, redrive) }
+	w := &watched{kept: k, source: k.source(r.ID), run: r.ID, redrawn: redrawnOnFleet}
+	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, r.ID, redrive) }
 	var cost costing
 	w.look = func(ctx context.Context, v *web.View) error { return s.look(ctx, v, &cost) }
 	w.prefixes = s.prefixTree(r)
-	return w, nil
+	return w
 }
 
 // redrawnOnFleet is how often the sketches of a fleet's workers are read: each is

@@ -24,7 +24,7 @@ func failuresOf(ctx context.Context, l ledger.Ledger, r ledger.Run, after string
 	skip := 0
 	if after != "" {
 		if skip, err = strconv.Atoi(after); err != nil || skip < 0 {
-			return nil, "", badCursor(after)
+			return nil, "", cursorError(after)
 		}
 	}
 	n := 0
@@ -43,12 +43,12 @@ func failuresOf(ctx context.Context, l ledger.Ledger, r ledger.Run, after string
 	return some, "", nil
 }
 
-type badCursor string
+type cursorError string
 
-func (b badCursor) Error() string {
+func (b cursorError) Error() string {
 	return "after is " + strconv.Quote(string(b)) + ", want the next of an answer"
 }
-func (badCursor) Is(target error) bool { return target == web.ErrArgument }
+func (cursorError) Is(target error) bool { return target == web.ErrArgument }
 
 // prefixTree answers what is asked of the prefixes of a run: while it goes on from what
 // is committed, once it is over from its totals.

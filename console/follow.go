@@ -56,12 +56,15 @@ func Line(t *Terminal, source Source) *Follower {
 	return follow(source, redraw, show, func() { t.Show() })
 }
 
-// Watch follows a run in a table that is refreshed every second and stays when
-// the run is over; where there is no terminal, in a line every five seconds and
-// at the end.
+// Watch follows a run in a table with a chart, refreshed in place every second, which
+// stays when the run is over; nothing of the terminal needs to be restored. Where there is
+// no terminal it follows in a line every five seconds and at the end.
 func Watch(t *Terminal, source Source) *Follower {
 	if t.TTY() {
-		show := func(r Reading) { t.Show(t.table(r)...) }
+		show := func(r Reading) {
+			width, height := t.area()
+			t.Show(t.panel(r, width, height)...)
+		}
 		return follow(source, refresh, show, t.Keep)
 	}
 	show := sometimes(func(r Reading) {

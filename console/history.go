@@ -171,6 +171,7 @@ type Doing struct {
 
 // Show adds what the workers drew to the crew of a snapshot.
 func (s *Snapshot) Show(sketches []ledger.Sketch) {
+	s.sketches = sketches
 	for _, k := range sketches {
 		i := slices.IndexFunc(s.Crew, func(m Member) bool { return m.ID == k.ID })
 		if i < 0 || !s.Crew[i].Alive {

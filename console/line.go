@@ -17,6 +17,15 @@ func bar(fraction float64, width int) string {
 	return "▕" + b + "▏"
 }
 
+// bar is that of a terminal, which may have no such characters.
+func (t *Terminal) bar(fraction float64, width int) string {
+	if !t.ascii {
+		return bar(fraction, width)
+	}
+	full := int(fraction * float64(width))
+	return "[" + strings.Repeat("#", full) + strings.Repeat(" ", width-full) + "]"
+}
+
 var spinner = []rune("⣷⣯⣟⡿⢿⣻⣽⣾")
 
 // parts are the segments of a status line that may be left out.
@@ -65,7 +74,7 @@ func (t *Terminal) compose(r Reading, frame int, show parts) string {
 	}
 	b.WriteString(padLeft(percent(r.Fraction, 0), 3))
 	if show.bar {
-		b.WriteString(" " + t.paint(bar(r.Fraction, 8), cyan))
+		b.WriteString(" " + t.paint(t.bar(r.Fraction, 8), cyan))
 	}
 	speed := r.speed()
 	// The first segment stands apart from the bar, the others are divided by dots.

@@ -25,6 +25,13 @@ func exact(n int64) string {
 	return sign + b.String()
 }
 
+// How numbers are shown elsewhere as here: a count with commas, bytes in IEC units, a
+// time in seconds, a part of 1 as it is rounded down.
+func Count(n int64) string            { return exact(n) }
+func Size(bytes int64) string         { return size(float64(bytes)) }
+func Elapsed(seconds float64) string  { return elapsed(seconds) }
+func Percent(fraction float64) string { return percent(fraction, 1) }
+
 // short is a count in two or three digits with an SI prefix: 950, 1.2k, 81k, 3.4M.
 func short(n float64) string {
 	return scale(n, 1000, []string{"", "k", "M", "G", "T", "P", "E"})

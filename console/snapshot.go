@@ -66,11 +66,18 @@ type Snapshot struct {
 	Slots    int      // slots of theirs
 	Seconds  float64  // that somebody worked on the run; the time between an interruption and its resumption is not counted
 
+	Notes []Note // of what is known elsewhere, for people
+
 	spans []stretch     // in which somebody worked
 	age   time.Duration // of the run, whoever worked on it
 	spent bool          // it is paused for its budget
 	idle  bool          // nobody works on it, known otherwise than by the age of reports
+
+	sketches []ledger.Sketch // see Show
 }
+
+// Note is a line of a table: what a run costs, what its fleet does.
+type Note struct{ Name, Value, Remark string }
 
 // Take makes a snapshot of a run's record, all its workers and the time.
 func Take(run ledger.Run, workers []ledger.Worker, now time.Time) Snapshot {

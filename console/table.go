@@ -13,7 +13,7 @@ import (
 // how to go on. options are what a command needs besides the run's name to find
 // it, such as "--state DIR", quoted for a shell; or empty.
 func WriteStatus(w io.Writer, s Snapshot, options string) error {
-	lines := new(Terminal).rows(s, s.Mean(), "")
+	lines := new(Terminal).rows(s, s.Mean(), widestBar, "")
 	if h := hints(s, options); len(h) > 0 {
 		lines = append(append(lines, ""), h...)
 	}
@@ -21,17 +21,28 @@ func WriteStatus(w io.Writer, s Snapshot, options string) error {
 	return err
 }
 
-// table is a reading as `ramify watch` shows it.
-func (t *Terminal) table(r Reading) []string {
+// widestBar is the columns of a bar where there is room.
+const widestBar = 20
+
+// table is the figures of a reading as `ramify watch` shows them: where it is narrow the
+// bar goes, then the ETA's band.
+func (t *Terminal) table(r Reading, width int) []string {
+	bar := widestBar
+	switch {
+	case width < 60:
+		bar = 0
+	case width < 72:
+		bar = 8
+	}
 	eta := ""
 	if !r.State.Over() {
-		eta = t.paint(r.ETA.left(true), bold)
+		eta = t.paint(r.ETA.left(width >= 50), bold)
 	}
-	return t.rows(r.Snapshot, r.speed(), eta)
+	return t.rows(r.Snapshot, r.speed(), bar, eta)
 }
 
 // rows are the figures, each with its name before and a remark behind it.
-func (t *Terminal) rows(s Snapshot, speed Rates, eta string) []string {
+func (t *Terminal) rows(s Snapshot, speed Rates, barWidth int, eta string) []string {
 	state := words(s.State)
 	switch s.State {
 	case Paused:
@@ -43,11 +54,15 @@ func (t *Terminal) rows(s Snapshot, speed Rates, eta string) []string {
 	if s.Failures != 0 {
 		failed = t.paint(failed, red)
 	}
+	drawn := ""
+	if barWidth > 0 {
+		drawn = t.paint(t.bar(s.Fraction, barWidth), cyan) + " "
+	}
 	rows := [][3]string{
 		{"run", Clean(s.Run)},
 		{"target", Clean(s.Target)},
 		{"state", state, attempts(s.Epoch)},
-		{"done", percent(s.Fraction, 1), strings.TrimSpace(t.paint(bar(s.Fraction, 20), cyan) + " " + eta)},
+		{"done", percent(s.Fraction, 1), strings.TrimSpace(drawn + eta)},
 		{"elapsed", elapsed(s.Seconds)},
 		{s.noun() + "s", exact(s.Objects), exactPerSecond(speed.Objects)},
 		{"bytes", size(float64(s.Bytes)), size(speed.Bytes) + "/s"},
@@ -62,6 +77,9 @@ func (t *Terminal) rows(s Snapshot, speed Rates, eta string) []string {
 		rows = append(rows, [3]string{"in flight", exact(int64(s.InFlight)), fmt.Sprintf("of %s, %s", some(int64(s.Slots), "slot"), some(int64(s.Workers), "worker"))})
 	}
 	rows = append(rows, [3]string{"failed", failed})
+	for _, n := range s.Notes {
+		rows = append(rows, [3]string{Clean(n.Name), Clean(n.Value), Clean(n.Remark)})
+	}
 	return t.align(rows)
 }
 

@@ -87,7 +87,7 @@ It is paused. To go on:
 func TestTableInColour(t *testing.T) {
 	r := aReading()
 	r.Failures, r.State = 2, Paused
-	plain, coloured := new(Terminal).table(r), (&Terminal{color: true}).table(r)
+	plain, coloured := new(Terminal).table(r, 80), (&Terminal{color: true}).table(r, 80)
 	if got := unstyled(strings.Join(coloured, "\n")); got != strings.Join(plain, "\n") {
 		t.Errorf("with colours it reads\n%s", got)
 	}

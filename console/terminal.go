@@ -20,6 +20,7 @@ import (
 type Terminal struct {
 	area  func() (width, height int) // nil: no terminal
 	color bool
+	ascii bool // it shows nothing else
 
 	mu      sync.Mutex
 	w       io.Writer
@@ -41,7 +42,7 @@ func NewTerminal(f *os.File) *Terminal {
 		}
 		return w, h
 	}
-	return &Terminal{w: f, area: area, color: os.Getenv("NO_COLOR") == ""}
+	return &Terminal{w: f, area: area, color: os.Getenv("NO_COLOR") == "", ascii: asciiHere()}
 }
 
 // TTY reports whether it is a terminal.
@@ -130,7 +131,12 @@ func (t *Terminal) draw(b *bytes.Buffer) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		b.WriteString(cut(line, width-1))
+		if t.ascii {
+			line = toASCII(cut(toASCII(line), width-1))
+		} else {
+			line = cut(line, width-1)
+		}
+		b.WriteString(line)
 		b.WriteString("\x1b[K")
 	}
 }

@@ -105,7 +105,7 @@ type reading struct {
 	Requests                        map[string]int64
 	May                             []string
 	Workers                         []struct{ Doing []struct{ Node string } }
-	Cost                            *struct{ So_far float64 } //nolint:revive // as it is in JSON
+	Cost                            *struct{ So_far float64 }
 	Fleet                           *struct{ Running, Unread int }
 }
 
@@ -153,7 +153,7 @@ func (p *prefixTree) check(t *testing.T) {
 // follow reads the events of the run until the stream ends.
 func (b *browser) follow(ctx context.Context, t *testing.T) (readings chan reading) {
 	t.Helper()
-	answer, err := http.DefaultClient.Do(b.request(t, http.MethodGet, "/api/runs/"+b.run+"/events", "").WithContext(ctx))
+	answer, err := http.DefaultClient.Do(b.request(t, http.MethodGet, "/api/runs/"+b.run+"/events", "").WithContext(ctx)) //nolint:bodyclose // it is closed where it is read
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestWebRedrives(t *testing.T) {
 	u := newUser(t, "")
 	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1`), "--run", "r", "--retries", "0", "--web")
 	b := browse(t, p)
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	var before reading
 	b.get(t, "", &before)
@@ -362,7 +362,7 @@ func TestWebRedrives(t *testing.T) {
 			t.Fatalf("redrive: %d, %+v", code, now)
 		}
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	var after reading
 	if b.get(t, "", &after); after.State != "finished" || after.Failures != 0 || after.Nodes != 1+5+25+125 {
@@ -464,7 +464,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "resume", ""); code != 200 || now.State != "running" {
 		t.Errorf("resumed: %d, %+v", code, now)
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+10+100+1000 {
 		t.Errorf("killed and resumed: %+v", now)
@@ -473,7 +473,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "redrive", ""); code != 200 || now.Epoch != 1 {
 		t.Errorf("redriven: %d, %+v", code, now)
 	}
-	for range b.follow(t.Context(), t) { //nolint:revive // until it is over
+	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+5+25 {
 		t.Errorf("redriven: %+v", now)
@@ -487,7 +487,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	<-stream
 	p.signal(t, terminate)
 	p.wait(t).requireCode(t, 0)
-	for range stream { //nolint:revive // it ends
+	for range stream {
 	}
 	slow.signal(t, interrupt)
 	slow.wait(t).requireCode(t, 130)

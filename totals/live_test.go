@@ -196,7 +196,8 @@ func BenchmarkLive(b *testing.B) {
 		live := NewLive(All)
 		i, looks := 0, 0
 		var looked time.Duration
-		for block := range made(1_000_000, 2000) {
+		blocks := made(1_000_000, 2000)
+		for block := range blocks {
 			root := NewTally(0, 0)
 			root.Add(&inventory.Object{Key: "x", Size: 1})
 			if err := root.Take(func(b []byte) error { return live.Add(bytes.Clone(b)) }); err != nil {

@@ -214,9 +214,9 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 	}()
 	for {
-		a := s.ask(http.MethodGet, "/api/runs/r/events", "")
+		a := s.ask(http.MethodGet, "/api/runs/r/events", "") //nolint:bodyclose // all are, at the end
 		open = append(open, a)
-		if a.StatusCode != 200 {
+		if a.StatusCode != http.StatusOK {
 			assert.Equal(t, 503, a.StatusCode)
 			break
 		}

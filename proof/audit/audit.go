@@ -40,7 +40,7 @@ const most = 10
 func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
-		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]bool{}, failures: map[string]int{}, gaveUp: map[string][]*call{},
+		calls: map[int]*call{}, open: map[int]int{}, leaves: map[by]bool{}, failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -79,6 +79,7 @@ type auditor struct {
 	leaves   map[by]bool        // a worker's attempt on a node went well, and it has not planned it since
 	last     string             // the event that is looked at
 	failures map[string]int     // attempts that failed, by node and epoch
+	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
 	idle     time.Duration      // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
@@ -105,6 +106,10 @@ func (a *auditor) event(e *history.Event) {
 		a.model.commit(e)
 	case history.Hold:
 		a.holds(e)
+	case history.Send:
+		if e.Dead && e.Err == "" && e.Message != nil {
+			a.letters[short(e.Message.ID)] = true
+		}
 	case history.Process, history.Reduce, history.GiveUp:
 		if e.ID == "forged" {
 			a.bad("I6: a message that nobody signed was executed")

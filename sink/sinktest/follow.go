@@ -2,7 +2,6 @@ package sinktest
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"testing"
 
@@ -91,7 +90,7 @@ func followed(t *testing.T, b *bench) {
 	err = nil
 	for _, err = range f.Since(done, sink.Prefixes, "") {
 	}
-	assert.True(t, errors.Is(err, context.Canceled), "%v", err)
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func byBlock(blocks []string, units []sink.Committed) map[string]sink.Committed {
