@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func (u *user) scripted(t *testing.T, page, section string, change ...string) st
 	}
 	text := strings.NewReplacer(change...).Replace(strings.Join(script, "\n"))
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", text)
-	cmd.Dir, cmd.Env = u.dir, append(u.env, "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
+	cmd.Dir, cmd.Env = u.dir, append(slices.Clone(u.env), "PATH="+filepath.Dir(binary)+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", page, section, err, out)
@@ -173,6 +174,18 @@ func TestDocsWatching(t *testing.T) {
 	u.scripted(t, "watching.md", "When something fails")
 	p := u.serving(t, page.block(t, "sh page"), "page http://127.0.0.1:")
 	p.end(t)
+}
+
+func TestDocsReport(t *testing.T) {
+	t.Parallel()
+	_, u := photos(t)
+	u.run(t, "run", "s3://my-bucket/", "--run", "nightly", "--by-prefix", "all", "--json").requireCode(t, 0)
+	u.scripted(t, "report.md", "")
+	for _, name := range []string{"nightly.md", "nightly.json", "by-objects.html"} {
+		if !strings.Contains(string(readFile(t, u.path(name))), "nightly") {
+			t.Errorf("%s is not about the run", name)
+		}
+	}
 }
 
 func TestDocsOperations(t *testing.T) {
