@@ -42,7 +42,7 @@ func (c *reportCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, _, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
+	w, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
 	if err != nil {
 		return err
 	}
