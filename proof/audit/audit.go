@@ -142,7 +142,7 @@ func (a *auditor) event(e *history.Event) {
 		switch {
 		case e.What == history.GaveUp:
 			a.gaveUp[c.id] = append(a.gaveUp[c.id], c)
-		case strings.Contains(e.Err, tree.Permanent):
+		case strings.Contains(e.Err, tree.Permanent), strings.Contains(e.Err, "reveal child: "): // a chain may outgrow what a name can be
 			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
 		case e.Err != "":
 			a.failures[failing(c.id, c.reduce, e.Epoch)]++
@@ -193,7 +193,7 @@ func (a *auditor) plan(e *history.Event) {
 		a.givenUp(p)
 	}
 	if left != "" {
-		a.fallsBack(p, left)
+		a.fallsBack(p, left, e.Won)
 	} else if e.Won && p.Type == ledger.Live && len(p.Kids) > 0 {
 		a.own(p)
 	}
