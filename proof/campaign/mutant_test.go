@@ -1,7 +1,6 @@
 package campaign_test
 
 import (
-	"errors"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -91,7 +90,7 @@ func TestAFailureIsOneCommand(t *testing.T) {
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	var failed *exec.ExitError
-	require.True(t, errors.As(err, &failed), "%s: %v", out, err)
+	require.ErrorAs(t, err, &failed, "%s", out)
 	assert.Contains(t, string(out), "PROBLEM "+small.Problems[0])
 	assert.Contains(t, string(out), "history "+small.Digest, "it is another history than the one that failed")
 }
