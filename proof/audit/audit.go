@@ -188,7 +188,7 @@ func (a *auditor) plan(e *history.Event) {
 		a.givenUp(p)
 	}
 	if left != "" {
-		a.fallsBack(p, left)
+		a.fallsBack(p, left, e.Won)
 	} else if e.Won && p.Type == ledger.Live && len(p.Kids) > 0 {
 		a.own(p)
 	}
