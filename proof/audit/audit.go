@@ -142,7 +142,7 @@ func (a *auditor) event(e *history.Event) {
 		switch {
 		case e.What == history.GaveUp:
 			a.gaveUp[c.id] = append(a.gaveUp[c.id], c)
-		case strings.Contains(e.Err, tree.Permanent), strings.Contains(e.Err, "reveal child: "): // a chain may outgrow what a name can be
+		case strings.Contains(e.Err, tree.Permanent):
 			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
 		case e.Err != "":
 			a.failures[failing(c.id, c.reduce, e.Epoch)]++

@@ -58,7 +58,8 @@
 // argument is in docs/state-machine.md. A tomb beside a plain reduce, which decides
 // nothing. Errors of ledger, sink or queue end a unit as a crash does. That arbitration
 // of redrive steps and reduces bounds how many duplicates there are, which costs messages
-// and no correctness.
+// and no correctness. Not so yet the sweep step, of docs/state-machine.md: here every
+// message that adopts goes on, and not one of each sweep.
 //
 // The ledger's part of the model is held to the code by a test: random walks through the
 // worlds are made on ledger/hostile and ledger/embedded, too, write by write.

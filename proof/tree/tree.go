@@ -145,7 +145,8 @@ func (s Shape) id(p string) string {
 	if s.Pad == 0 {
 		return p
 	}
-	return p + ":" + strings.Repeat(strconv.FormatUint(1<<53+uint64(s.roll(p, "long")*(1<<53)), 36), s.Pad/11)
+	id := p + ":" + strings.Repeat(strconv.FormatUint(1<<53+uint64(s.roll(p, "long")*(1<<53)), 36), s.Pad/11)
+	return id[:min(len(id), schema.MaxID)] // deep down the path itself is long
 }
 
 // spared reports whether a node is the root, and well: mostly, or there were no tree.
