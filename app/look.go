@@ -59,7 +59,7 @@ func (c *watchCmd) Run(ctx context.Context, g *cli, std streams) error {
 		_, err = follow(ctx, t, k.source(c.Name))
 		return err
 	}
-	w, _, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
+	w, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
 	if err != nil {
 		return err
 	}
@@ -93,34 +93,34 @@ func (k *kept) watch(ctx context.Context, run string, t *console.Terminal) (cons
 
 // openWatched opens a run to be looked at with all that is known of it: of this machine,
 // or of a fleet that is named. Close it in the end.
-func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run string) (*watched, ledger.Run, error) {
+func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run string) (*watched, error) {
 	if !f.given() {
 		st, r, err := glance(ctx, g, run)
 		if err != nil {
-			return nil, r, err
+			return nil, err
 		}
 		k := st.kept(g)
-		return &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}, r, nil
+		return &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}, nil
 	}
 	if err := schema.CheckRunName(run); err != nil {
-		return nil, ledger.Run{}, usageError{err}
+		return nil, usageError{err}
 	}
 	prices, err := p.prices()
 	if err != nil {
-		return nil, ledger.Run{}, err
+		return nil, err
 	}
 	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, prices)
 	if err != nil {
-		return nil, ledger.Run{}, err
+		return nil, err
 	}
 	r, err := sh.fleet.run(ctx, run)
 	if err != nil {
 		sh.close()
-		return nil, r, err
+		return nil, err
 	}
 	w := sh.watched(r)
 	w.close = sh.close
-	return w, r, nil
+	return w, nil
 }
 
 // noted is the run as it stands, with notes on what it costs and what its fleet does.

@@ -42,12 +42,12 @@ func (c *reportCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
-	w, run, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
+	w, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	r, err := w.report(ctx, run, report.Measure(c.By))
+	r, err := w.report(ctx, report.Measure(c.By))
 	if err != nil {
 		return fmt.Errorf("report on run %s: %w", c.Name, err)
 	}
@@ -89,12 +89,13 @@ const (
 )
 
 // report is all that is known of a run, at this moment.
-func (w *watched) report(ctx context.Context, run ledger.Run, by report.Measure) (*report.Report, error) {
+func (w *watched) report(ctx context.Context, by report.Measure) (*report.Report, error) {
 	v, err := w.Look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if run, err = w.ledger.Run(ctx, w.run); err != nil { // as it is after the look
+	run, err := w.ledger.Run(ctx, w.run) // as it is after the look
+	if err != nil {
 		return nil, err
 	}
 	sum, err := w.kept.look(ctx, run, v.Snapshot)

@@ -111,17 +111,30 @@ func (p *runPage) order(ctx context.Context, redrive bool) error {
 // closed: one that is open asks every ten seconds.
 const unwatched = 15 * time.Second
 
+// unopened is for how long a page that nobody has opened yet stays after the end of a
+// run that somebody started at a terminal: a short one is over before he has clicked.
+const unopened = time.Minute
+
 // linger waits, after the end of a run, until nobody looks at it any more, or somebody
 // asks for a redrive, which it then begins; nil: there is none.
 func (p *runPage) linger(ctx context.Context, w *work, st *state) (sink.Sink, error) {
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
+	over := time.Now()
+	stays := w.term.TTY() && p.web.Asked().IsZero()
+	if stays {
+		fmt.Fprintf(w.std.err, "page %s, for a minute and then for as long as you look at it; Ctrl-C ends it\n", p.url)
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, nil
 		case <-look.C:
-			if time.Since(p.web.Asked()) > unwatched {
+			asked := p.web.Asked()
+			if stays && asked.IsZero() && time.Since(over) < unopened {
+				continue
+			}
+			if time.Since(asked) > unwatched {
 				return nil, nil
 			}
 		case asked := <-p.again:

@@ -43,10 +43,10 @@ func (h History) Speeds(parts int, of func(Point) int64) []float64 {
 	width := h.Points[n-1].Seconds / float64(parts)
 	at := func(t float64) float64 {
 		i := sort.Search(n, func(i int) bool { return h.Points[i].Seconds >= t })
-		switch {
-		case i == 0:
+		switch i {
+		case 0:
 			return float64(of(h.Points[0]))
-		case i == n:
+		case n:
 			return float64(of(h.Points[n-1]))
 		}
 		a, b := h.Points[i-1], h.Points[i]

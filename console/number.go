@@ -25,11 +25,16 @@ func exact(n int64) string {
 	return sign + b.String()
 }
 
-// How numbers are shown elsewhere as here: a count with commas, bytes in IEC units, a
-// time in seconds, a part of 1 as it is rounded down.
-func Count(n int64) string            { return exact(n) }
-func Size(bytes int64) string         { return size(float64(bytes)) }
-func Elapsed(seconds float64) string  { return elapsed(seconds) }
+// Count is a count as it is shown here: 1,234,567.
+func Count(n int64) string { return exact(n) }
+
+// Size is a number of bytes as it is shown here: 3.4 GiB.
+func Size(bytes int64) string { return size(float64(bytes)) }
+
+// Elapsed is seconds as they are shown here: 0.42 s, 14.2 s, 2m10s.
+func Elapsed(seconds float64) string { return elapsed(seconds) }
+
+// Percent is a part of 1 as it is shown here, rounded down: 42.6%.
 func Percent(fraction float64) string { return percent(fraction, 1) }
 
 // short is a count in two or three digits with an SI prefix: 950, 1.2k, 81k, 3.4M.

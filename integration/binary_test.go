@@ -19,7 +19,7 @@ const deadline = program.Patience
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(program.Main(m, &binary))
+	os.Exit(requireTried(program.Main(m, &binary)))
 }
 
 const (

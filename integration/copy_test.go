@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -337,13 +338,14 @@ func TestCopyPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(readFile(t, filepath.Join("..", "docs", "processors", "s3copy.md")))
-	blocks, ran := strings.Split(page, "```\n"), 0
+	blocks, ran := regexp.MustCompile("```(?:sh)?\n").Split(page, -1), 0
 	said := map[string]string{}
 	for i := 1; i < len(blocks); i += 2 {
 		words, is := strings.CutPrefix(blocks[i], "ramify ")
 		if !is {
 			continue
 		}
+		try(strings.Split(blocks[i], "\n")...)
 		u := newUser(t, w.url)
 		sh := exec.CommandContext(t.Context(), "sh", "-c", binary+" "+words)
 		sh.Dir, sh.Env = u.dir, u.env

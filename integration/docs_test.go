@@ -11,7 +11,7 @@ import (
 // it, in their order.
 func commandsIn(t *testing.T, page, section string) (commands []string) {
 	t.Helper()
-	data, err := os.ReadFile("../docs/" + page)
+	data, err := os.ReadFile(filepath.Join("..", "docs", page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +25,7 @@ func commandsIn(t *testing.T, page, section string) (commands []string) {
 			shell = line == "```sh"
 		case in && shell:
 			commands = append(commands, line)
+			try(line)
 		}
 	}
 	if len(commands) == 0 {

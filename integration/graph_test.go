@@ -342,6 +342,7 @@ func fenced(t *testing.T, page, language string) string {
 	if !found || !closed {
 		t.Fatalf("the page has no block of %s", language)
 	}
+	try(strings.Split(text, "\n")...)
 	return text
 }
 

@@ -31,6 +31,7 @@ func consoleOf(t *testing.T, file string) (all []typed) {
 	for _, block := range consoleBlock.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
 			if command, is := strings.CutPrefix(line, prompt); is {
+				try(command)
 				all = append(all, typed{command: command})
 				continue
 			}

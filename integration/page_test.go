@@ -29,5 +29,6 @@ func (p page) block(t *testing.T, fence string) string {
 	if !found || !closed {
 		t.Fatalf("%s has no block %q", p.name, fence)
 	}
+	try(strings.Split(block, "\n")...)
 	return block + "\n"
 }

@@ -336,7 +336,7 @@ func TestOutNotEmpty(t *testing.T) {
 	// Nor can a folder be made in a file.
 	r = u.run(t, "run", "s3://bucket/", "--out", "full/letter.txt/out")
 	r.requireCode(t, 1)
-	if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, `ramify: --out is "`+u.path("full/letter.txt/out")+`": open results: make folder: `) {
+	if strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, `ramify: --out is "`+u.path("full/letter.txt/out")+`": open results: results cannot be stored: make folder: `) {
 		t.Errorf("%s", r.stderr)
 	}
 	// A run's own folder is not another run's either.

@@ -68,7 +68,7 @@ func (r *Report) head(w *writer) {
 	w.start("header")
 	w.start("h1")
 	w.text("Run " + r.Run + " ")
-	w.element("span", string(r.stateWords()), "class", "state "+string(r.State))
+	w.element("span", r.stateWords(), "class", "state "+string(r.State))
 	w.end("h1")
 	w.start("p", "class", "target")
 	w.element("code", r.Target)

@@ -92,7 +92,7 @@ func TestMessagesOfAnotherRunAreReplayed(t *testing.T) {
 		assert.Equal(t, was, w.record())
 		assert.Equal(t, ledger.Finished, other.State)
 		assert.Equal(t, was.Totals, other.Totals)
-		assert.EqualValues(t, other.Totals.Nodes, len(seen))
+		assert.Len(t, seen, int(other.Totals.Nodes))
 		for id, n := range seen {
 			assert.Equal(t, 1, n, id)
 		}

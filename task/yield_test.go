@@ -27,8 +27,9 @@ func TestALeafLeavesTheMessageToItsOwnPlan(t *testing.T) {
 			if attempts[n.ID]++; n.ID == "0" {
 				w.planned(root, root.MID)
 				_, outcome, err := w.ledger.Claim(ctx, "run", schema.Place{}, 0)
-				assert.NoError(t, err)
-				assert.Equal(t, ledger.Won, outcome)
+				if err != nil || outcome != ledger.Won {
+					t.Errorf("the plan claims its slot: %v, %v", outcome, err)
+				}
 			}
 			return nil
 		})})

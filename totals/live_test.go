@@ -197,7 +197,10 @@ func BenchmarkLive(b *testing.B) {
 		i, looks := 0, 0
 		var looked time.Duration
 		blocks := made(1_000_000, 2000)
-		for block := range blocks {
+		for block, err := range blocks {
+			if err != nil {
+				b.Fatal(err)
+			}
 			root := NewTally(0, 0)
 			root.Add(&inventory.Object{Key: "x", Size: 1})
 			if err := root.Take(func(b []byte) error { return live.Add(bytes.Clone(b)) }); err != nil {

@@ -95,14 +95,28 @@ func (s *Server) Mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/runs/{run}/histograms", s.api(s.one(s.histograms)))
 	mux.HandleFunc("GET /api/runs/{run}/slowest", s.api(s.one(s.slowest)))
 	mux.HandleFunc("POST /api/runs/{run}/{order}", s.api(s.one(s.order)))
+	for _, part := range []string{"events", "history", "failures", "tree", "histograms", "slowest"} {
+		mux.HandleFunc("POST /api/runs/{run}/"+part, s.api(wrongMethod(http.MethodGet)))
+	}
+	for _, order := range []OrderKind{Pause, Resume, Cancel, Redrive, Concurrency} {
+		mux.HandleFunc("GET /api/runs/{run}/"+string(order), s.api(wrongMethod(http.MethodPost)))
+	}
+	other := wrongMethod(http.MethodGet)
 	mux.HandleFunc("/api/", s.api(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET")
-			guard.Refuse(w, r, http.StatusMethodNotAllowed, r.Method+" is not for this: a GET shows, and a POST to /api/runs/RUN/pause and its like changes")
+			other(w, r)
 			return
 		}
 		guard.Refuse(w, r, http.StatusNotFound, "nothing is there; docs/web.md says what is")
 	}))
+}
+
+// wrongMethod refuses a request for something that is there, by another method.
+func wrongMethod(allowed string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allowed)
+		guard.Refuse(w, r, http.StatusMethodNotAllowed, r.Method+" is not for this: a GET shows, and a POST to /api/runs/RUN/pause and its like changes")
+	}
 }
 
 // Stop ends all streams and looks, and returns when they have ended.

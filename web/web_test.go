@@ -155,6 +155,25 @@ func TestErrorsAreBrief(t *testing.T) {
 	assert.JSONEq(t, `{"failures":[],"next":""}`, body)
 }
 
+// What is asked for by the wrong method is refused as that, and changes nothing: a GET
+// of a button, and a POST to what only shows.
+func TestWrongMethods(t *testing.T) {
+	s := serve(t, time.Hour)
+	for _, c := range []struct{ method, path, allow string }{
+		{"GET", "/api/runs/r/pause", "POST"}, {"GET", "/api/runs/r/resume", "POST"}, {"GET", "/api/runs/r/cancel", "POST"},
+		{"GET", "/api/runs/r/redrive", "POST"}, {"GET", "/api/runs/r/concurrency", "POST"},
+		{"POST", "/api/runs/r/events", "GET"}, {"POST", "/api/runs/r/history", "GET"}, {"POST", "/api/runs/r/failures", "GET"},
+		{"POST", "/api/runs/r/tree", "GET"}, {"POST", "/api/runs/r/histograms", "GET"}, {"POST", "/api/runs/r/slowest", "GET"},
+		{"POST", "/api/runs", "GET"}, {"DELETE", "/api/runs/r", "GET"},
+	} {
+		answer := s.ask(c.method, c.path, "")
+		_ = answer.Body.Close()
+		assert.Equal(t, http.StatusMethodNotAllowed, answer.StatusCode, "%s %s", c.method, c.path)
+		assert.Equal(t, c.allow, answer.Header.Get("Allow"), "%s %s", c.method, c.path)
+	}
+	assert.Zero(t, s.runs.opened.Load())
+}
+
 // However many look, the run is read once for all; and not at all when nobody does.
 func TestOneLookForAll(t *testing.T) {
 	s := serve(t, 20*time.Millisecond)
@@ -214,8 +233,8 @@ func TestStreamsAreBounded(t *testing.T) {
 		}
 	}()
 	for {
-		a := s.ask(http.MethodGet, "/api/runs/r/events", "") //nolint:bodyclose // all are, at the end
-		open = append(open, a)
+		open = append(open, s.ask(http.MethodGet, "/api/runs/r/events", "")) //nolint:bodyclose // all are, at the end
+		a := open[len(open)-1]
 		if a.StatusCode != http.StatusOK {
 			assert.Equal(t, 503, a.StatusCode)
 			break

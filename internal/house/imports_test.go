@@ -76,6 +76,11 @@ var (
 			fix: "web shows figures of the console and reads none: what reads them is passed to it",
 		},
 		{
+			name: "report", in: []string{"./report/..."},
+			deny: []string{"./..."}, allow: []string{"./report/...", "./console"},
+			fix: "report writes down what it is given and reads nothing: what reads it is passed to it",
+		},
+		{
 			name: "rooms within", in: within,
 			deny: []string{"./..."}, allow: within,
 			fix: "it serves any room and knows none: pass it what it needs",

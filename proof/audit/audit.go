@@ -44,7 +44,7 @@ func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
 		calls: map[int]*call{}, open: map[int]int{}, lost: map[int]int{}, leaves: map[by]int{}, planned: map[uint64]bool{},
-		failures: map[string]int{}, gaveUp: map[string][]*call{},
+		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -85,6 +85,7 @@ type auditor struct {
 	planned  map[uint64]bool    // attempts that have: a plan is sent again when its answer is lost
 	last     string             // the event that is looked at
 	failures map[string]int     // attempts that failed, by node and epoch
+	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
 	idle     time.Duration      // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
@@ -111,6 +112,10 @@ func (a *auditor) event(e *history.Event) {
 		a.model.commit(e)
 	case history.Hold:
 		a.holds(e)
+	case history.Send:
+		if e.Dead && e.Err == "" && e.Message != nil {
+			a.letters[short(e.Message.ID)] = true
+		}
 	case history.Process, history.Reduce, history.GiveUp:
 		if e.ID == "forged" {
 			a.bad("I6: a message that nobody signed was executed")
@@ -137,7 +142,7 @@ func (a *auditor) event(e *history.Event) {
 		switch {
 		case e.What == history.GaveUp:
 			a.gaveUp[c.id] = append(a.gaveUp[c.id], c)
-		case strings.Contains(e.Err, tree.Permanent):
+		case strings.Contains(e.Err, tree.Permanent), strings.Contains(e.Err, "reveal child: "): // a chain may outgrow what a name can be
 			a.failures[failing(c.id, c.reduce, e.Epoch)] += a.Tries
 		case e.Err != "":
 			a.failures[failing(c.id, c.reduce, e.Epoch)]++

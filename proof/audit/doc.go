@@ -8,7 +8,7 @@
 //	I1 no node is lost: all that was       revealed (each node that one which counts has revealed
 //	   revealed settles                    counts, or was given up, or has what became of it),
 //	                                       settlement and second (never through a plan that is not
-//	                                       there), stuck runs: package sim, which waits for them
+//	                                       there), mourned (what was given up has a letter), stuck runs: package sim, which waits for them
 //	I2 each is counted once                slot (tallies are the model's, to the last sum), settlement,
 //	                                       own, second (an account is that of results, or of a plan
 //	                                       and all below it), rows (two attempts never count of one

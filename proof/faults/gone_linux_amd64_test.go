@@ -75,9 +75,10 @@ func TestFleetGone(t *testing.T) {
 			t.Run(what+" "+manner, func(t *testing.T) {
 				t.Parallel()
 				sqs, dynamo := newDoor(t, elasticmq.URL(t)), newDoor(t, dynamodblocal.URL(t))
-				f := newFleet(t, "AWS_ENDPOINT_URL_SQS="+sqs.url, "AWS_ENDPOINT_URL_DYNAMODB="+dynamo.url)
+				f := newFleet(t, "AWS_ENDPOINT_URL_SQS="+sqs.url, "AWS_ENDPOINT_URL_DYNAMODB="+dynamo.url, "RAMIFY_CONCURRENCY=2")
 				f.grow(t, 2)
 				tr := busy(scaled(14, 60))
+				tr.Work = synthetic.Duration(100 * time.Millisecond) // it goes on while the server goes away
 				end := f.seed(t, "r", tr.target(), "--inline", "0")
 				waitUntil(t, end, "progress", func() bool { return f.state(t, "r").Nodes > 5 })
 				map[string]*door{"SQS": sqs, "DynamoDB": dynamo}[what].gone(t, silent, away(), end)

@@ -28,7 +28,7 @@ const (
 	Processed = "processed" // Serial, Err, Kids, Account: it ended
 	Reduce    = "reduce"    // as Process; Account is the sum that it was given
 	Reduced   = "reduced"   // as Processed
-	Send      = "send"      // Message, Err where it may not be there
+	Send      = "send"      // Message, Dead, Err where it may not be there
 	GiveUp    = "give-up"   // as Process: what becomes of a node is asked for
 	GaveUp    = "gave-up"   // as Processed
 	Receive   = "receive"   // Message
@@ -52,6 +52,7 @@ type Event struct {
 	Outcome    ledger.Outcome
 	Tally      *ledger.Tally
 	Message    *schema.Message
+	Dead       bool // the message is the dead-letter queue's
 
 	PID     schema.PID
 	ID      string

@@ -108,6 +108,9 @@ var More = []Bug{
 	{"not-taken-back", "a node that a redrive has healed stays counted as given up", []exact.Edit{
 		{File: "task/process.go", Old: "		res.own.Failures--\n", New: ""},
 	}},
+	{"no-letter", "a node is given up, and no letter of it goes to the dead-letter queue", []exact.Edit{
+		{File: "task/settle.go", Old: "	if err := u.mourn(ctx, p.Err); err != nil {\n		return 0, err\n	}\n", New: ""},
+	}},
 	{"any-signature", "messages are executed whoever signed them", []exact.Edit{
 		{File: "schema/sign.go", Old: "	if !known || !hmac.Equal(got, mac(k, body)) {", New: "	if !known || !hmac.Equal(got, mac(k, body)) && len(body) == 0 {"},
 	}},

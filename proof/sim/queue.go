@@ -134,7 +134,7 @@ func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
 }
 
 func (q messages) note(what string, body []byte, note string, err error) {
-	e := history.Event{Worker: q.worker(), What: what, Note: note}
+	e := history.Event{Worker: q.worker(), What: what, Note: note, Dead: q.dead}
 	if m, err := schema.Parse(body); err == nil {
 		e.Message = m
 	}
