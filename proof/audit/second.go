@@ -135,7 +135,7 @@ func (m *model) kids(p ledger.Plan) (ids []string) {
 }
 
 // fallsBack asks of a plan that says what becomes of a node whether somebody has said
-// so, and whether it counts nothing but what it takes back.
+// so, and, if it won, whether it counts nothing but what it takes back.
 func (a *auditor) fallsBack(p ledger.Plan, id string, won bool) {
 	m := a.model
 	kids := m.kids(p)
@@ -148,7 +148,7 @@ func (a *auditor) fallsBack(p ledger.Plan, id string, won bool) {
 		want = m.base(node, p.Epoch)
 	}
 	want.Failures -= m.redone(p)
-	if won && p.Own != want { // one that is late knows nothing of what was given up since
+	if won && p.Own != want { // what came late may know of no redrive
 		a.bad("I2: a node that falls back has %v of its own, want %v", p.Own, want)
 	}
 	if p.Reduce {

@@ -94,8 +94,8 @@ var found = []struct{ bug, text string }{
 // alarms are cases in which the auditor saw what was not there, or the world was not one.
 var alarms = []string{
 	"1559", "2595", "5729", // one worker had two attempts on a node at a time, one of which has planned it
-	"12677",         // a late attempt fell back, and lost: it had not heard of the tomb before
-	"8005", "15271", // the tree had a name that is longer than the engine takes
+	"8005", "15271", // a chain had names longer than a node can have: that fails at once
+	"12677",        // a plan that came too late to count did not know of a redrive
 	"1904", "4675", // a keeper gave nodes up, beside its worker's slots
 }
 
