@@ -394,7 +394,7 @@ func TestWebRefuses(t *testing.T) {
 		"another host, the page":  {"GET", "/", "", func(r *http.Request) { r.Host = "evil.example" }, 421},
 		"a page of another site":  {"POST", "/api/runs/r/cancel", "", func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") }, 403},
 		"its form":                {"POST", "/api/runs/r/cancel", "", func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, 400},
-		"a change by GET":         {"GET", "/api/runs/r/cancel", "", nil, 404},
+		"a change by GET":         {"GET", "/api/runs/r/cancel", "", nil, 405},
 		"another method":          {"DELETE", "/api/runs/r", "", nil, 405},
 		"a run that is not there": {"GET", "/api/runs/none", "", nil, 404},
 		"a name that is none":     {"GET", "/api/runs/..%2f..%2fetc", "", nil, 404},

@@ -3,7 +3,9 @@ package real_test
 import (
 	"crypto/rand"
 	"flag"
+	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -35,11 +37,20 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "12"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	code := m.Run()
+	shared.CloseIdleConnections()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
+// shared are the connections of all clients, so that none is left over.
+var shared = &http.Transport{MaxIdleConnsPerHost: 100}
+
 func config(url, key string) aws.Config {
-	return aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider(key, "secret", "")}
+	return aws.Config{Region: "us-east-1", BaseEndpoint: &url, HTTPClient: &http.Client{Transport: shared}, Credentials: credentials.NewStaticCredentialsProvider(key, "secret", "")}
 }
 
 // tempo is how much faster than in simulation all is: a lease of 2 s, the shortest that is

@@ -52,7 +52,7 @@ func statementsFor(name string) (statements, error) {
 		read:   `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id = ?`,
 		older:  `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id < ? ORDER BY id DESC`,
 		newer:  `SELECT id, body, attrs, sent FROM ` + table + ` WHERE id > ? ORDER BY id`,
-		delays: `SELECT id, until FROM ` + table + ` WHERE until > ?`,
+		delays: `SELECT id, until, sent FROM ` + table + ` WHERE until > ?`,
 		count:  `SELECT count(*), coalesce(sum(until > ?), 0) FROM ` + table,
 	}, nil
 }
@@ -98,15 +98,15 @@ func (q *Queue) loadPool(tx *store.Tx) error {
 		if err != nil {
 			return err
 		}
-		var id, until int64
-		if err := row.Scan(&id, &until); err != nil {
+		var id, until, sent int64
+		if err := row.Scan(&id, &until, &sent); err != nil {
 			return err
 		}
 		e := &entry{id: id, receives: receivedBefore(id, q.opening)}
 		q.pool.known[id] = e
-		// No delay is longer than that, whatever the clock was when it began; and
+		// No delay is longer than it was to be, whatever the clock was when it began; and
 		// reckoned from now, a later step of the clock does not matter.
-		left := min(time.Duration(until-now)*time.Microsecond, limits.Delay)
+		left := time.Duration(min(until-now, until-sent)) * time.Microsecond
 		q.pool.hide(e, delayed, time.Now().Add(left))
 	}
 	return nil
