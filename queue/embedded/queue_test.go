@@ -188,6 +188,25 @@ func TestDelaySurvivesRestart(t *testing.T) {
 	})
 }
 
+// A clock that is set back makes no delay longer: each bubble's begins at the same time.
+func TestDelayUnderAClockThatWasAhead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.db")
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour) // of the bubble
+		q := open(t, path)
+		allNil(t, q.Send(t.Context(), []queue.Entry{{Body: []byte("late"), Delay: time.Minute}}))
+		q.close(t)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, path)
+		start := time.Now()
+		got, err := q.Receive(t.Context(), queue.Request{Max: 1, Wait: time.Hour, Visibility: time.Hour})
+		require.NoError(t, err)
+		require.Len(t, got, 1)
+		assert.InDelta(t, time.Minute, time.Since(start), float64(time.Millisecond))
+	})
+}
+
 // More messages than are kept in memory come back from the file: each once,
 // none that is held, and none that was deleted.
 func TestMoreThanMemoryHolds(t *testing.T) { inBothOrders(t, testMoreThanMemoryHolds) }
