@@ -23,11 +23,12 @@ type Truth struct {
 
 // What a worker may have in its hands, beside a message for each slot and one more that
 // waits for it: messages that wait to be deleted; and beside the requests of its units
-// receives, deletes, an extension, reports, the keeper's. How many deletions wait where one
-// stalls is up to the order that goroutines are given: 32 were seen, with 3 slots.
+// receives, deletes, an extension, reports, the keeper's. How many deletions are under way
+// where some stall is up to the order that goroutines are given: task has 64 calls of ten
+// messages at most.
 const (
-	mostHeld  = 128
-	mostCalls = 32
+	mostHeld  = 64*10 + 24
+	mostCalls = 64 + 16
 )
 
 // mostLost is how many nodes a keeper gives up at a time, beside the worker's slots: one
