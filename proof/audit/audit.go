@@ -23,12 +23,11 @@ type Truth struct {
 
 // What a worker may have in its hands, beside a message for each slot and one more that
 // waits for it: messages that wait to be deleted; and beside the requests of its units
-// receives, deletes, an extension, reports, the keeper's. How many deletions are under way
-// where some stall is up to the order that goroutines are given: task has 64 calls of ten
-// messages at most.
+// receives, deletes, an extension, reports, the keeper's. Both are measured, in the order
+// that a seed gives to goroutines; in others more deletions may wait.
 const (
-	mostHeld  = 64*10 + 24
-	mostCalls = 64 + 16
+	mostHeld  = 24
+	mostCalls = 16
 )
 
 // mostLost is how many nodes a keeper gives up at a time, beside the worker's slots: one
