@@ -99,8 +99,7 @@ func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run s
 		if err != nil {
 			return nil, err
 		}
-		k := st.kept(g)
-		return &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}, nil
+		return st.watched(ctx, g, r), nil
 	}
 	if err := schema.CheckRunName(run); err != nil {
 		return nil, usageError{err}

@@ -66,12 +66,17 @@ func (f *folder) Open(ctx context.Context, run string) (web.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := st.kept(f.g)
-	w := &watched{kept: k, source: k.source(run), run: run, prefixes: st.prefixTree(ctx, r)}
+	w := st.watched(ctx, f.g, r)
 	if f.starts != nil {
 		w.goOn = f.starts(run)
 	}
 	return w, nil
+}
+
+// watched is a run of this machine as it is seen. Closing it closes the run's file.
+func (s *state) watched(ctx context.Context, g *cli, r ledger.Run) *watched {
+	k := s.kept(g)
+	return &watched{kept: k, source: k.source(r.ID), run: r.ID, prefixes: s.prefixTree(ctx, r)}
 }
 
 // watched is a run as the page sees it.

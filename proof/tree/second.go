@@ -90,13 +90,7 @@ func (g giver) GiveUp(_ context.Context, n *processor.Node, _ error, out process
 	panics := true
 	defer func() {
 		e := history.Event{Worker: g.worker, What: history.GaveUp, Serial: serial, ID: p, Epoch: n.Epoch, Kids: r.kids}
-		switch {
-		case panics:
-			e.Err = "it panicked"
-		case err != nil:
-			e.Err = err.Error()
-		}
-		t.Log.Add(e)
+		t.ended(e, panics, err)
 	}()
 	var a args
 	if err = json.Unmarshal(n.Args, &a); err != nil {

@@ -222,6 +222,17 @@ func (t *Tree) begin(what string, worker int, n *processor.Node, sum schema.Acco
 	return serial, attempt, variant
 }
 
+// ended notes how an attempt ended.
+func (t *Tree) ended(e history.Event, panics bool, err error) {
+	switch {
+	case panics:
+		e.Err = "it panicked"
+	case err != nil:
+		e.Err = err.Error()
+	}
+	t.Log.Add(e)
+}
+
 // recorder counts for the history what an attempt brings forth.
 type recorder struct {
 	processor.Out
@@ -251,13 +262,7 @@ func (t *Tree) attempt(what, ended string, worker int, n *processor.Node, out pr
 	panics := true
 	defer func() {
 		e := history.Event{Worker: worker, What: ended, Serial: serial, ID: p, Epoch: n.Epoch, Kids: r.kids, Account: r.sum}
-		switch {
-		case panics:
-			e.Err = "it panicked"
-		case err != nil:
-			e.Err = err.Error()
-		}
-		t.Log.Add(e)
+		t.ended(e, panics, err)
 	}()
 	name := p
 	if what == history.Reduce {
