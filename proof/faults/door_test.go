@@ -4,11 +4,13 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ramify/ramify/integration/program"
+	"github.com/ramify/ramify/internal/emulator"
 )
 
 // door stands before a server: while it is shut, who knocks is refused, or stands
@@ -30,8 +32,13 @@ func newDoor(t *testing.T, server string) *door {
 		t.Fatal(err)
 	}
 	d := &door{to: u.Host, conns: map[net.Conn]bool{}}
-	d.listen(t, "127.0.0.1:0")
-	d.url = "http://" + d.listener.Addr().String()
+	port, err := emulator.FreePort() // nobody else gets it while the door is shut
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	d.listen(t, address)
+	d.url = "http://" + address
 	t.Cleanup(func() {
 		d.answer()
 		d.shut()
