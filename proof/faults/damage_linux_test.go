@@ -56,7 +56,7 @@ func TestStateDamaged(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	u, tr := program.NewUser(t, ""), long(scaled(12, 25))
+	u, tr := program.NewUser(t, ""), slow(scaled(12, 25))
 	p := walk(t, u, tr)
 	p.Signal(t, program.Interrupt)
 	p.Wait(t).RequireCode(t, 130)
