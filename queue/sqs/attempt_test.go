@@ -31,7 +31,7 @@ func TestAnAnswerThatNeverComesCostsOneAttempt(t *testing.T) {
 				fine(w, in)
 			})
 			q := opened(t, f.config(), fakeURL)
-			began := time.Now() // an attempt has five seconds, and the machine may be busy
+			began := time.Now() // an attempt has three seconds, and the machine may be busy
 			if action == "DeleteMessageBatch" {
 				require.NoError(t, q.Delete(t.Context(), []queue.Receipt{"r"})[0])
 			} else {
