@@ -187,10 +187,13 @@ func TestSecondInterrupt(t *testing.T) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	if r := p.wait(t); r.code != -1 && r.code != 130 {
+	r := p.wait(t)
+	if r.code != -1 && r.code != 130 {
 		t.Errorf("exit code %d, %s", r.code, r.stderr)
 	}
-	if took := time.Since(begun); took > 3*time.Second {
+	// The second signal itself ends it, or it had ended before; at the end of its grace,
+	// five seconds, it would say 130 as after one.
+	if took := time.Since(begun); r.code == 130 && took > 3*time.Second {
 		t.Errorf("it ended after %v", took)
 	}
 	s.open()
