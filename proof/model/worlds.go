@@ -171,6 +171,10 @@ func Deep() []*World {
 			Tree: "r = r > g\n g # > i\n i # > a", Fails: "a", Epochs: 2, Max: 2, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Fail: 1},
 		},
 		{
+			Name: "groups-lost", About: "the queue loses messages of a page, twice; what a sweep posts for them is received twice",
+			Tree: "r = r > g\n g # > a\n a = a > b", Max: 3, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Bury: 1, Undelete: 1},
+		},
+		{
 			Name: "fallback-2", About: "a node that is given up has children for that; two faults",
 			Tree: "r = r > b\n b = b > c\n b ? > f c", Fails: "b f", Epochs: 2, Max: 2, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Bury: 1, Fail: 2},
 		},
