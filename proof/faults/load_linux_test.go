@@ -73,7 +73,7 @@ func TestAMillionChildren(t *testing.T) {
 		f.grow(t, 2)
 		// DynamoDB Local settles a thousand nodes a second at most, and a tenth of that where
 		// others want the processor. More than 25,600 are groups of groups.
-		tr := wide(scaled(1_000, 50_000))
+		tr := wide(scaled(600, 50_000))
 		begun := time.Now()
 		f.whole(t, f.seed(t, "r", tr.target()), tr)
 		took := time.Since(begun).Round(time.Second / 10)
