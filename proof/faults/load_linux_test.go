@@ -137,7 +137,7 @@ func TestPoisonNodes(t *testing.T) {
 func TestPoisonMessages(t *testing.T) {
 	t.Parallel()
 	// Nothing is seen twice for being refused slowly: letters are counted.
-	f := newFleet(t, "RAMIFY_CONCURRENCY=16", "RAMIFY_VISIBILITY=5m")
+	f := newFleet(t, "RAMIFY_CONCURRENCY=16", "RAMIFY_VISIBILITY=1m")
 	f.grow(t, 2)
 	tr := busy(15)
 	end := f.seed(t, "r", tr.target(), "--inline", "0")
