@@ -60,12 +60,12 @@ test-infra: ## Run the tests of the CDK app alone: a module of its own, whose fi
 	cd infra && go test -timeout=15m $(FLAGS) ./...
 
 # Of the simulation: RAMIFY_PROOF_RUNS, RAMIFY_PROOF_FROM (a seed). A seed that fails is printed as one command.
-soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (minutes)
-	RAMIFY_SOAK=1 go test -count=1 -timeout=90m -v ./proof/campaign
-	RAMIFY_SOAK=1 go test -count=1 -timeout=60m ./proof/real
-	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./integration
-	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v ./proof/faults
-	RAMIFY_SOAK=1 go test -count=1 -timeout=60m -v -run=Memory ./web/webtest
+soak: ## Run the long variants of the end-to-end tests, 20,000 simulated runs and all planted bugs (1 to 4 hours)
+	RAMIFY_SOAK=1 go test -count=1 -timeout=3h -v ./proof/campaign
+	RAMIFY_SOAK=1 go test -count=1 -timeout=2h -v ./proof/real
+	RAMIFY_SOAK=1 go test -count=1 -timeout=3h -v ./integration
+	RAMIFY_SOAK=1 go test -count=1 -timeout=3h -v ./proof/faults
+	RAMIFY_SOAK=1 go test -count=1 -timeout=1h -v -run=Memory ./web/webtest
 
 # FOR=15m goes on for less than an hour.
 FOR ?= 1h

@@ -143,6 +143,9 @@ func (f *fleet) explain(what string, err error) error {
 	if f.cfg.Region == "" && strings.Contains(err.Error(), "egion") {
 		return fmt.Errorf("%s: no region: set AWS_REGION", what)
 	}
+	if errors.Is(err, context.DeadlineExceeded) { // of these servers, which are not waited for as long as S3 is
+		return fmt.Errorf("%s: no answer in time: check AWS_ENDPOINT_URL", what)
+	}
 	_, line := s3client.Explain(what, "", err)
 	return line
 }

@@ -18,7 +18,9 @@ const (
 	redraw   = 250 * time.Millisecond // of a status line
 	refresh  = time.Second            // of a table, and of what is logged less often
 	logEvery = 5 * time.Second
-	patience = time.Minute // with a source that fails, since it last did not
+	// With a source that fails, since it last did not: a server that is gone for a minute
+	// is waited for, though the last read began before and one takes long to fail.
+	patience = 5 * time.Minute
 )
 
 // Follower reads a source again and again and shows what it read, until the run

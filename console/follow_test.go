@@ -140,7 +140,7 @@ func TestAFailingSourceIsBorneForAWhile(t *testing.T) {
 		f.Start(t.Context())
 		time.Sleep(10*time.Second + time.Millisecond)
 		h.fail(errors.New("throttled"))
-		time.Sleep(patience / 2)
+		time.Sleep(75 * time.Second) // a server is gone for a minute
 		synctest.Wait()
 		if got := s.lines(); len(got) != 1 || !strings.Contains(got[0], "10%") {
 			t.Errorf("meanwhile the screen has %q, want the last figures", got)

@@ -13,7 +13,7 @@ import (
 
 // What follows is package program in the short names of this package's tests.
 
-const deadline = program.Patience
+var deadline = program.Patience
 
 // binary is the path of the command, built once for all tests.
 var binary string

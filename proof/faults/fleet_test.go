@@ -41,11 +41,23 @@ func newFleet(t *testing.T, env ...string) *fleet {
 	return f
 }
 
-// grow starts tasks.
+// grow starts tasks and waits until each has opened what it works on: one that finds a
+// server gone as it begins ends, as it should, and is started again by whoever does so.
 func (f *fleet) grow(t *testing.T, n int) {
 	t.Helper()
+	const begins = `"msg":"task begins"`
+	begun := len(f.tasks)
 	for range n {
 		f.tasks = append(f.tasks, f.Start(t, "task"))
+	}
+	for _, p := range f.tasks[begun:] {
+		p.Stderr.Until(t, "a task to begin", func() bool {
+			said := p.Stderr.String()
+			return strings.Contains(said, begins) || strings.Contains("\n"+said, "\nramify: ")
+		})
+		if said := p.Stderr.String(); !strings.Contains(said, begins) {
+			t.Fatalf("a task could not begin: %s", said)
+		}
 	}
 }
 
