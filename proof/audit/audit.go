@@ -19,6 +19,7 @@ type Truth struct {
 	Listed func() ([]ledger.Unit, []ledger.Failure, error)          // what the ledger says of a run that is over; nil: nobody asks
 	Units  int                                                      // that one worker may work on at a time
 	Tries  int                                                      // failed attempts after which a node is given up; 0: the queue may give it up before
+	Loses  bool                                                     // the queue loses messages
 }
 
 // What a worker may have in its hands, beside a message for each slot and one more that
@@ -45,7 +46,7 @@ func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
 		calls: map[int]*call{}, open: map[int]int{}, lost: map[int]int{}, leaves: map[by]int{}, planned: map[uint64]bool{},
-		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
+		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[letter]bool{}, reasons: map[uint64][]string{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -53,6 +54,8 @@ func Check(events []history.Event, truth Truth) []string {
 			return a.problems
 		}
 	}
+	a.last = ""
+	a.refused()
 	a.ending()
 	return a.problems
 }
@@ -79,15 +82,17 @@ type auditor struct {
 	Truth
 	model    *model
 	calls    map[int]*call
-	open     map[int]int        // calls under way, by worker
-	gaveUp   map[string][]*call // answers to what becomes of a node, by its name
-	lost     map[int]int        // nodes that are being given up, by worker
-	leaves   map[by]int         // a worker's attempts on a node that went well, and have not planned or reduced it since
-	planned  map[uint64]bool    // attempts that have: a plan is sent again when its answer is lost
-	last     string             // the event that is looked at
-	failures map[string]int     // attempts that failed, by node and epoch
-	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
-	idle     time.Duration      // since when the run is paused or cancelled; 0: it is not
+	open     map[int]int         // calls under way, by worker
+	gaveUp   map[string][]*call  // answers to what becomes of a node, by its name
+	lost     map[int]int         // nodes that are being given up, by worker
+	leaves   map[by]int          // a worker's attempts on a node that went well, and have not planned or reduced it since
+	planned  map[uint64]bool     // attempts that have: a plan is sent again when its answer is lost
+	last     string              // the event that is looked at
+	failures map[string]int      // attempts that failed, by node and epoch
+	letters  map[letter]bool     // what the dead-letter queue has of nodes, with a reason
+	reasons  map[uint64][]string // of all that it has, by the hash of the body
+	forged   []*history.Event
+	idle     time.Duration // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
 
@@ -113,10 +118,10 @@ func (a *auditor) event(e *history.Event) {
 		a.model.commit(e)
 	case history.Hold:
 		a.holds(e)
-	case history.Send:
-		if e.Dead && e.Err == "" && e.Message != nil {
-			a.letters[short(e.Message.ID)] = true
-		}
+	case history.Forge:
+		a.forged = append(a.forged, e)
+	case history.Letter:
+		a.letter(e)
 	case history.Process, history.Reduce, history.GiveUp:
 		if e.ID == "forged" {
 			a.bad("I6: a message that nobody signed was executed")

@@ -29,6 +29,8 @@ const (
 	Reduce    = "reduce"    // as Process; Account is the sum that it was given
 	Reduced   = "reduced"   // as Processed
 	Send      = "send"      // Message, Dead, Err where it may not be there
+	Forge     = "forge"     // Message, Body, Dead: nobody may execute it; Reason: what people must be told of it
+	Letter    = "letter"    // Message, Body, Reason: what lies in the dead-letter queue when all is over
 	GiveUp    = "give-up"   // as Process: what becomes of a node is asked for
 	GaveUp    = "gave-up"   // as Processed
 	Receive   = "receive"   // Message
@@ -52,7 +54,9 @@ type Event struct {
 	Outcome    ledger.Outcome
 	Tally      *ledger.Tally
 	Message    *schema.Message
-	Dead       bool // the message is the dead-letter queue's
+	Body       uint64 // its hash, of a message that perhaps nobody can read
+	Reason     string // why it is in the dead-letter queue
+	Dead       bool   // the message is the dead-letter queue's
 
 	PID     schema.PID
 	ID      string
@@ -68,6 +72,13 @@ type Event struct {
 	Kids    []string
 	Err     string
 	Note    string
+}
+
+// Hash tells the bodies of messages apart.
+func Hash(body []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(body) // of a hash it never fails
+	return h.Sum64()
 }
 
 // Log is the history of one run. It is written by many.
@@ -164,7 +175,10 @@ func (e Event) String() string {
 		say("#%d %s kids=%v account=%v", e.Serial, e.ID, e.Kids, e.Account)
 	case Hold:
 		say("%d messages, %d requests", e.Held, e.Calls)
-	case Send, Receive:
+	case Send, Receive, Forge, Letter:
+		if e.Body != 0 {
+			say("body=%016x reason=%q", e.Body, e.Reason)
+		}
 		if m := e.Message; m != nil {
 			say("%s %s at=%s/%d mid=%016x re=%d epoch=%d try=%d", m.Op, m.ID, m.Up.Parent, m.Up.Slot, uint64(m.MID), m.Re, m.Epoch, m.Tries)
 		}

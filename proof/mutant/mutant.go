@@ -114,6 +114,25 @@ var More = []Bug{
 	{"any-signature", "messages are executed whoever signed them", []exact.Edit{
 		{File: "schema/sign.go", Old: "	if !known || !hmac.Equal(got, mac(k, body)) {", New: "	if !known || !hmac.Equal(got, mac(k, body)) && len(body) == 0 {"},
 	}},
+	{"foreign-dropped", "a message of a run that nobody has begun is deleted", []exact.Edit{
+		{File: "task/unit.go", Old: "	if err := u.t.deadLetter(ctx, u.held, why); err != nil {\n		return 0, err\n	}\n	u.seen.rejected = 1\n", New: ""},
+	}},
+	{"forged-dropped", "a message that cannot be verified, or read, is deleted", []exact.Edit{
+		{File: "task/work.go", Old: "	if err := t.deadLetter(m.ctx, m, why.Error()); err != nil {", New: "	if err := m.ctx.Err(); err != nil {"},
+	}},
+	{"dead-dropped", "a message that the queue has given up, and that cannot be verified or read, is deleted", []exact.Edit{
+		{File: "task/lost.go", Old: "		if err := t.deadLetter(ctx, h, err.Error()); err != nil {", New: "		if err := ctx.Err(); err != nil {"},
+	}},
+	{"dead-ignored", "what the queue has given up is taken for a letter", []exact.Edit{
+		{File: "sweep/letters.go", Old: "		if d.Attrs[l.k.Reason] != \"\" {", New: "		if len(d.Body) > 0 {"},
+	}},
+	{"letters-deleted", "letters are taken for what the queue has given up, and deleted", []exact.Edit{
+		{File: "sweep/letters.go", Old: "		if d.Attrs[l.k.Reason] != \"\" {", New: "		if len(d.Body) == 0 {"},
+		{File: "task/lost.go", Old: "		return ErrLetter\n", New: "		return nil\n"},
+	}},
+	{"letter-without-reason", "a letter does not say why it is there", []exact.Edit{
+		{File: "task/letter.go", Old: "	if strings.TrimSpace(why) == \"\" {", New: "	if len(why) > 0 {"},
+	}},
 	{"last-page-lost", "of a node wider than a plan the last children are forgotten", []exact.Edit{
 		{File: "task/collect.go", Old: "	if len(c.kids) > 0 {\n		if err := c.page(); err != nil {\n			return nil, err\n		}\n	}\n", New: ""},
 	}},

@@ -10,6 +10,7 @@ import (
 	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/queue/hostile"
 	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/task"
 )
 
 // messages is a queue as one worker reaches it. What goes wrong with requests the
@@ -51,7 +52,7 @@ func (q messages) Send(ctx context.Context, entries []queue.Entry) []error {
 	return q.each(ctx, "send", len(entries), func() []error {
 		errs := q.Queue.Send(ctx, entries)
 		for i, e := range entries {
-			q.note(history.Send, e.Body, "", errs[i])
+			q.sent(e, errs[i])
 		}
 		return errs
 	})
@@ -133,7 +134,20 @@ func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
 	return q.each(ctx, "extend", len(leases), func() []error { return q.Queue.Extend(ctx, leases) })
 }
 
+// sent notes what was sent; of a letter also what it says, and by what it is known again.
+func (q messages) sent(entry queue.Entry, err error) {
+	e := q.event(history.Send, entry.Body, "")
+	if q.dead {
+		e.Body, e.Reason = history.Hash(entry.Body), entry.Attrs[task.AttrReason]
+	}
+	q.add(e, err)
+}
+
 func (q messages) note(what string, body []byte, note string, err error) {
+	q.add(q.event(what, body, note), err)
+}
+
+func (q messages) event(what string, body []byte, note string) history.Event {
 	e := history.Event{Worker: q.worker(), What: what, Note: note, Dead: q.dead}
 	if m, err := schema.Parse(body); err == nil {
 		e.Message = m
@@ -141,6 +155,10 @@ func (q messages) note(what string, body []byte, note string, err error) {
 	if q.dead {
 		e.Note += " dead"
 	}
+	return e
+}
+
+func (q messages) add(e history.Event, err error) {
 	if err != nil {
 		e.Err = err.Error()
 	}

@@ -77,31 +77,12 @@ func (w *world) begin(ctx context.Context, p *people) error {
 		return err
 	}
 	if w.c.On("forge") {
-		w.forge(ctx)
+		return w.forge(ctx)
 	}
 	return nil
 }
 
 func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
-
-// forge puts on the queue what somebody else might: messages that are well made, and
-// signed by nobody or with a key of their own; and one that is ours, of a run that is not.
-func (w *world) forge(ctx context.Context) {
-	theirs, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: make([]byte, 32)})
-	if err != nil {
-		panic(err)
-	}
-	for i, keys := range []*schema.Keyring{theirs, nil, w.keys} {
-		p := post.Poster{Queue: messages{Queue: w.main, w: w}, Keys: keys}
-		m := schema.Message{V: schema.Version, Run: run, Op: schema.OpNode, Kind: tree.Plain, ID: "forged", MID: 1, Share: schema.Whole}
-		if i == 2 {
-			m.Run = "another" // that nobody has begun
-		}
-		if err := p.Send(ctx, post.Letter{Message: m}); err != nil {
-			panic(err)
-		}
-	}
-}
 
 func (w *world) poster(g *gate) *post.Poster {
 	return &post.Poster{Queue: messages{Queue: w.main, w: w, gate: g}, Keys: w.keys}
