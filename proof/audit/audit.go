@@ -22,14 +22,23 @@ type Truth struct {
 	Loses  bool                                                     // the queue loses messages
 }
 
-// What a worker may have in its hands, beside a message for each slot and one more that
-// waits for it: messages that wait to be deleted; and beside the requests of its units
-// receives, deletes, an extension, reports, the keeper's. Both are measured, in the order
-// that a seed gives to goroutines; in others more deletions may wait.
+// How many requests a worker has under way at a time, at most, whatever the order of its
+// goroutines: each bound is the sum of those of the engine that make some (package task,
+// but for keepers).
 const (
-	mostHeld  = 24
-	mostCalls = 16
+	mostDeletes = 64 // calls of the deleter (deleteCalls): beyond them messages wait
+
+	// The heartbeat, reports, flags for other tasks, a look whether the run is paused, and
+	// what is not begun and put back: by the dispatcher, and by two receives. Of a keeper
+	// its lease, and the messages that it looks after, a batch at a time.
+	mostOthers = 7 + 1 + batch
+
+	batch = 10 // messages of one request
 )
+
+// mostReceives is how many receives there are at a time: as many as fill the slots, and
+// one (inbox.adapt).
+func mostReceives(units int) int { return (units+batch-1)/batch + 1 }
 
 // mostLost is how many nodes a keeper gives up at a time, beside the worker's slots: one
 // batch of what the queue has moved to its dead-letter queue.
@@ -322,13 +331,20 @@ func (a *auditor) reduces(e *history.Event) {
 }
 
 // holds asks whether what a worker has in its hands is bounded by its slots, whatever the
-// tree is like.
+// tree is like: a message for each, one more that waits for it, and requests.
 func (a *auditor) holds(e *history.Event) {
-	if most := 2*a.Units + mostHeld; e.Held > most {
-		a.bad("I7: a worker with %d slots holds %d messages, want at most %d", a.Units, e.Held, most)
-	}
-	if most := a.Units + mostCalls; e.Calls > most {
-		a.bad("I7: a worker with %d slots has %d requests under way, want at most %d", a.Units, e.Calls, most)
+	for _, b := range []struct {
+		what       string
+		have, most int
+	}{
+		{"messages asked for, waiting or worked on", e.Held, 2 * a.Units},
+		{"receives under way", e.Receives, mostReceives(a.Units)},
+		{"deletes under way", e.Deletes, mostDeletes},
+		{"other requests under way", e.Calls, a.Units + mostOthers},
+	} {
+		if b.have > b.most {
+			a.bad("I7: a worker with %d slots has %d %s, want at most %d", a.Units, b.have, b.what, b.most)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ const (
 	GiveUp    = "give-up"   // as Process: what becomes of a node is asked for
 	GaveUp    = "gave-up"   // as Processed
 	Receive   = "receive"   // Message
-	Hold      = "hold"      // Held, Calls: more than before, of one worker
+	Hold      = "hold"      // Held, Receives, Deletes, Calls: one of them more than before, of one worker
 	Delete    = "delete"    // Note: a receipt
 	Note      = "note"      // Note: crashes, weather, and what people did
 )
@@ -58,20 +58,21 @@ type Event struct {
 	Reason     string // why it is in the dead-letter queue
 	Dead       bool   // the message is the dead-letter queue's
 
-	PID     schema.PID
-	ID      string
-	Kind    string
-	Attempt uint64
-	Serial  int // of a call of a processor, from 1
-	Epoch   int
-	Leaf    bool
-	Held    int // messages that the worker holds
-	Calls   int // requests that it has under way
-	Account schema.Account
-	Settled schema.Account
-	Kids    []string
-	Err     string
-	Note    string
+	PID               schema.PID
+	ID                string
+	Kind              string
+	Attempt           uint64
+	Serial            int // of a call of a processor, from 1
+	Epoch             int
+	Leaf              bool
+	Held              int // messages that the worker has asked for, or has and not worked on yet
+	Calls             int // requests that it has under way, beside
+	Receives, Deletes int // of messages, but dead letters
+	Account           schema.Account
+	Settled           schema.Account
+	Kids              []string
+	Err               string
+	Note              string
 }
 
 // Hash tells the bodies of messages apart.
@@ -174,7 +175,7 @@ func (e Event) String() string {
 	case Processed, Reduced, GaveUp:
 		say("#%d %s kids=%v account=%v", e.Serial, e.ID, e.Kids, e.Account)
 	case Hold:
-		say("%d messages, %d requests", e.Held, e.Calls)
+		say("%d messages, %d receives, %d deletes, %d other requests", e.Held, e.Receives, e.Deletes, e.Calls)
 	case Send, Receive, Forge, Letter:
 		if e.Body != 0 {
 			say("body=%016x reason=%q", e.Body, e.Reason)

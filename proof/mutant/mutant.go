@@ -178,6 +178,12 @@ var More = []Bug{
 	{"room-without-walls", "a worker receives as much as there is", []exact.Edit{
 		{File: "task/room.go", Old: "		free := r.capacity - r.taken\n", New: "		free := r.batch\n"},
 	}},
+	{"room-too-early", "a worker receives more when it begins with a message, not when it ends", []exact.Edit{
+		{File: "task/inbox.go", Old: "		in.t.slots.release()\n		in.room.release(1, in.starving())\n	})\n", New: "		in.t.slots.release()\n	})\n	in.room.release(1, true)\n"},
+	}},
+	{"receives-unbounded", "a worker has as many receives under way as bring something", []exact.Edit{
+		{File: "task/inbox.go", Old: "	if now = max(min(now, most), 1); now != calls {", New: "	if now = max(min(now, 10*most), 1); now != calls {"},
+	}},
 	{"seeded-twice", "a run whose name is taken is begun again", []exact.Edit{
 		{File: "ledger/hostile/ledger.go", Old: "		if _, ok := l.runs[run.ID]; ok {\n", New: "		if r, ok := l.runs[run.ID]; ok && r.Epoch > 1<<30 {\n"},
 	}},
