@@ -63,7 +63,7 @@ func Check(events []history.Event, truth Truth) []string {
 			return a.problems
 		}
 	}
-	a.last = ""
+	a.at = nil
 	a.refused()
 	a.ending()
 	return a.problems
@@ -96,7 +96,7 @@ type auditor struct {
 	lost     map[int]int         // nodes that are being given up, by worker
 	leaves   map[by]int          // a worker's attempts on a node that went well, and have not planned or reduced it since
 	planned  map[uint64]bool     // attempts that have: a plan is sent again when its answer is lost
-	last     string              // the event that is looked at
+	at       *history.Event      // that is looked at
 	failures map[string]int      // attempts that failed, by node and epoch
 	letters  map[letter]bool     // what the dead-letter queue has of nodes, with a reason
 	reasons  map[uint64][]string // of all that it has, by the hash of the body
@@ -106,11 +106,15 @@ type auditor struct {
 }
 
 func (a *auditor) bad(format string, args ...any) {
-	a.problems = append(a.problems, fmt.Sprintf(format, args...)+a.last)
+	what := fmt.Sprintf(format, args...)
+	if a.at != nil {
+		what += "\n      at " + a.at.String()
+	}
+	a.problems = append(a.problems, what)
 }
 
 func (a *auditor) event(e *history.Event) {
-	a.last = "\n      at " + e.String()
+	a.at = e
 	switch e.What {
 	case history.Create:
 		if a.model.run.State != "" {
