@@ -64,6 +64,7 @@ type args struct {
 	Mode   Mode   `json:"mode,omitempty"` // "" is Range
 	Base   *int   `json:"base,omitempty"` // bytes of the root's prefix, where it is not Prefix
 	Ranges []span `json:"ranges,omitempty"`
+	Past   past   `json:"past,omitzero"`
 
 	// With is for the crawl's Pages, the same in the whole tree; a JSON object.
 	With json.RawMessage `json:"with,omitempty"`
@@ -130,6 +131,9 @@ func parseArgs(raw schema.Args) (args, error) {
 		return bad("base", fmt.Sprint(*a.Base), "a part of the prefix")
 	case a.Mode == Range && strings.HasSuffix(a.Bucket, "--x-s3"):
 		return bad("bucket", a.Bucket, "a general purpose bucket: directory buckets are not listed in order, so take mode prefix (--node prefix)")
+	}
+	if a.Past.Keys < 0 || a.Past.Done < 0 || a.Past.Done > mostDone {
+		return bad("past", fmt.Sprintf("%g, %g", a.Past.Keys, a.Past.Done), "keys from 0 on, and a part from 0 to 1")
 	}
 	if len(a.Ranges) == 0 {
 		a.Ranges = []span{{}}
