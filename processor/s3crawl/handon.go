@@ -36,7 +36,7 @@ func (u *unit) handOn() error {
 		}
 	}
 	if len(u.pieces) > 0 {
-		keep, now := u.Past.goOn(u.listed, left)
+		keep, now := u.Past.goOn(float64(u.listed), left)
 		u.out.Keep(keep)
 		u.past = now
 	}
