@@ -58,7 +58,7 @@ func (a *AutoScaling) Events(ctx context.Context, since time.Time, most int) ([]
 			}
 			all = append(all, Event{At: at, By: ByAutoScaling, Message: activity(act)})
 		}
-		if in.NextToken = out.NextToken; aws.ToString(out.NextToken) == "" {
+		if in.NextToken = out.NextToken; aws.ToString(out.NextToken) == "" || len(all) == most {
 			break
 		}
 	}
