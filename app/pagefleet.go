@@ -110,6 +110,7 @@ func (s *shore) watched(r ledger.Run) *watched {
 	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, r.ID, redrive) }
 	var cost costing
 	w.look = func(ctx context.Context, v *web.View) error { return s.look(ctx, v, &cost) }
+	w.fleet = s.report
 	w.prefixes = s.prefixTree(r)
 	return w
 }

@@ -69,9 +69,10 @@ func (c *CloudWatch) datum(d Datum) types.MetricDatum {
 	return m
 }
 
-// Tasks is how many tasks a fleet had from a time on, until the next.
+// Tasks is how many tasks a fleet had for a time.
 type Tasks struct {
 	At               time.Time
+	For              time.Duration
 	Running, Desired float64 // means
 	Most             float64 // that ran at a time
 }
@@ -99,7 +100,7 @@ func (c *CloudWatch) Tasks(ctx context.Context, from, to time.Time) ([]Tasks, er
 			at := aws.ToTime(p.Timestamp).UTC()
 			t := found[at]
 			if t == nil {
-				t = &Tasks{At: at}
+				t = &Tasks{At: at, For: period}
 				found[at] = t
 			}
 			if metric == scaling.MetricDesired {

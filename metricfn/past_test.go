@@ -145,5 +145,5 @@ func TestTasksFromCloudWatch(t *testing.T) {
 	for i := range got {
 		got[i].At = got[i].At.UTC()
 	}
-	assert.Equal(t, []metricfn.Tasks{{At: from, Running: 3, Desired: 4, Most: 4}, {At: from.Add(2 * time.Minute), Running: 5, Desired: 6, Most: 5}}, got)
+	assert.Equal(t, []metricfn.Tasks{{At: from, For: time.Minute, Running: 3, Desired: 4, Most: 4}, {At: from.Add(2 * time.Minute), For: time.Minute, Running: 5, Desired: 6, Most: 5}}, got)
 }
