@@ -170,7 +170,7 @@ func TestServeAStack(t *testing.T) {
 	s.awaitFleet(t, "r", "finished")
 	s.awaitFleet(t, "other", "finished")
 	b.get(t, "/tree", &tree)
-	if tree.check(t); !tree.Complete || tree.Objects != n || tree.Prefixes != 1 {
+	if tree.check(t); !tree.Complete || tree.Objects != n || tree.Prefixes != 20 {
 		t.Errorf("tree %+v", tree)
 	}
 	b.get(t, "/tree?prefix=data/", &tree)
