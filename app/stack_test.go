@@ -24,7 +24,10 @@ func TestAStackSaysHowItsFleetIsMade(t *testing.T) {
 	}
 	large := price(priceFlags{CPU: "4096", Memory: "8192", Spot: "0.5"}, nil)
 	assert.InDelta(t, large, price(priceFlags{CPU: "2048", Spot: "0.5"}, f), 1e-12, "as the stack says")
-	assert.InDelta(t, large/4, price(priceFlags{CPU: "1024", Memory: "2048", Spot: "0.5"}, f), 1e-6, "as is said")
+	small := priceFlags{CPU: "1024", Memory: "2048", Spot: "0.5"}
+	assert.Less(t, price(small, nil), large)
+	t.Setenv("RAMIFY_CPU", "")
+	assert.InDelta(t, price(small, nil), price(small, f), 1e-12, "as is typed")
 
 	f.knobs["memory"] = "much"
 	_, err := (&priceFlags{}).prices(f)
