@@ -106,8 +106,21 @@ type reading struct {
 	May                             []string
 	Workers                         []struct{ Doing []struct{ Node string } }
 	Cost                            *struct{ So_far float64 }
-	Fleet                           *struct{ Running, Unread int }
+	Fleet                           *struct {
+		Running, Desired, Unread int
+		Target                   *float64
+		Min, Max                 *int
+		Events                   []event
+		Missing                  []missing
+	}
 }
+
+type event struct {
+	At          time.Time
+	By, Message string
+}
+
+type missing struct{ Part, Reason string }
 
 type extent struct {
 	Objects, Bytes int64

@@ -50,6 +50,7 @@ func (r *Report) html() []byte {
 	r.prefixes(w)
 	r.histograms(w)
 	r.people(w)
+	r.fleet(w)
 	r.trouble(w)
 	r.configuration(w)
 	w.end("main")

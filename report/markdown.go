@@ -192,6 +192,7 @@ func (r *Report) longTables(p *paper) {
 		p.table([]string{"slots:", "busy:", "nodes:", "messages:", "first seen", "last seen", "worker"}, rows)
 		p.more(int64(r.MoreWorkers + len(r.Workers) - len(rows)))
 	}
+	r.fleetTables(p)
 	p.say("## Failures\n")
 	if len(r.Failures) == 0 && r.MoreFailures == 0 {
 		p.say("No node was given up.\n")
