@@ -200,6 +200,11 @@ func TestWebShowsARun(t *testing.T) {
 		}
 	}
 
+	second := u.run(t, "resume", "r", "--web")
+	second.requireCode(t, 1)
+	if !strings.Contains(second.stderr, "another process works on run r: `ramify serve") {
+		t.Errorf("a second page: %s", second.stderr)
+	}
 	code, now := b.press(t, "concurrency", `{"concurrency":3}`)
 	if code != 200 || now.Concurrency != 3 {
 		t.Errorf("concurrency: %d, %+v", code, now)
@@ -327,14 +332,19 @@ func TestWebRedrives(t *testing.T) {
 		t.Fatalf("%+v", before)
 	}
 	var page struct {
-		Failures []struct{ Node, Kind, Reason string }
-		Next     string
+		Failures []struct {
+			Node, Kind, Reason string
+			Attempts           int
+			At                 time.Time
+		}
+		Next string
 	}
+	begun := time.Now().Add(-time.Hour)
 	seen := map[string]bool{}
 	for pages := 0; ; pages++ {
 		b.get(t, "/failures?limit=7&after="+page.Next, &page)
 		for _, f := range page.Failures {
-			if f.Kind != "synthetic" || f.Reason == "" || seen[f.Node] {
+			if f.Kind != "synthetic" || f.Reason == "" || f.Attempts != 1 || f.At.Before(begun) || seen[f.Node] {
 				t.Errorf("failure %+v", f)
 			}
 			seen[f.Node] = true
@@ -372,6 +382,42 @@ func TestWebRedrives(t *testing.T) {
 	p.wait(t).requireCode(t, 0)
 }
 
+// What was interrupted goes on, and what failed is tried again, on a page likewise.
+func TestWebGoesOn(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "")
+	onPage := func(command, run string) {
+		p := u.start(t, command, run, "--concurrency", "50", "--web")
+		b := browse(t, p)
+		if b.run != run {
+			t.Errorf("%s shows run %q", command, b.run)
+		}
+		for range b.follow(t.Context(), t) {
+		}
+		var r reading
+		if b.get(t, "", &r); r.State != "finished" || r.Nodes != 1+5+25+125 || r.Failures != 0 {
+			t.Errorf("%s: %+v", command, r)
+		}
+		p.stderr.await(t, "Run "+run) // the report: the results are made, and the page is there still
+		b.get(t, "", &r)
+		p.signal(t, interrupt)
+		p.wait(t).requireCode(t, 0)
+	}
+	p := u.start(t, "run", treeOf(5, 3, `,"work":"50ms"`), "--run", "begun", "--concurrency", "1")
+	p.stderr.await(t, "run begun")
+	p.signal(t, interrupt)
+	p.wait(t)
+	onPage("resume", "begun")
+
+	u.run(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1`), "--run", "failed", "--retries", "0").requireCode(t, 3)
+	told := u.run(t, "failed", "failed")
+	told.requireCode(t, 0)
+	if head, _, _ := strings.Cut(told.stdout, "\n"); strings.Join(strings.Fields(head), " ") != "depth kind attempts given up, UTC node reason" {
+		t.Errorf("failed says %q", head)
+	}
+	onPage("redrive", "failed")
+}
+
 // What a page of another site, a guess or a slip may not do.
 func TestWebRefuses(t *testing.T) {
 	t.Parallel()
@@ -403,6 +449,8 @@ func TestWebRefuses(t *testing.T) {
 		"a body that is none":     {"POST", "/api/runs/r/concurrency", "{", nil, 400},
 		"too many":                {"POST", "/api/runs/r/concurrency", `{"concurrency":1000000}`, nil, 400},
 		"a cursor that is none":   {"GET", "/api/runs/r/failures?after=x", "", nil, 400},
+		"a cursor that was one":   {"GET", "/api/runs/r/failures?after=100", "", nil, 400},
+		"a place that is none":    {"GET", "/api/runs/r/failures?after=AAAAAAAAAAAAAAAAAAAAAQ.0", "", nil, 400},
 		"a limit that is none":    {"GET", "/api/runs/r/failures?limit=0", "", nil, 400},
 		"a measure that is none":  {"GET", "/api/runs/r/tree?by=colour", "", nil, 400},
 		"a slip":                  {"GET", "/api/runs/r/tree?prefx=a", "", nil, 400},
