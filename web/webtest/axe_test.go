@@ -57,7 +57,7 @@ func TestThePageKeepsToTheRules(t *testing.T) {
 				b.dark(dark)
 				b.open(w.serve(t, fast) + "&run=" + name)
 				b.until("document.querySelector('#figures.ready')")
-				b.until("document.querySelectorAll('.tile.open').length > 0 && document.querySelectorAll('#sizes .bin').length && document.querySelector('#failures-rows tr')")
+				b.until("document.querySelectorAll('.tile').length > 10 && document.querySelectorAll('#sizes .bin').length && document.querySelector('#failures-rows tr')")
 				look := func(what string) {
 					t.Helper()
 					for _, s := range b.rules() {
@@ -83,6 +83,7 @@ func TestThePageKeepsToTheRules(t *testing.T) {
 				b.press(".brand")
 				b.shows("#runs-list", name)
 				look("the list of runs")
+				b.open("about:blank")
 				b.mu.Lock() // what was asked for while it could not be read
 				b.troubles = nil
 				b.mu.Unlock()
