@@ -322,7 +322,9 @@ func TestWebShowsARun(t *testing.T) {
 func TestWebRedrives(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
-	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1`), "--run", "r", "--retries", "0", "--web")
+	// It lasts until somebody looks, who comes late where the machine is busy: the page of a
+	// run at which nobody looks ends with it.
+	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1,"work":"500ms"`), "--run", "r", "--retries", "0", "--concurrency", "16", "--web")
 	b := browse(t, p)
 	for range b.follow(t.Context(), t) {
 	}
@@ -538,9 +540,6 @@ func TestWebShowsAFleet(t *testing.T) {
 	if last.State != "finished" || last.Nodes != sum.Nodes || last.Objects != sum.Totals.Objects || last.Bytes != sum.Totals.Bytes {
 		t.Errorf("the page has %+v, status %+v", last, sum)
 	}
-	if last.Cost == nil || last.Cost.So_far <= 0 {
-		t.Errorf("cost %+v", last.Cost)
-	}
 	b.get(t, "/tree", &tree)
 	tree.check(t)
 	if !tree.Complete || tree.Objects != sum.Totals.Objects || tree.Bytes != sum.Totals.Bytes || tree.Prefixes == 0 {
@@ -549,15 +548,18 @@ func TestWebShowsAFleet(t *testing.T) {
 	task.signal(t, terminate) // it draws what it has not drawn yet
 	task.wait(t).requireCode(t, 0)
 	var slowest struct{ Nodes []struct{ Node string } }
-	for over := time.Now().Add(deadline); len(slowest.Nodes) == 0 && time.Now().Before(over); {
+	// Of a run that was short, it told when it ended what it had asked for.
+	dear := func() bool { return now.Cost != nil && now.Cost.So_far > 0 }
+	for over := time.Now().Add(deadline); (len(slowest.Nodes) == 0 || !dear()) && time.Now().Before(over); {
 		b.get(t, "/slowest", &slowest)
+		b.get(t, "", &now)
 		select {
 		case <-time.After(time.Second):
 		case <-t.Context().Done():
 		}
 	}
-	if len(slowest.Nodes) == 0 {
-		t.Error("no node is the slowest")
+	if len(slowest.Nodes) == 0 || !dear() {
+		t.Errorf("slowest %+v, cost %+v", slowest, now.Cost)
 	}
 	p.signal(t, terminate)
 	r := p.wait(t)
