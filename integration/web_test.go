@@ -213,6 +213,11 @@ func TestWebShowsARun(t *testing.T) {
 		}
 	}
 
+	second := u.run(t, "resume", "r", "--web")
+	second.requireCode(t, 1)
+	if !strings.Contains(second.stderr, "another process works on run r: `ramify serve") {
+		t.Errorf("a second page: %s", second.stderr)
+	}
 	code, now := b.press(t, "concurrency", `{"concurrency":3}`)
 	if code != 200 || now.Concurrency != 3 {
 		t.Errorf("concurrency: %d, %+v", code, now)
@@ -342,14 +347,19 @@ func TestWebRedrives(t *testing.T) {
 		t.Fatalf("%+v", before)
 	}
 	var page struct {
-		Failures []struct{ Node, Kind, Reason string }
-		Next     string
+		Failures []struct {
+			Node, Kind, Reason string
+			Attempts           int
+			At                 time.Time
+		}
+		Next string
 	}
+	begun := time.Now().Add(-time.Hour)
 	seen := map[string]bool{}
 	for pages := 0; ; pages++ {
 		b.get(t, "/failures?limit=7&after="+page.Next, &page)
 		for _, f := range page.Failures {
-			if f.Kind != "synthetic" || f.Reason == "" || seen[f.Node] {
+			if f.Kind != "synthetic" || f.Reason == "" || f.Attempts != 1 || f.At.Before(begun) || seen[f.Node] {
 				t.Errorf("failure %+v", f)
 			}
 			seen[f.Node] = true
@@ -418,6 +428,8 @@ func TestWebRefuses(t *testing.T) {
 		"a body that is none":     {"POST", "/api/runs/r/concurrency", "{", nil, 400},
 		"too many":                {"POST", "/api/runs/r/concurrency", `{"concurrency":1000000}`, nil, 400},
 		"a cursor that is none":   {"GET", "/api/runs/r/failures?after=x", "", nil, 400},
+		"a cursor that was one":   {"GET", "/api/runs/r/failures?after=100", "", nil, 400},
+		"a place that is none":    {"GET", "/api/runs/r/failures?after=AAAAAAAAAAAAAAAAAAAAAQ.0", "", nil, 400},
 		"a limit that is none":    {"GET", "/api/runs/r/failures?limit=0", "", nil, 400},
 		"a measure that is none":  {"GET", "/api/runs/r/tree?by=colour", "", nil, 400},
 		"a slip":                  {"GET", "/api/runs/r/tree?prefx=a", "", nil, 400},

@@ -202,8 +202,8 @@ func (r *Report) longTables(p *paper) {
 	shown := r.Failures[:min(len(r.Failures), shownInMarkdown)]
 	for i := range shown {
 		f := &shown[i]
-		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), code(f.Node), code(f.Reason)})
+		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), f.Tried(), f.Given(), code(f.Node), code(f.Reason)})
 	}
-	p.table([]string{"kind", "depth:", "node", "reason"}, rows)
+	p.table([]string{"kind", "depth:", "attempts:", "given up, UTC", "node", "reason"}, rows)
 	p.more(r.moreFailures(len(shown)))
 }

@@ -28,7 +28,7 @@ func aReport() *Report {
 		MoreFailures: 300,
 	}
 	for i := range 1000 {
-		r.Failures = append(r.Failures, console.Failure{Node: fmt.Sprintf("node %d %s", i, evil), Kind: "s3.crawl", Depth: 2, Reason: "refused: " + evil})
+		r.Failures = append(r.Failures, console.Failure{Node: fmt.Sprintf("node %d %s", i, evil), Kind: "s3.crawl", Depth: 2, Reason: "refused: " + evil, Attempts: 6, At: &over})
 	}
 	for i := range 60 {
 		r.History.Points = append(r.History.Points, console.Point{Seconds: float64(i + 1), Nodes: int64(i * 20), Objects: int64(i * i * 2000), Bytes: int64(i) << 26, Requests: int64(150 * i), Failures: int64(i)})

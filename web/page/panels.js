@@ -203,10 +203,12 @@ export class Failures {
     $("failures-first").disabled = this.#page === 1;
     $("failures-next").disabled = !this.#next;
     show($("failures-first").parentElement, this.#page > 1 || Boolean(this.#next));
-    list($("failures-rows"), failures, () => row("mono", "reason", "mono wide", "n wide"), (e, f) => {
-      const [node, reason, kind, depth] = e.children;
+    list($("failures-rows"), failures, () => row("mono", "reason", "n", "n wide", "mono wide", "n wide"), (e, f) => {
+      const [node, reason, attempts, at, kind, depth] = e.children;
       text(node, visible(f.node));
       text(reason, visible(f.reason));
+      text(attempts, f.attempts ? exact(f.attempts) : "–");
+      text(at, f.at ? moment(f.at) : "–");
       text(kind, visible(f.kind));
       text(depth, exact(f.depth ?? 0));
     });
