@@ -32,7 +32,7 @@ var (
 	outer    = []string{"./cmd/...", "./app/...", "./web/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
-	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./release"}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./internal/whim/...", "./release"}
 
 	importRules = []importRule{
 		{
