@@ -168,7 +168,8 @@ func TestSecondInterrupt(t *testing.T) {
 	if r := p.wait(t); r.code != -1 && r.code != 130 {
 		t.Errorf("exit code %d, %s", r.code, r.stderr)
 	}
-	if took := time.Since(begun); took > 3*time.Second {
+	// The first interruption alone would wait for what S3 never answers here.
+	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("it ended after %v", took)
 	}
 	s.open()

@@ -43,8 +43,7 @@ type fake struct {
 	mu      sync.Mutex
 	asked   map[string]int // by method, and "copy"
 	flying  int            // copies
-	most    int
-	history []string // keys that copies were asked for, in order
+	history []string       // keys that copies were asked for, in order
 }
 
 func newFake(t testing.TB, buckets ...string) *fake {
@@ -70,7 +69,6 @@ func (f *fake) serve(inner http.Handler, w http.ResponseWriter, r *http.Request)
 	if name == "copy" {
 		f.history = append(f.history, r.URL.Path)
 		f.flying++
-		f.most = max(f.most, f.flying)
 	}
 	latency, fault := f.latency, f.fault
 	f.mu.Unlock()

@@ -111,7 +111,8 @@ func TestPoisonNodes(t *testing.T) {
 // in the dead-letter queue with its reason, and the run is whole.
 func TestPoisonMessages(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, "RAMIFY_CONCURRENCY=16")
+	// Nothing is seen twice for being refused slowly: letters are counted.
+	f := newFleet(t, "RAMIFY_CONCURRENCY=16", "RAMIFY_VISIBILITY=1m")
 	f.grow(t, 2)
 	tr := busy(15)
 	end := f.seed(t, "r", tr.target(), "--inline", "0")
