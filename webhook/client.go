@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -144,13 +143,6 @@ func (s *StatusError) Error() string { return s.Reason }
 // ErrAnswer says that the application has answered 200 with an Answer that is too
 // large or cannot be read: the work is done, and what came of it is not known.
 var ErrAnswer = errors.New("the answer cannot be used")
-
-// silentError ends a request whose application sends nothing for too long.
-type silentError struct{ d time.Duration }
-
-func (e silentError) Error() string {
-	return fmt.Sprintf("the application has sent nothing for %v", e.d)
-}
 
 // Post hands one piece of work to the application, once it is up, and waits for its
 // answer. The error is a *StatusError where it is not 200, wraps ErrUnreachable where
@@ -301,87 +293,6 @@ func (c *Client) retryAfter(value string) time.Duration {
 	return 0
 }
 
-// Await waits until the health path answers 200. It returns at once while nothing is
-// known to be wrong. The error wraps ErrUnreachable.
-func (c *Client) Await(ctx context.Context) error {
-	if c.isUp() {
-		return nil
-	}
-	at := &url.URL{Scheme: c.o.URL.Scheme, Host: c.o.URL.Host, Path: c.o.Health}
-	waiting, cancel := context.WithTimeout(ctx, c.o.Patience)
-	defer cancel()
-	err := c.await(waiting, at)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	default:
-		return fmt.Errorf("wait for %s: %w within %v: %w", at, ErrUnreachable, c.o.Patience, err)
-	}
-}
-
-// await has one of those who wait ask, again and again.
-func (c *Client) await(ctx context.Context, at *url.URL) error {
-	select {
-	case c.asking <- struct{}{}:
-		defer func() { <-c.asking }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	again := time.NewTicker(askAgain)
-	defer again.Stop()
-	var said error // the last answer: a look that the end of patience cut short says less
-	for !c.isUp() {
-		err := c.ask(ctx, at)
-		if err == nil {
-			c.setUp(true)
-			return nil
-		}
-		if said == nil || ctx.Err() == nil {
-			said = err
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return said
-		}
-	}
-	return nil
-}
-
-func (c *Client) isUp() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.up
-}
-
-func (c *Client) setUp(up bool) {
-	c.mu.Lock()
-	c.up = up
-	c.mu.Unlock()
-}
-
-func (c *Client) ask(ctx context.Context, at *url.URL) error {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Connect)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("User-Agent", UserAgent)
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return plain(ctx, err)
-	}
-	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", resp.Status)
-	}
-	return nil
-}
-
 // plain is an error without the method and URL that http.Client puts before it, and
 // the cause of a context that has ended in the place of its end.
 func plain(ctx context.Context, err error) error {
@@ -392,44 +303,4 @@ func plain(ctx context.Context, err error) error {
 		return u.Err
 	}
 	return err
-}
-
-// silence ends a request whose application sends nothing for a while.
-type silence struct {
-	timer  *time.Timer
-	most   time.Duration
-	cancel context.CancelCauseFunc
-}
-
-// watch begins to count when the request is written; each sign of life begins anew.
-func (c *Client) watch(ctx context.Context) (context.Context, *silence) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	s := &silence{most: c.o.Inactivity, cancel: cancel}
-	s.timer = time.AfterFunc(s.most+c.o.Connect, func() { cancel(silentError{s.most}) })
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest:         func(httptrace.WroteRequestInfo) { s.heard() },
-		Got100Continue:       s.heard,
-		GotFirstResponseByte: s.heard,
-	}), s
-}
-
-func (s *silence) heard() { s.timer.Reset(s.most) }
-
-func (s *silence) stop() {
-	s.timer.Stop()
-	s.cancel(nil)
-}
-
-// heard is a body each part of which is a sign of life.
-type heard struct {
-	io.Reader
-	s *silence
-}
-
-func (h *heard) Read(p []byte) (int, error) {
-	n, err := h.Reader.Read(p)
-	if n > 0 {
-		h.s.heard()
-	}
-	return n, err
 }

@@ -32,7 +32,7 @@ var (
 	outer    = []string{"./cmd/...", "./app/...", "./web/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
-	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./release"}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./internal/whim/...", "./release"}
 
 	importRules = []importRule{
 		{
@@ -159,7 +159,7 @@ var (
 			name: "aws", in: []string{"./..."}, tests: true, freeTests: []string{"./s3serve/..."},
 			outside: []string{
 				"./s3client/...", "./diff/s3/...", "./processor/s3crawl/...", "./processor/s3copy/...", "./queue/sqs/...", "./ledger/dynamodb/...",
-				"./keyring/secretsmanager/...", "./jobqueue/sqs/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...", "./proof/real/...",
+				"./keyring/secretsmanager/...", "./jobqueue/sqs/...", "./internal/sqsapi/...", "./sink/s3/...", "./sink/sqs/...", "./metricfn/...", "./infra/...", "./image/...", "./cmd/...", "./app/...", "./integration/...", "./bench/...", "./proof/real/...",
 			},
 			deny: []string{"github.com/aws/aws-sdk-go-v2/...", "github.com/aws/smithy-go/..."},
 			fix:  "only an AWS adapter, and what wires or tests it, speaks to AWS: go through a seam",

@@ -1,9 +1,8 @@
 // Package sqsapi is what all who talk to Amazon SQS must know of it alike: its error
-// codes as servers write them, and the text it takes.
+// codes as servers write them, what it says of a message, and the text it takes.
 package sqsapi
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -22,20 +21,6 @@ var (
 func Code(code string) string {
 	code = code[strings.LastIndexByte(code, '#')+1:]
 	return strings.TrimPrefix(code, "AWS.SimpleQueueService.")
-}
-
-// Gone reports whether an error says of a receipt that its message is gone or held no
-// longer. SQS gives one code to many mistakes: also one that was held for twelve hours
-// is told apart by its message.
-func Gone(code, message string) bool {
-	return Code(code) == "InvalidParameterValue" && (strings.Contains(message, "does not exist or is not available for visibility timeout change") ||
-		strings.Contains(message, "receipt handle has expired"))
-}
-
-// Taken reports whether a code says that a queue could not be made because one of its
-// name has other attributes.
-func Taken(code string) bool {
-	return slices.Contains([]string{"QueueNameExists", "QueueAlreadyExists"}, Code(code))
 }
 
 // Sendable reports whether all characters are among those that SQS takes: what XML

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/jobqueue"
 )
 
@@ -76,7 +77,7 @@ func (q *Queues) create(ctx context.Context, name string, attrs map[string]strin
 	if err == nil {
 		return aws.ToString(out.QueueUrl), nil
 	}
-	if !exists(err) {
+	if !sqsapi.Taken(err) {
 		return "", problem("CreateQueue", name, err)
 	}
 	found, err := q.api.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})

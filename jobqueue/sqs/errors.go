@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/smithy-go"
 
@@ -13,14 +12,6 @@ import (
 	"github.com/ramify/ramify/queue"
 )
 
-// kind is what several codes mean, and what to do. Source: Amazon SQS API reference,
-// "Common Error Types", and the errors of each action.
-type kind struct {
-	is    error
-	hint  string
-	codes []string // without the prefixes that some servers add
-}
-
 var (
 	errDenied      = permanent("access denied")
 	errCredentials = permanent("credentials are not accepted")
@@ -28,23 +19,25 @@ var (
 	errRecent      = errors.New("a queue of this name was deleted less than 60 seconds ago")
 )
 
-var kinds = []kind{
-	{is: jobqueue.ErrNoQueue, codes: []string{"QueueDoesNotExist", "NonExistentQueue"}},
-	{is: jobqueue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
+// kinds tells the codes apart. Source: Amazon SQS API reference, "Common Error Types", and
+// the errors of each action.
+var kinds = sqsapi.Kinds{
+	{Is: jobqueue.ErrNoQueue, Codes: []string{"QueueDoesNotExist", "NonExistentQueue"}},
+	{Is: jobqueue.ErrLeaseLost, Codes: sqsapi.Lost},
 	{
-		is: errDenied, hint: "allow it in the policy of this role or of the queue",
-		codes: sqsapi.Denied,
+		Is: errDenied, Hint: "allow it in the policy of this role or of the queue",
+		Codes: sqsapi.Denied,
 	},
 	{
-		is: errCredentials, hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
-		codes: sqsapi.Credentials,
+		Is: errCredentials, Hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
+		Codes: sqsapi.Credentials,
 	},
 	{
-		is: errKey, hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
-		codes: []string{"KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired"},
+		Is: errKey, Hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
+		Codes: []string{"KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired"},
 	},
-	{is: errRecent, hint: "wait that long", codes: []string{"QueueDeletedRecently"}},
-	{is: queue.ErrTooLarge, codes: []string{"MessageTooLong", "BatchRequestTooLong"}},
+	{Is: errRecent, Hint: "wait that long", Codes: []string{"QueueDeletedRecently"}},
+	{Is: queue.ErrTooLarge, Codes: []string{"MessageTooLong", "BatchRequestTooLong"}},
 }
 
 // permanent is an error that no repetition mends.
@@ -55,37 +48,13 @@ func (p permanent) Error() string { return string(p) }
 // Permanent is asked for by jobqueue.Worker.
 func (permanent) Permanent() bool { return true }
 
-func kindOf(code, message string) (kind, bool) {
-	code = sqsapi.Code(code)
-	for _, k := range kinds {
-		if slices.Contains(k.codes, code) {
-			return k, true
-		}
-	}
-	if sqsapi.Gone(code, message) {
-		return kind{is: jobqueue.ErrLeaseLost}, true
-	}
-	return kind{}, false
-}
-
 // problem says in one line what is wrong with a request, of which queue, and what to do.
 // What is one of ours already stays.
 func problem(action, name string, err error) error {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jobqueue.ErrNoQueue) {
-			return err
-		}
-		return fmt.Errorf("%s on queue %s: %w", action, name, err)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, jobqueue.ErrNoQueue) {
+		return err
 	}
-	k, known := kindOf(api.ErrorCode(), api.ErrorMessage())
-	switch {
-	case !known:
-		return fmt.Errorf("%s on queue %s: %w", action, name, err)
-	case k.hint == "":
-		return fmt.Errorf("%s on queue %s: %w (%s)", action, name, k.is, sqsapi.Code(api.ErrorCode()))
-	}
-	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, name, k.is, sqsapi.Code(api.ErrorCode()), k.hint)
+	return kinds.Problem(action, name, err)
 }
 
 // metricProblem is the same of CloudWatch.
@@ -94,15 +63,8 @@ func metricProblem(name string, err error) error {
 	if !errors.As(err, &api) {
 		return fmt.Errorf("GetMetricStatistics of queue %s: %w", name, err)
 	}
-	if k, known := kindOf(api.ErrorCode(), api.ErrorMessage()); known && k.is == errDenied { //nolint:errorlint // kinds are of this file
-		return fmt.Errorf("cloudwatch:GetMetricStatistics of queue %s: %w (%s): allow it in the policy of this role; it cannot be narrowed to a queue", name, k.is, sqsapi.Code(api.ErrorCode()))
+	if k, known := kinds.Of(api.ErrorCode(), api.ErrorMessage()); known && k.Is == errDenied { //nolint:errorlint // kinds are of this file
+		return fmt.Errorf("cloudwatch:GetMetricStatistics of queue %s: %w (%s): allow it in the policy of this role; it cannot be narrowed to a queue", name, k.Is, sqsapi.Code(api.ErrorCode()))
 	}
 	return fmt.Errorf("GetMetricStatistics of queue %s: %w", name, err)
-}
-
-// exists reports whether a queue could not be made because one of its name has other
-// attributes.
-func exists(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && sqsapi.Taken(api.ErrorCode())
 }

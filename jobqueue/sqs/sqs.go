@@ -22,6 +22,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/ramify/ramify/internal/gate"
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/jobqueue"
 	"github.com/ramify/ramify/queue"
 )
@@ -232,26 +233,13 @@ func (q *Queues) Receive(ctx context.Context, name string, r jobqueue.Request) (
 	return got, nil
 }
 
-// delivery is a message in our words. Attributes that are not text are left out.
+// delivery is a message in our words.
 func delivery(m *types.Message) jobqueue.Delivery {
-	d := jobqueue.Delivery{
-		ID: aws.ToString(m.MessageId), Body: []byte(aws.ToString(m.Body)), Receipt: aws.ToString(m.ReceiptHandle),
+	return jobqueue.Delivery{
+		ID: aws.ToString(m.MessageId), Body: []byte(aws.ToString(m.Body)), Attrs: sqsapi.Texts(m), Receipt: aws.ToString(m.ReceiptHandle),
 		Group:    m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)],
-		Receives: 1,
+		Receives: sqsapi.Receives(m),
 	}
-	for name, a := range m.MessageAttributes {
-		if a.StringValue == nil {
-			continue
-		}
-		if d.Attrs == nil {
-			d.Attrs = make(map[string]string, len(m.MessageAttributes))
-		}
-		d.Attrs[name] = *a.StringValue
-	}
-	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
-		d.Receives = max(n, 1)
-	}
-	return d
 }
 
 // Delete removes a message as jobqueue.Queues says.

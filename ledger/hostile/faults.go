@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/internal/whim"
 )
 
 // Faults says how unkind a ledger is. Probabilities are from 0 to 1 and drawn
@@ -53,13 +53,13 @@ func (c Calls) Writes() int { return c.Plan.Acted + c.Claim.Acted + c.Settle.Act
 func (l *Ledger) write(ctx context.Context, count *Count, act func() error) error {
 	return l.call(ctx, func() error {
 		count.Calls++
-		if l.chance(l.faults.Before) {
+		if l.medium.Chance(l.faults.Before) {
 			count.Faults++
 			return ErrFault
 		}
 		count.Acted++
 		err := act()
-		if l.chance(l.faults.After) {
+		if l.medium.Chance(l.faults.After) {
 			count.Faults++
 			return ErrFault
 		}
@@ -71,7 +71,7 @@ func (l *Ledger) write(ctx context.Context, count *Count, act func() error) erro
 func (l *Ledger) read(ctx context.Context, count *Count, act func() error) error {
 	return l.call(ctx, func() error {
 		count.Calls++
-		if l.chance(l.faults.Read) {
+		if l.medium.Chance(l.faults.Read) {
 			count.Faults++
 			return ErrFault
 		}
@@ -80,68 +80,18 @@ func (l *Ledger) read(ctx context.Context, count *Count, act func() error) error
 	})
 }
 
-// call runs act with the lock, between the two times that a request is under
-// way. An error after act means an answer that was lost.
+// call runs act with the lock, as a request that takes its time. A refusal is an answer
+// and takes as long.
 func (l *Ledger) call(ctx context.Context, act func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return ledger.ErrClosed
-	}
-	l.active.Add(1)
-	defer l.active.Done()
-	stall := l.chance(l.faults.Stall)
-	before := stall && l.chance(0.5)
-	there, back := l.way(before), l.way(stall && !before)
-	l.mu.Unlock()
-
-	if err := l.travel(ctx, there); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	err := act()
-	l.mu.Unlock()
-	if lost := l.travel(ctx, back); lost != nil {
+	var refused error
+	lost := l.medium.Call(ctx, func() whim.Delays {
+		return whim.Delays{Latency: l.faults.Latency, Stall: l.faults.Stall, StallFor: l.faults.StallFor}
+	}, func() error {
+		refused = act()
+		return nil
+	})
+	if lost != nil {
 		return lost
 	}
-	return err
-}
-
-// way is how long a request or its answer is under way.
-func (l *Ledger) way(stalls bool) time.Duration {
-	d := l.upTo(l.faults.Latency)
-	if stalls {
-		d += l.upTo(l.faults.StallFor)
-	}
-	return d
-}
-
-func (l *Ledger) travel(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-l.closing:
-		return ledger.ErrClosed
-	}
-}
-
-// chance is true with probability p.
-func (l *Ledger) chance(p float64) bool { return p > 0 && l.dice.Float64() < p }
-
-// upTo is any time from 0 to d.
-func (l *Ledger) upTo(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 0
-	}
-	return time.Duration(l.dice.Int64N(int64(d)))
+	return refused
 }

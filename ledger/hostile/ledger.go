@@ -13,12 +13,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/ramify/ramify/internal/whim"
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/schema"
 )
@@ -28,12 +27,9 @@ var ErrFault = errors.New("injected fault of the ledger")
 
 // Ledger is the hostile ledger, its board, its leases, its visits and its ticks.
 type Ledger struct {
-	closing chan struct{}
-	active  sync.WaitGroup // calls in progress
+	medium *whim.Medium
 
-	mu       sync.Mutex
-	closed   bool
-	dice     *rand.Rand
+	// With the medium's lock.
 	faults   Faults
 	calls    Calls
 	runs     map[string]ledger.Run
@@ -56,8 +52,7 @@ var (
 // New makes an empty ledger.
 func New(seed uint64, f Faults) *Ledger {
 	return &Ledger{
-		closing: make(chan struct{}),
-		dice:    rand.New(rand.NewPCG(seed, 0x6c6564676572)),
+		medium:  whim.New(seed, 0x6c6564676572, ledger.ErrClosed),
 		faults:  f,
 		runs:    map[string]ledger.Run{},
 		plans:   map[schema.PID]ledger.Plan{},
@@ -71,15 +66,15 @@ func New(seed uint64, f Faults) *Ledger {
 
 // Set changes the faults from now on.
 func (l *Ledger) Set(f Faults) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.medium.Lock()
+	defer l.medium.Unlock()
 	l.faults = f
 }
 
 // Calls is the record of all calls so far.
 func (l *Ledger) Calls() Calls {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.medium.Lock()
+	defer l.medium.Unlock()
 	return l.calls
 }
 
@@ -167,7 +162,7 @@ func (l *Ledger) Settle(ctx context.Context, s ledger.Settlement) (ledger.Tally,
 	}
 	return l.slot(ctx, &l.calls.Settle, s.Run, s.At, s.Epoch, func(r *ledger.Run, t *ledger.Tally) ledger.Outcome {
 		outcome := once(r, t)
-		if l.chance(l.faults.Again) {
+		if l.medium.Chance(l.faults.Again) {
 			return once(r, t)
 		}
 		return outcome
@@ -295,15 +290,4 @@ func (l *Ledger) Runs(ctx context.Context) (runs []ledger.Run, err error) {
 
 // Close ends all calls in progress with ErrClosed and waits for them. The
 // records are gone with the ledger.
-func (l *Ledger) Close() error {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return ledger.ErrClosed
-	}
-	l.closed = true
-	close(l.closing)
-	l.mu.Unlock()
-	l.active.Wait()
-	return nil
-}
+func (l *Ledger) Close() error { return l.medium.Close() }

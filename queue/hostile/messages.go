@@ -169,14 +169,14 @@ func (q *Queue) pick() *message {
 	ms := &q.messages
 	for len(ms.ready) > 0 {
 		i := 0
-		if len(ms.ready) > 1 && q.happens("Reorder", q.faults.Reorder) {
-			i = q.dice.IntN(len(ms.ready))
+		if len(ms.ready) > 1 && q.medium.Happens("Reorder", q.faults.Reorder) {
+			i = q.medium.IntN(len(ms.ready))
 		}
 		m := ms.take(i)
 		switch {
 		case m == nil:
 		case q.faults.Retention > 0 && time.Since(m.sent) > q.faults.Retention:
-			q.happened["Retention"]++
+			q.medium.Note("Retention")
 			ms.drop(m)
 		default:
 			return m
@@ -190,7 +190,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration) queue.Delivery {
 	now := time.Now()
 	m.receives++
 	m.received = now
-	if !m.doubled && q.happens("Twin", q.faults.Twin) {
+	if !m.doubled && q.medium.Happens("Twin", q.faults.Twin) {
 		m.doubled = true
 		twin := *m
 		twin.due = now
@@ -200,7 +200,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration) queue.Delivery {
 	}
 	q.messages.hide(m, held, now, now.Add(q.lease(visibility)))
 	d := queue.Delivery{Body: slices.Clone(m.body), Attrs: maps.Clone(m.attrs), Receipt: m.receipt(), Receives: m.receives, Sent: m.sent}
-	if m.receives > 1 && q.happens("Lie", q.faults.Lie) {
+	if m.receives > 1 && q.medium.Happens("Lie", q.faults.Lie) {
 		d.Receives = 1
 	}
 	return d
@@ -212,16 +212,16 @@ func (q *Queue) remove(r queue.Receipt) error {
 	switch {
 	case err != nil || m == nil:
 		return err // a message that is gone is deleted: nil
-	case current && q.happens("Forget", q.faults.Forget):
+	case current && q.medium.Happens("Forget", q.faults.Forget):
 		return nil
 	case current:
 		q.bury(m)
 		return nil
 	}
-	if q.happens("Stale", q.faults.Stale) {
+	if q.medium.Happens("Stale", q.faults.Stale) {
 		q.bury(m)
 	}
-	if q.faults.Stale > 0 && q.chance(0.5) {
+	if q.faults.Stale > 0 && q.medium.Chance(0.5) {
 		return nil
 	}
 	return queue.ErrLeaseLost
@@ -230,11 +230,11 @@ func (q *Queue) remove(r queue.Receipt) error {
 // bury drops a message, which may haunt the queue.
 func (q *Queue) bury(m *message) {
 	q.messages.drop(m)
-	if !m.ghost && q.happens("Ghost", q.faults.Ghost) {
+	if !m.ghost && q.medium.Happens("Ghost", q.faults.Ghost) {
 		now := time.Now()
 		ghost := *m
 		ghost.ghost = true
-		ghost.due = now.Add(q.upTo(q.faults.LateBy))
+		ghost.due = now.Add(q.medium.UpTo(q.faults.LateBy))
 		q.messages.add(&ghost, now)
 	}
 }
@@ -255,8 +255,8 @@ func (q *Queue) extend(l queue.Lease) error {
 	case now.Add(l.Visibility).Sub(m.received) > limits.Visibility:
 		return fmt.Errorf("extend lease: the message would be held for more than %s from its receipt", limits.Visibility)
 	}
-	deny := q.happens("Deny", q.faults.Deny)
-	if !deny || q.chance(0.5) {
+	deny := q.medium.Happens("Deny", q.faults.Deny)
+	if !deny || q.medium.Chance(0.5) {
 		q.messages.hide(m, held, now, now.Add(q.lease(l.Visibility)))
 	}
 	if deny {

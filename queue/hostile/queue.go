@@ -12,11 +12,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"time"
 	"unicode/utf8"
 
+	"github.com/ramify/ramify/internal/whim"
 	"github.com/ramify/ramify/queue"
 )
 
@@ -31,15 +30,11 @@ const maxAttrs = 8
 
 // Queue is the hostile queue.
 type Queue struct {
-	closing chan struct{}
-	active  sync.WaitGroup // calls in progress
+	medium *whim.Medium
 
-	mu       sync.Mutex
-	closed   bool
-	dice     *rand.Rand
+	// With the medium's lock.
 	faults   Faults
 	calls    Calls
-	happened map[string]int
 	messages messages
 	waiters  []*waiter     // receives that wait, the first come first
 	changed  chan struct{} // closed when a waiter was served or the next due moment may have moved
@@ -56,26 +51,24 @@ type waiter struct {
 // New makes an empty queue.
 func New(seed uint64, f Faults) *Queue {
 	return &Queue{
-		closing:  make(chan struct{}),
-		dice:     rand.New(rand.NewPCG(seed, 0x7175657565)),
+		medium:   whim.New(seed, 0x7175657565, queue.ErrClosed),
 		faults:   f,
 		messages: messages{all: map[uint64]*message{}},
-		happened: map[string]int{},
 		changed:  make(chan struct{}),
 	}
 }
 
 // Set changes the faults from now on.
 func (q *Queue) Set(f Faults) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.medium.Lock()
+	defer q.medium.Unlock()
 	q.faults = f
 }
 
 // Calls is the record of all calls so far.
 func (q *Queue) Calls() Calls {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.medium.Lock()
+	defer q.medium.Unlock()
 	return q.calls
 }
 
@@ -122,13 +115,13 @@ func (q *Queue) batch(ctx context.Context, what string, n int, count *Count, los
 // request acts on the entries of one request and fills in their errors, or
 // returns the one error of all of them. Called with the lock.
 func (q *Queue) request(what string, errs []error, count *Count, loss *Loss, act func(int) error) error {
-	if q.happens(what+".Before", loss.Before) {
+	if q.medium.Happens(what+".Before", loss.Before) {
 		count.Faults += len(errs)
 		return ErrFault
 	}
-	half, failed := q.chance(loss.Half), 0
+	half, failed := q.medium.Chance(loss.Half), 0
 	for i := range errs {
-		if half && q.chance(0.5) {
+		if half && q.medium.Chance(0.5) {
 			count.Faults++
 			failed++
 			errs[i] = ErrFault
@@ -137,11 +130,11 @@ func (q *Queue) request(what string, errs []error, count *Count, loss *Loss, act
 		errs[i] = act(i)
 	}
 	if failed > 0 && failed < len(errs) {
-		q.happened[what+".Half"]++
+		q.medium.Note(what + ".Half")
 	}
 	q.serve()
 	q.wake()
-	if q.happens(what+".After", loss.After) {
+	if q.medium.Happens(what+".After", loss.After) {
 		count.Faults += len(errs)
 		return ErrFault
 	}
@@ -158,20 +151,20 @@ func (q *Queue) Receive(ctx context.Context, r queue.Request) (got []queue.Deliv
 	err = q.call(ctx, func() error {
 		loss := q.faults.Receive
 		switch {
-		case q.happens("Receive.Before", loss.Before):
+		case q.medium.Happens("Receive.Before", loss.Before):
 			q.calls.Receive.Faults++
 			return ErrFault
-		case q.happens("Empty", q.faults.Empty):
+		case q.medium.Happens("Empty", q.faults.Empty):
 			return nil
 		}
 		var err error
 		if got, err = q.wait(ctx, r); err != nil {
 			return err
 		}
-		if len(got) > 0 && q.happens("Receive.Half", loss.Half) { // what is dropped from the answer is held, by nobody
-			got = got[:q.dice.IntN(len(got)+1)]
+		if len(got) > 0 && q.medium.Happens("Receive.Half", loss.Half) { // what is dropped from the answer is held, by nobody
+			got = got[:q.medium.IntN(len(got)+1)]
 		}
-		if q.happens("Receive.After", loss.After) {
+		if q.medium.Happens("Receive.After", loss.After) {
 			q.calls.Receive.Faults++
 			return ErrFault
 		}
@@ -202,18 +195,18 @@ func (q *Queue) wait(ctx context.Context, r queue.Request) ([]queue.Delivery, er
 			until = due
 		}
 		changed := q.changed
-		q.mu.Unlock()
+		q.medium.Unlock()
 		timer := time.NewTimer(until.Sub(now))
 		select {
 		case <-timer.C:
 		case <-changed:
 		case <-ctx.Done():
 			err = ctx.Err()
-		case <-q.closing:
+		case <-q.medium.Closing():
 			err = queue.ErrClosed
 		}
 		timer.Stop()
-		q.mu.Lock()
+		q.medium.Lock()
 	}
 	if len(w.got) > 0 {
 		return w.got, nil
@@ -265,15 +258,15 @@ func (q *Queue) Depth(ctx context.Context) (d queue.Depth, err error) {
 	q.note(func() { q.calls.Depth.Calls++ })
 	err = q.call(ctx, func() error {
 		loss := q.faults.Depth
-		if q.chance(loss.Before) || q.chance(loss.After) {
+		if q.medium.Chance(loss.Before) || q.medium.Chance(loss.After) {
 			q.calls.Depth.Faults++
 			return ErrFault
 		}
 		d = q.messages.depth(time.Now())
-		if q.happens("Vague", q.faults.Vague) {
-			d.Visible = q.dice.Int64N(2*d.Visible + 1)
-			d.InFlight = q.dice.Int64N(2*d.InFlight + 1)
-			d.Delayed = q.dice.Int64N(2*d.Delayed + 1)
+		if q.medium.Happens("Vague", q.faults.Vague) {
+			d.Visible = q.medium.Int64N(2*d.Visible + 1)
+			d.InFlight = q.medium.Int64N(2*d.InFlight + 1)
+			d.Delayed = q.medium.Int64N(2*d.Delayed + 1)
 		}
 		return nil
 	})
@@ -285,18 +278,7 @@ func (q *Queue) Depth(ctx context.Context) (d queue.Depth, err error) {
 
 // Close ends all calls in progress with ErrClosed and waits for them. The
 // messages are gone with the queue.
-func (q *Queue) Close() error {
-	q.mu.Lock()
-	if q.closed {
-		q.mu.Unlock()
-		return queue.ErrClosed
-	}
-	q.closed = true
-	close(q.closing)
-	q.mu.Unlock()
-	q.active.Wait()
-	return nil
-}
+func (q *Queue) Close() error { return q.medium.Close() }
 
 func check(e queue.Entry) error {
 	switch {

@@ -1,10 +1,8 @@
 package sqs
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -39,81 +37,43 @@ var (
 	errUnanswered = errors.New("SQS did not answer for this entry")
 )
 
-// kind is what several codes mean, and what to do.
-type kind struct {
-	is    error
-	hint  string
-	codes []string // without the prefixes that some servers add
-}
-
 // kinds tells the codes apart. Source: Amazon SQS API reference, "Common Error
 // Types", and the errors of each action.
-var kinds = []kind{
+var kinds = sqsapi.Kinds{
 	{
-		is: ErrNoQueue, hint: "make it by `ramify setup`, or see that name, region and account are right",
-		codes: []string{"QueueDoesNotExist", "NonExistentQueue"},
+		Is: ErrNoQueue, Hint: "make it by `ramify setup`, or see that name, region and account are right",
+		Codes: []string{"QueueDoesNotExist", "NonExistentQueue"},
 	},
 	{
-		is: ErrDenied, hint: "allow it in the policy of this role or of the queue",
-		codes: sqsapi.Denied,
+		Is: ErrDenied, Hint: "allow it in the policy of this role or of the queue",
+		Codes: sqsapi.Denied,
 	},
 	{
-		is: ErrCredentials, hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
-		codes: sqsapi.Credentials,
+		Is: ErrCredentials, Hint: "see that AWS_PROFILE, or what else gives credentials, is set and has not expired",
+		Codes: sqsapi.Credentials,
 	},
 	{
-		is: ErrKey, hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
-		codes: []string{
+		Is: ErrKey, Hint: "allow kms:GenerateDataKey and kms:Decrypt on it, and see that it is enabled",
+		Codes: []string{
 			"KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound", "KmsOptInRequired",
 			"KMS.AccessDeniedException", "KMS.DisabledException", "KMS.NotFoundException",
 		},
 	},
-	{is: queue.ErrLeaseLost, codes: []string{"ReceiptHandleIsInvalid", "MessageNotInflight"}},
-	{is: queue.ErrTooLarge, codes: []string{"MessageTooLong"}},
-	{is: queue.ErrInvalid, codes: []string{"InvalidMessageContents"}},
-	{is: errOverLimit, codes: []string{"OverLimit"}},
+	{Is: queue.ErrLeaseLost, Codes: sqsapi.Lost},
+	{Is: queue.ErrTooLarge, Codes: []string{"MessageTooLong"}},
+	{Is: queue.ErrInvalid, Codes: []string{"InvalidMessageContents"}},
+	{Is: errOverLimit, Codes: []string{"OverLimit"}},
 	{
-		is: errThrottled, codes: []string{
+		Is: errThrottled, Codes: []string{
 			"RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown",
 			"KmsThrottled", "KMS.ThrottlingException",
 		},
 	},
 }
 
-// kindOf finds what an error means, by its code and, where that says nothing, by
-// its message.
-func kindOf(code, message string) (kind, bool) {
-	code = sqsapi.Code(code)
-	for _, k := range kinds {
-		if slices.Contains(k.codes, code) {
-			return k, true
-		}
-	}
-	if sqsapi.Gone(code, message) {
-		return kind{is: queue.ErrLeaseLost}, true
-	}
-	return kind{}, false
-}
-
 // problem says in one line what is wrong with a request, on which queue, and
 // what to do.
-func (q *Queue) problem(action string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
-	}
-	k, known := kindOf(api.ErrorCode(), api.ErrorMessage())
-	switch {
-	case !known:
-		return fmt.Errorf("%s on queue %s: %w", action, q.name, err)
-	case k.hint == "":
-		return fmt.Errorf("%s on queue %s: %w (%s)", action, q.name, k.is, sqsapi.Code(api.ErrorCode()))
-	}
-	return fmt.Errorf("sqs:%s on queue %s: %w (%s): %s", action, q.name, k.is, sqsapi.Code(api.ErrorCode()), k.hint)
-}
+func (q *Queue) problem(action string, err error) error { return kinds.Problem(action, q.name, err) }
 
 // tooFast reports whether an answer of SQS asks for fewer requests.
 func tooFast(err error) bool {
@@ -121,22 +81,15 @@ func tooFast(err error) bool {
 	if !errors.As(err, &api) {
 		return false
 	}
-	k, _ := kindOf(api.ErrorCode(), api.ErrorMessage())
-	return k.is == errThrottled || k.is == errOverLimit //nolint:errorlint // kinds are of this file
+	k, _ := kinds.Of(api.ErrorCode(), api.ErrorMessage())
+	return k.Is == errThrottled || k.Is == errOverLimit //nolint:errorlint // kinds are of this file
 }
 
 // refusal is the error of one entry.
 func (q *Queue) refusal(f types.BatchResultErrorEntry) error {
 	code, message := aws.ToString(f.Code), aws.ToString(f.Message)
-	if k, known := kindOf(code, message); known {
-		return fmt.Errorf("%w (%s)", k.is, sqsapi.Code(code))
+	if k, known := kinds.Of(code, message); known {
+		return fmt.Errorf("%w (%s)", k.Is, sqsapi.Code(code))
 	}
 	return fmt.Errorf("queue %s refused it: %s: %s", q.name, sqsapi.Code(code), message)
-}
-
-// exists reports whether a queue could not be made because one of its name has
-// other attributes.
-func exists(err error) bool {
-	var api smithy.APIError
-	return errors.As(err, &api) && sqsapi.Taken(api.ErrorCode())
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/ramify/ramify/internal/sqsapi"
 	"github.com/ramify/ramify/queue"
 )
 
@@ -132,29 +133,18 @@ func (q *Queue) poll(ctx context.Context, r queue.Request, wait int32) ([]Whole,
 	return got, nil
 }
 
-// delivery is a message in our words. Attributes that are not text, which are not
-// ours, are left out.
+// delivery is a message in our words.
 func delivery(m *types.Message) (Whole, error) {
 	body := []byte(aws.ToString(m.Body))
 	if err := verify(body, m.MD5OfBody, m.MessageAttributes, m.MD5OfMessageAttributes); err != nil {
 		return Whole{}, fmt.Errorf("message %s: %w", aws.ToString(m.MessageId), err)
 	}
 	d := Whole{
-		Delivery: queue.Delivery{Body: body, Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: 1},
-		ID:       aws.ToString(m.MessageId),
-		Sender:   m.Attributes[string(types.MessageSystemAttributeNameSenderId)],
-	}
-	for name, a := range m.MessageAttributes {
-		if a.StringValue == nil {
-			continue
-		}
-		if d.Attrs == nil {
-			d.Attrs = make(map[string]string, len(m.MessageAttributes))
-		}
-		d.Attrs[name] = *a.StringValue
-	}
-	if n, err := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)]); err == nil {
-		d.Receives = max(n, 1)
+		Delivery: queue.Delivery{
+			Body: body, Attrs: sqsapi.Texts(m), Receipt: queue.Receipt(aws.ToString(m.ReceiptHandle)), Receives: sqsapi.Receives(m),
+		},
+		ID:     aws.ToString(m.MessageId),
+		Sender: m.Attributes[string(types.MessageSystemAttributeNameSenderId)],
 	}
 	d.Sent = moment(m, types.MessageSystemAttributeNameSentTimestamp)
 	d.FirstReceived = moment(m, types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)

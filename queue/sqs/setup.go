@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/ramify/ramify/internal/sqsapi"
 )
 
 // Settings of a new queue. The zero value is what a fleet needs.
@@ -91,7 +93,7 @@ func (q *Queue) create(ctx context.Context, attrs map[string]string) error {
 		q.url = out.QueueUrl
 		return nil
 	}
-	if !exists(err) {
+	if !sqsapi.Taken(err) {
 		return q.problem("CreateQueue", err)
 	}
 	found, err := q.client.GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &q.name})

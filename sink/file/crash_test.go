@@ -238,7 +238,7 @@ func TestFailedSync(t *testing.T) {
 	require.NoError(t, commitRow(t, s, 1, "one\n"))
 	p, err := s.Open(t.Context(), sink.Attempt{PID: pid(2)})
 	require.NoError(t, err)
-	big := make([]byte, 2*packAt)
+	big := make([]byte, 2*inventory.PackAt)
 	require.NoError(t, p.Write(t.Context(), sink.Rows, big, 1))
 	disk := (*made)[0]
 	disk.set(func() { disk.sync = syscall.EIO })

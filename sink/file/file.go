@@ -100,7 +100,9 @@ func (s *Sink) open(ctx context.Context) error {
 
 // Open begins an attempt.
 func (s *Sink) Open(_ context.Context, a sink.Attempt) (sink.Part, error) {
-	return &part{sink: s, attempt: a, generation: s.generation.Load()}, nil
+	p := &part{sink: s, attempt: a, generation: s.generation.Load()}
+	p.rows = inventory.NewPacker(s.options.Layout, p.append)
+	return p, nil
 }
 
 // Read yields the committed blocks of any stream but sink.Rows: those have

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
 )
 
-// packAt is the size from which rows are compressed by themselves; smaller
-// blocks of one attempt are gathered up to it, which is what makes them small.
-const packAt = 64 << 10
-
-// part is the results of one attempt. It holds at most packAt of rows, where
+// part is the results of one attempt. It holds at most inventory.PackAt of rows, where
 // the others are, and the blocks of streams that are not rows.
 type part struct {
 	sink       *Sink
@@ -22,8 +19,7 @@ type part struct {
 	generation int64
 
 	mu      sync.Mutex
-	rows    []byte // gathered, of n rows
-	n       int64
+	rows    *inventory.Packer
 	extents []extent
 	ends    []end // of the files of the extents
 	blobs   []blob
@@ -72,40 +68,8 @@ func (p *part) write(ctx context.Context, stream string, block []byte, rows int6
 	case stream != sink.Rows:
 		p.blobs = append(p.blobs, blob{stream, append([]byte(nil), block...)})
 		return nil
-	case len(block) < packAt:
-		p.rows = append(p.rows, block...)
-		p.n += rows
-		if len(p.rows) < packAt {
-			return nil
-		}
-		return p.flush(ctx)
 	}
-	if err := p.flush(ctx); err != nil { // what the same goroutine wrote before comes before
-		return err
-	}
-	// Large blocks of one attempt are compressed side by side.
-	p.mu.Unlock()
-	member := memberPool.Get().(*[]byte)
-	*member = p.sink.options.Layout.Pack((*member)[:0], block)
-	p.mu.Lock()
-	err := p.append(ctx, *member, rows)
-	memberPool.Put(member)
-	return err
-}
-
-var memberPool = sync.Pool{New: func() any { return new([]byte) }}
-
-// flush spools the rows that were gathered.
-func (p *part) flush(ctx context.Context) error {
-	if len(p.rows) == 0 {
-		return p.err
-	}
-	member := memberPool.Get().(*[]byte)
-	*member = p.sink.options.Layout.Pack((*member)[:0], p.rows)
-	err := p.append(ctx, *member, p.n)
-	memberPool.Put(member)
-	p.rows, p.n = p.rows[:0], 0
-	return err
+	return p.rows.Write(ctx, &p.mu, block, rows)
 }
 
 // append spools a member. An error stays: rows are lost to this attempt.
@@ -142,7 +106,10 @@ func (p *part) Commit(ctx context.Context, leaf bool, own schema.Account) (schem
 func (p *part) commit(ctx context.Context, leaf bool, own schema.Account) (schema.Account, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.flush(ctx); err != nil {
+	if p.err != nil {
+		return own, p.err
+	}
+	if err := p.rows.Flush(ctx); err != nil {
 		return own, err
 	}
 	for _, e := range p.ends {
@@ -162,6 +129,7 @@ func (p *part) Abort() { p.end() }
 func (p *part) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rows, p.extents, p.ends, p.blobs = nil, nil, nil, nil
+	p.rows.Forget()
+	p.extents, p.ends, p.blobs = nil, nil, nil
 	p.err = errDone
 }

@@ -11,10 +11,6 @@ import (
 	"github.com/ramify/ramify/sink"
 )
 
-// packAt is the size from which rows are compressed by themselves; smaller blocks
-// of one attempt are gathered up to it, which is what makes them small.
-const packAt = 64 << 10
-
 // part is the results of one attempt. Of each stream it holds one piece of an
 // upload at most.
 type part struct {
@@ -22,8 +18,7 @@ type part struct {
 	attempt sink.Attempt
 
 	mu     sync.Mutex
-	rows   []byte // gathered, of n rows
-	n      int64
+	rows   *inventory.Packer
 	packed *object // of the members that rows become, or nil
 	files  []file  // of those that are full
 	blocks *object // of the other stream, or nil
@@ -70,39 +65,7 @@ func (p *part) writeRows(ctx context.Context, block []byte, rows int64) error {
 	if p.err != nil {
 		return p.err
 	}
-	if len(block) < packAt {
-		p.rows = append(p.rows, block...)
-		if p.n += rows; len(p.rows) < packAt {
-			return nil
-		}
-		return p.flush(ctx)
-	}
-	if err := p.flush(ctx); err != nil { // what the same goroutine wrote before comes before
-		return err
-	}
-	// Large blocks of one attempt are compressed side by side.
-	p.mu.Unlock()
-	member := members.Get().(*[]byte)
-	*member = p.sink.options.Layout.Pack((*member)[:0], block)
-	p.mu.Lock()
-	err := p.add(ctx, *member, rows)
-	members.Put(member)
-	return err
-}
-
-var members = sync.Pool{New: func() any { return new([]byte) }}
-
-// flush compresses what was gathered.
-func (p *part) flush(ctx context.Context) error {
-	if p.err != nil || len(p.rows) == 0 {
-		return p.err
-	}
-	member := members.Get().(*[]byte)
-	*member = p.sink.options.Layout.Pack((*member)[:0], p.rows)
-	err := p.add(ctx, *member, p.n)
-	members.Put(member)
-	p.rows, p.n = p.rows[:0], 0
-	return err
+	return p.rows.Write(ctx, &p.mu, block, rows)
 }
 
 // add takes a member. An error stays: rows are lost to this attempt.
@@ -154,7 +117,10 @@ func (p *part) commit(ctx context.Context, leaf bool, own schema.Account) (schem
 	if p.sink.closed.Load() {
 		return own, errClosed
 	}
-	if err := p.flush(ctx); err != nil {
+	if p.err != nil {
+		return own, p.err
+	}
+	if err := p.rows.Flush(ctx); err != nil {
 		return own, err
 	}
 	r := record{Attempt: fmt.Sprintf("%016x", p.attempt.ID), Account: own}
@@ -234,6 +200,7 @@ func (p *part) Abort() {
 func (p *part) forget() {
 	p.packed.abort()
 	p.blocks.abort()
-	p.rows, p.packed, p.blocks, p.files = nil, nil, nil, nil
+	p.rows.Forget()
+	p.packed, p.blocks, p.files = nil, nil, nil
 	p.err = errDone
 }

@@ -136,7 +136,9 @@ func (s *Sink) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
 	if err := s.own(ctx); err != nil {
 		return nil, fmt.Errorf("begin attempt: %w", err)
 	}
-	return &part{sink: s, attempt: a}, nil
+	p := &part{sink: s, attempt: a}
+	p.rows = inventory.NewPacker(s.options.Layout, p.add)
+	return p, nil
 }
 
 // Close has parts commit no more. It removes nothing: what was not committed is
