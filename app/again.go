@@ -17,6 +17,9 @@ func (c *onFlags) openFleet(ctx context.Context) (*fleet, ledger.Run, error) {
 	if c.Moved {
 		return nil, ledger.Run{}, usagef("--moved is set, but on a fleet the tasks' environment says where S3 is")
 	}
+	if c.Web.address != "" {
+		return nil, ledger.Run{}, usagef("--web is set, but a fleet's runs are shown by `ramify serve`, with --stack or --ledger as here")
+	}
 	if fromEnvironment("concurrency", strconv.Itoa(c.Concurrency)) {
 		c.Concurrency = 0 // that is what a task has where a run says nothing
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/metricfn"
 	"github.com/ramify/ramify/plan"
-	"github.com/ramify/ramify/schema"
 )
 
 // readBudget reads the value of --budget; 0: none was given.
@@ -93,14 +91,17 @@ func (c *priceFlags) values() map[string]string {
 	return map[string]string{"cpu": c.CPU, "memory": c.Memory, "arch": c.Arch, "spot": c.Spot, "disk": c.Disk, "public-ip": c.PublicIP, "task-price": c.TaskPrice}
 }
 
-// prices reads them as metricfn does: a budget is held against what it publishes.
-func (c *priceFlags) prices() (metricfn.Prices, error) {
+// prices reads them as metricfn does: a budget is held against what it publishes. What
+// they do not say the stack of a fleet may; nil: none is known.
+func (c *priceFlags) prices(f *fleet) (metricfn.Prices, error) {
 	flags := c.values()
-	p, err := metricfn.ReadPrices(func(v string) string { return flags[flagOf(v)] })
-	if field := (*schema.FieldError)(nil); errors.As(err, &field) {
-		return p, usagef("%s is %q, want %s", named(flagOf(field.Field), field.Value), field.Value, field.Want)
+	if f != nil {
+		for flag, value := range flags {
+			flags[flag] = f.knob(flag, value)
+		}
 	}
-	return p, err
+	p, err := metricfn.ReadPrices(func(v string) string { return flags[flagOf(v)] })
+	return p, f.badKnob(err)
 }
 
 // flagOf is the flag of an environment variable.

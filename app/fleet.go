@@ -39,11 +39,12 @@ type fleet struct {
 	records records // nil: none
 	main    *sqs.Queue
 	dead    *sqs.Queue
-	cluster string          // of the service
-	service string          // whose tasks work
-	slots   string          // of a task, as the stack says
-	secret  string          // where the stack has its signing key
-	keys    *schema.Keyring // nil: messages are not signed
+	cluster string            // of the service
+	service string            // whose tasks work
+	journal string            // log group of the function that governs
+	knobs   map[string]string // how the fleet is made, as the stack says, by flag
+	secret  string            // where the stack has its signing key
+	keys    *schema.Keyring   // nil: messages are not signed
 	watch   *keyring.Watch
 	routes  *routes          // nil: all nodes wait on main
 	buckets *s3client.Client // nil: not yet needed
@@ -60,7 +61,7 @@ func (f *fleetFlags) find(ctx context.Context) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	fl := &fleet{fleetFlags: *f, way: f.options(), cfg: cfg}
+	fl := &fleet{fleetFlags: *f, way: f.options(), cfg: cfg, knobs: map[string]string{}}
 	if f.Stack != "" {
 		if err := fl.readStack(ctx); err != nil {
 			return nil, err

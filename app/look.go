@@ -104,11 +104,10 @@ func openWatched(ctx context.Context, g *cli, f *fleetFlags, p priceFlags, run s
 	if err := schema.CheckRunName(run); err != nil {
 		return nil, usageError{err}
 	}
-	prices, err := p.prices()
-	if err != nil {
+	if _, err := p.prices(nil); err != nil {
 		return nil, err
 	}
-	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, prices)
+	sh, err := openShore(ctx, g, &startFlags{fleetFlags: *f}, &p)
 	if err != nil {
 		return nil, err
 	}

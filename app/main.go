@@ -166,7 +166,8 @@ func exitCode(err error, w io.Writer) int {
 		return int(code)
 	}
 	fmt.Fprintf(w, "ramify: %s\n", oneLine(err))
-	if errors.As(err, &usage) {
+	// Whatever could not be opened for want of descriptors, the name given is not to blame.
+	if errors.As(err, &usage) && !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
 		return exitUsage
 	}
 	return exitCannot

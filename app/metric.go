@@ -1,7 +1,6 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +46,7 @@ func (c *metricCmd) settings(f *fleet) (metricfn.Settings, error) {
 	scalingIs := "target-tracking"
 	if c.Governor {
 		scalingIs = "governor"
-		if c.Min == "" || c.Max == "" {
+		if f.knob("min", c.Min) == "" || f.knob("max", c.Max) == "" {
 			return metricfn.Settings{}, usagef("--governor needs --min and --max: what else governs the service, as its stack, has the same")
 		}
 	}
@@ -55,26 +54,21 @@ func (c *metricCmd) settings(f *fleet) (metricfn.Settings, error) {
 	if name == "" {
 		name = c.Stack
 	}
-	slots := c.Concurrency
-	if slots == "" || fromEnvironment("concurrency", slots) {
-		slots = cmp.Or(f.slots, slots) // the stack knows better
-	}
 	flags := map[string]string{
-		"fleet": name, "queue": f.Queue, "ledger": f.Ledger, "cluster": f.cluster, "service": f.service, "scaling": scalingIs,
-		"min": c.Min, "max": c.Max, "concurrency": slots, "target": c.Target, "launch": c.Launch, "latency": c.Latency,
-		"rule": c.Rule,
+		"min": c.Min, "max": c.Max, "concurrency": c.Concurrency, "target": c.Target, "launch": c.Launch, "latency": c.Latency, "rule": c.Rule,
 	}
 	maps.Copy(flags, c.values())
-	s, err := metricfn.ReadSettings(func(v string) string { return flags[flagOf(v)] })
-	var field *schema.FieldError
-	if errors.As(err, &field) {
-		flag := flagOf(field.Field)
-		if field.Value == "" {
-			return s, usagef("it is not said what --%s is: set it or %s to %s, or --stack", flag, field.Field, field.Want)
-		}
-		return s, usagef("%s is %q, want %s", named(flag, field.Value), field.Value, field.Want)
+	for flag, value := range flags {
+		flags[flag] = f.knob(flag, value)
 	}
-	return s, err
+	maps.Copy(flags, map[string]string{
+		"fleet": name, "queue": f.Queue, "ledger": f.Ledger, "cluster": f.cluster, "service": f.service, "scaling": scalingIs,
+	})
+	s, err := metricfn.ReadSettings(func(v string) string { return flags[flagOf(v)] })
+	if field := (*schema.FieldError)(nil); errors.As(err, &field) && field.Value == "" {
+		return s, usagef("it is not said what --%s is: set it or %s to %s, or --stack", flagOf(field.Field), field.Field, field.Want)
+	}
+	return s, f.badKnob(err)
 }
 
 // Run implements the command.

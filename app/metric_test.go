@@ -143,7 +143,7 @@ func TestMetricTakesATaskAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, field.Tag.Get("default"), strconv.Itoa(s.Knobs.Concurrency))
 
-	f.slots = "8"
+	f.knobs = map[string]string{"concurrency": "8"}
 	s, err = c.settings(f)
 	require.NoError(t, err)
 	assert.Equal(t, 8, s.Knobs.Concurrency, "the stack knows better")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/ledger"
+	"github.com/ramify/ramify/report"
 	"github.com/ramify/ramify/web"
 )
 
@@ -86,7 +87,8 @@ type watched struct {
 	run      string
 	goOn     func(ctx context.Context, redrive bool) error // nil: it is for others to do
 	prefixes *prefixTree
-	look     func(ctx context.Context, v *web.View) error // adds what is known of a fleet; nil: there is none
+	look     func(ctx context.Context, v *web.View) error                       // adds what is known of a fleet; nil: there is none
+	fleet    func(ctx context.Context, r ledger.Run, v *web.View) *report.Fleet // for a report; nil: there is none
 
 	drawn     sync.Mutex // guards what follows
 	redrawn   time.Duration

@@ -32,20 +32,35 @@ type shore struct {
 var _ web.Runs = (*shore)(nil)
 
 // openShore opens a fleet to look at its runs, and to steer them by the ledger.
-func openShore(ctx context.Context, g *cli, c *startFlags, prices metricfn.Prices) (*shore, error) {
+// Close it in the end.
+func openShore(ctx context.Context, g *cli, c *startFlags, p *priceFlags) (*shore, error) {
 	f, err := c.openRecords(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &shore{fleet: f, flags: c, g: g, prices: prices}
-	if f.Queue != "" {
-		if err := f.checkQueue(); err != nil {
-			f.close()
-			return nil, err
-		}
-		s.watch = newFleetWatch(f, prices)
+	s := &shore{fleet: f, flags: c, g: g}
+	if err := s.readFleet(p); err != nil {
+		f.close()
+		return nil, err
 	}
 	return s, nil
+}
+
+// readFleet reads how the fleet is made: what the stack says, where nobody says otherwise.
+func (s *shore) readFleet(p *priceFlags) (err error) {
+	f := s.fleet
+	if s.prices, err = p.prices(f); err != nil || f.Queue == "" {
+		return err
+	}
+	if err := f.checkQueue(); err != nil {
+		return err
+	}
+	knobs, err := metricfn.ReadKnobs(func(v string) string { return f.knob(flagOf(v), os.Getenv(v)) })
+	if err != nil {
+		return f.badKnob(err)
+	}
+	s.watch = newFleetWatch(f, s.prices, knobs)
+	return nil
 }
 
 func (s *shore) close() { s.fleet.close() }
@@ -95,6 +110,7 @@ func (s *shore) watched(r ledger.Run) *watched {
 	w.goOn = func(ctx context.Context, redrive bool) error { return s.goOn(ctx, r.ID, redrive) }
 	var cost costing
 	w.look = func(ctx context.Context, v *web.View) error { return s.look(ctx, v, &cost) }
+	w.fleet = s.report
 	w.prefixes = s.prefixTree(r)
 	return w
 }
@@ -181,8 +197,9 @@ func costOf(soFar float64, s *console.Snapshot) *web.Cost {
 
 // fleetWatch looks at a fleet as metricfn does, and publishes nothing.
 type fleetWatch struct {
-	service *metricfn.ECS // nil: not known
-	knobs   scaling.Knobs
+	past  *fleetPast // nil: the service is not known
+	knobs scaling.Knobs
+	bound bool // it is known between what numbers of tasks the fleet is scaled
 
 	mu   sync.Mutex
 	fn   *metricfn.Function
@@ -216,15 +233,16 @@ func (uncounted) Counts(context.Context) (scaling.Service, error) {
 // SetDesired implements metricfn.Service.
 func (uncounted) SetDesired(context.Context, int) error { return errUncounted }
 
-func newFleetWatch(f *fleet, prices metricfn.Prices) *fleetWatch {
-	w := &fleetWatch{knobs: scaling.Defaults()}
+func newFleetWatch(f *fleet, prices metricfn.Prices, knobs scaling.Knobs) *fleetWatch {
+	w := &fleetWatch{knobs: knobs, bound: f.knobs["max"] != ""}
 	o := metricfn.Options{
 		Fleet: f.Stack, Knobs: w.knobs, Queue: metricfn.NewSQS(f.cfg, f.Queue), Service: uncounted{},
 		Ledger: f.records, Publisher: nowhere{}, Prices: prices,
 	}
 	if f.service != "" && f.cluster != "" {
-		w.service = metricfn.NewECS(f.cfg, f.cluster, f.service)
-		o.Service = w.service
+		service := metricfn.NewECS(f.cfg, f.cluster, f.service)
+		w.past = newFleetPast(f, service)
+		o.Service = service
 	}
 	w.fn = metricfn.New(o)
 	return w
@@ -266,17 +284,17 @@ func (w *fleetWatch) see(ctx context.Context) fleetSeen {
 			seen.fleet.Missing = append(seen.fleet.Missing, web.Missing{Part: string(f.Part), Reason: oneLine(f.Error)})
 		}
 	}
-	if w.service != nil {
-		for _, e := range w.service.Events(mostEvents) {
-			seen.fleet.Events = append(seen.fleet.Events, web.Event{At: e.At, Message: e.Message})
-		}
+	if w.bound {
+		seen.fleet.Min, seen.fleet.Max = &w.knobs.Min, &w.knobs.Max
+	}
+	if w.past != nil {
+		events, missing := w.past.recent(context.WithoutCancel(ctx))
+		seen.fleet.Events = toldOf(events)
+		seen.fleet.Missing = append(seen.fleet.Missing, missing...)
 	}
 	w.last = seen
 	return seen
 }
-
-// mostEvents of the service are told.
-const mostEvents = 50
 
 // prefixTree is that of a run of the fleet, whose results are in a bucket: else nobody
 // keeps any.

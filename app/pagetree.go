@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,35 +13,52 @@ import (
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/listing"
 	"github.com/ramify/ramify/s3client"
+	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/file"
 	"github.com/ramify/ramify/totals"
 	"github.com/ramify/ramify/web"
 )
 
-// failuresOf are nodes that were given up, a page of them. The cursor is how many come
-// before: they come in the same order as long as none is added or healed.
+// failuresOf are nodes that were given up, a page of them, in the order of the tree. The
+// cursor is the place of the last one of the page before: however many come before, they
+// are not read again.
 func failuresOf(ctx context.Context, l ledger.Ledger, r ledger.Run, after string, limit int) (some []console.Failure, next string, err error) {
-	skip := 0
+	all := ledger.Failures(ctx, l, r)
 	if after != "" {
-		if skip, err = strconv.Atoi(after); err != nil || skip < 0 {
+		var at schema.Place
+		if at, err = readCursor(after); err != nil {
+			return nil, "", err
+		}
+		all = ledger.FailuresAfter(ctx, l, r, at)
+	}
+	for f, err := range all {
+		if errors.Is(err, ledger.ErrNoPlace) {
 			return nil, "", cursorError(after)
 		}
-	}
-	n := 0
-	for f, err := range ledger.Failures(ctx, l, r) {
 		if err != nil {
 			return nil, "", err
 		}
-		if n++; n <= skip {
-			continue
-		}
 		if len(some) == limit {
-			return some, strconv.Itoa(skip + limit), nil
+			return some, next, nil
 		}
-		some = append(some, console.Failure{Node: f.ID, Kind: f.Kind, Depth: f.Depth, Reason: f.Reason})
+		some = append(some, console.FailureOf(f))
+		next = f.Place.Parent.String() + "." + strconv.Itoa(f.Place.Slot)
 	}
 	return some, "", nil
+}
+
+// readCursor is the place that a cursor names.
+func readCursor(after string) (at schema.Place, err error) {
+	pid, slot, _ := strings.Cut(after, ".")
+	err = at.Parent.UnmarshalText([]byte(pid))
+	if err == nil {
+		at.Slot, err = strconv.Atoi(slot)
+	}
+	if err != nil || at.IsRoot() {
+		return at, cursorError(after)
+	}
+	return at, nil
 }
 
 type cursorError string

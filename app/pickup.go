@@ -157,7 +157,7 @@ func (s *starter) goOn(run string) (is bool, err error) {
 		defer stop()
 	}
 	s.log.Info("run goes on", "run", run, "target", r.Target)
-	return true, c.proceed(s.ctx, w, st, r)
+	return true, c.proceed(s.ctx, w, st, r, nil)
 }
 
 // forget removes the file of a run that is over.

@@ -132,6 +132,9 @@ func (w *watched) report(ctx context.Context, by report.Measure) (*report.Report
 		})
 	}
 	r.MoreWorkers = len(v.Crew) - len(r.Workers)
+	if w.fleet != nil {
+		r.Fleet = w.fleet(ctx, run, &v)
+	}
 	return r, w.reportRest(ctx, r, by)
 }
 

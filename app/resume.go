@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/ramify/ramify/internal/store"
@@ -13,11 +14,12 @@ import (
 
 // onFlags are what resume and redrive have in common.
 type onFlags struct {
-	Name        string `arg:"" name:"run" help:"Name of the run."`
-	Concurrency int    `help:"Things done at a time (default: as before)."`
-	Moved       bool   `help:"Go on though the endpoint is another than the run began with."`
-	Kinds       string `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
-	JSON        bool   `name:"json" help:"End with one JSON object on standard output."`
+	Name        string  `arg:"" name:"run" help:"Name of the run."`
+	Concurrency int     `help:"Things done at a time (default: as before)."`
+	Moved       bool    `help:"Go on though the endpoint is another than the run began with."`
+	Kinds       string  `help:"Kinds of nodes that are processed; a node of another is given up (default: all)." placeholder:"KIND,…"`
+	JSON        bool    `name:"json" help:"End with one JSON object on standard output."`
+	Web         webFlag `env:"-" help:"Show the run on a page, as run does." placeholder:"HOST:PORT"`
 	jobsFlags
 	fleetFlags
 	webhookFlags
@@ -55,6 +57,9 @@ func (c *resumeCmd) Run(ctx context.Context, g *cli, std streams) error {
 func (c *resumeCmd) resume(ctx context.Context, w *work, budget float64) error {
 	g, std := w.g, w.std
 	st, r, err := c.open(ctx, g)
+	if errors.Is(err, store.ErrLocked) && c.Web.address != "" {
+		return usagef("--web is set, but another process works on run %s: `%s` shows it", c.Name, g.command("serve", ""))
+	}
 	if errors.Is(err, store.ErrLocked) {
 		// Its process is there: all it can need is not to be paused any more, or to do
 		// more or less at a time.
@@ -70,6 +75,11 @@ func (c *resumeCmd) resume(ctx context.Context, w *work, budget float64) error {
 	if err := checkBudget(r, budget, g.command("resume", c.Name)+" --budget USD"); err != nil {
 		return err
 	}
+	page, err := c.Web.open(ctx, w, c.Name)
+	if err != nil {
+		return err
+	}
+	defer page.stop(ctx)
 	if !r.State.Over() { // of one that is over only the results are made
 		stop, err := c.ready(ctx, w, r)
 		if err != nil {
@@ -82,7 +92,7 @@ func (c *resumeCmd) resume(ctx context.Context, w *work, budget float64) error {
 			return err
 		}
 	}
-	return c.proceed(ctx, w, st, r)
+	return c.proceed(ctx, w, st, r, page)
 }
 
 // open opens the file of a run as its owner, and reads its record.
@@ -137,17 +147,21 @@ func (c *onFlags) ready(ctx context.Context, w *work, r ledger.Run) (stop func()
 	return stop, nil
 }
 
-// proceed works on a run that exists, or makes the results of one that is over.
-func (c *onFlags) proceed(ctx context.Context, w *work, st *state, r ledger.Run) error {
+// proceed works on a run that exists, or makes the results of one that is over; on a
+// page, if there is one.
+func (c *onFlags) proceed(ctx context.Context, w *work, st *state, r ledger.Run, page *runPage) error {
 	w.concurrency = c.Concurrency
 	out, err := st.openSink(ctx, r, w.std)
 	if err != nil {
 		return err
 	}
+	if page != nil {
+		fmt.Fprintf(w.std.err, "page %s\n", page.url)
+	}
 	if w.begun != nil {
 		w.begun()
 	}
-	return w.work(ctx, st, out)
+	return w.workSeen(ctx, st, out, page)
 }
 
 type redriveCmd struct{ onFlags }
@@ -182,6 +196,11 @@ func (c *redriveCmd) redrive(ctx context.Context, w *work) error {
 		return err
 	}
 	defer stop()
+	page, err := c.Web.open(ctx, w, c.Name)
+	if err != nil {
+		return err
+	}
+	defer page.stop(ctx)
 	r, err = seed.Redrive(ctx, st.ledger, st.poster(), c.Name)
 	if errors.Is(err, ledger.ErrConflict) {
 		return cannotRedrive(r)
@@ -189,7 +208,7 @@ func (c *redriveCmd) redrive(ctx context.Context, w *work) error {
 	if err != nil {
 		return err
 	}
-	return c.proceed(ctx, w, st, r)
+	return c.proceed(ctx, w, st, r, page)
 }
 
 func cannotRedrive(r ledger.Run) error {

@@ -47,8 +47,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.Rate < 0 {
 		return usagef("--rate is %v, want 0 or more", c.Rate)
 	}
-	prices, err := c.prices()
-	if err != nil {
+	if _, err := c.prices(nil); err != nil {
 		return err
 	}
 	tokens, err := readTokens(os.Getenv(tokenVar))
@@ -80,7 +79,7 @@ func (c *serveCmd) Run(ctx context.Context, g *cli, std streams) error {
 		defer s.close()
 	}
 	if c.given() {
-		sh, err := openShore(ctx, g, &c.startFlags, prices)
+		sh, err := openShore(ctx, g, &c.startFlags, &c.priceFlags)
 		if err != nil {
 			return err
 		}

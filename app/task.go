@@ -74,7 +74,7 @@ func (c *taskCmd) settings(all processor.Set) (s taskSettings, err error) {
 		{"no-progress", c.NoProgress, duration(&s.noProgress, 10*time.Second, 24*time.Hour)},
 	})
 	if err == nil {
-		s.prices, err = c.prices()
+		s.prices, err = c.prices(nil)
 	}
 	return s, err
 }

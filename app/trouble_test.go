@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ramify/ramify/queue/sqs"
@@ -82,4 +86,15 @@ func TestTroubleThatPassesEndsNoTask(t *testing.T) {
 		}
 		require.NoError(t, p.over())
 	})
+}
+
+// TestNoDescriptorsIsNoWrongUse opens nothing that was named wrongly.
+func TestNoDescriptorsIsNoWrongUse(t *testing.T) {
+	var said strings.Builder
+	missing := usagef("--jobs is %q: %w", "jobs.yaml", &os.PathError{Op: "open", Path: "jobs.yaml", Err: syscall.ENOENT})
+	assert.Equal(t, exitUsage, exitCode(missing, &said))
+	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE} {
+		err := usagef("--jobs is %q: %w", "jobs.yaml", &os.PathError{Op: "open", Path: "jobs.yaml", Err: errno})
+		assert.Equal(t, exitCannot, exitCode(err, &said), errno)
+	}
 }

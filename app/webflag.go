@@ -51,7 +51,8 @@ type runPage struct {
 	guard *guard.Server
 	web   *web.Server
 	url   string
-	again chan redriven // asked for by a button, once the run is over
+	asked func() time.Time // when somebody last asked for anything; zero: nobody has
+	again chan redriven    // asked for by a button, once the run is over
 }
 
 // redriven is a redrive that was asked for; its answer is the error for which there
@@ -73,6 +74,7 @@ func (f webFlag) open(ctx context.Context, w *work, run string) (*runPage, error
 		return p.order
 	}}
 	p.web = web.New(web.Options{Runs: runs, Tokens: []string{token}, Log: w.log})
+	p.asked = p.web.Asked
 	var err error
 	if p.guard, err = guard.New(guard.Options{
 		Address: f.address, Tokens: []string{token}, Open: web.Open, Rate: pageRate, Burst: pageBurst, Log: w.log,
@@ -108,8 +110,12 @@ func (p *runPage) order(ctx context.Context, redrive bool) error {
 }
 
 // unwatched is for how long nobody has asked for anything when a page counts as
-// closed: one that is open asks every ten seconds.
-const unwatched = 15 * time.Second
+// closed: one that is open asks every ten seconds, but browsers let the timers of a
+// page that is hidden for long run once a minute.
+//
+// Source: Chrome for Developers, "Heavy throttling of chained JS timers beginning in
+// Chrome 88".
+const unwatched = 75 * time.Second
 
 // unopened is for how long a page that nobody has opened yet stays after the end of a
 // run that somebody started at a terminal: a short one is over before he has clicked.
@@ -118,32 +124,42 @@ const unopened = time.Minute
 // linger waits, after the end of a run, until nobody looks at it any more, or somebody
 // asks for a redrive, which it then begins; nil: there is none.
 func (p *runPage) linger(ctx context.Context, w *work, st *state) (sink.Sink, error) {
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
-	over := time.Now()
-	stays := w.term.TTY() && p.web.Asked().IsZero()
-	if stays {
+	if w.term.TTY() && p.asked().IsZero() {
 		fmt.Fprintf(w.std.err, "page %s, for a minute and then for as long as you look at it; Ctrl-C ends it\n", p.url)
 	}
 	for {
+		asked := p.stay(ctx, w.term.TTY())
+		if asked == nil {
+			return nil, nil
+		}
+		out, err := w.redrive(ctx, st)
+		asked <- err
+		if err == nil {
+			return out, nil
+		}
+		w.log.Warn("no redrive", "run", st.run, "error", err)
+	}
+}
+
+// stay waits until somebody asks for a redrive, which it returns, or until nobody looks
+// any more: nil. Where people may come yet, they have a while for it.
+func (p *runPage) stay(ctx context.Context, mayCome bool) redriven {
+	look := time.NewTicker(time.Second)
+	defer look.Stop()
+	over := time.Now()
+	for {
 		select {
 		case <-ctx.Done():
-			return nil, nil
-		case <-look.C:
-			asked := p.web.Asked()
-			if stays && asked.IsZero() && time.Since(over) < unopened {
-				continue
-			}
-			if time.Since(asked) > unwatched {
-				return nil, nil
-			}
+			return nil
 		case asked := <-p.again:
-			out, err := w.redrive(ctx, st)
-			asked <- err
-			if err == nil {
-				return out, nil
-			}
-			w.log.Warn("no redrive", "run", st.run, "error", err)
+			return asked
+		case <-look.C:
+		}
+		switch asked := p.asked(); {
+		case !asked.IsZero() && time.Since(asked) > unwatched:
+			return nil
+		case asked.IsZero() && (!mayCome || time.Since(over) >= unopened):
+			return nil
 		}
 	}
 }

@@ -56,13 +56,3 @@ func (s Snapshot) Noun() string { return s.noun() }
 
 // Idle reports whether it is known that nobody works on the run, though it is not over.
 func (s Snapshot) Idle() bool { return s.idle && !s.State.Over() }
-
-// Failure is a node that was given up.
-type Failure struct {
-	Node     string     `json:"node"`
-	Kind     string     `json:"kind"`
-	Depth    int        `json:"depth"`
-	Reason   string     `json:"reason"`
-	Attempts int        `json:"attempts,omitempty"` // where that is known
-	At       *time.Time `json:"at,omitempty"`       // where that is known
-}

@@ -7,11 +7,12 @@ import (
 	"iter"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ramify/ramify/ledger"
 )
 
-func given(err error, failures ...ledger.Failure) iter.Seq2[ledger.Failure, error] {
+func sequence(err error, failures ...ledger.Failure) iter.Seq2[ledger.Failure, error] {
 	return func(yield func(ledger.Failure, error) bool) {
 		for _, f := range failures {
 			if !yield(f, nil) {
@@ -34,36 +35,41 @@ var three = []ledger.Failure{
 	aFailure("job\x1b[2J", "command", 0, "exit status 1"),
 }
 
+func init() {
+	three[0].Attempts, three[0].At = 6, time.Date(2026, 11, 26, 10, 30, 1, 250e6, time.FixedZone("", 3600))
+	three[2].Attempts = 1
+}
+
 func TestFailuresAsText(t *testing.T) {
 	var b bytes.Buffer
-	n, err := WriteFailures(&b, given(nil, three...))
+	n, err := WriteFailures(&b, sequence(nil, three...))
 	if n != 3 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	same(t, b.String(), `depth  kind      node                                                          reason
-    3  s3.crawl  s3://b/日本/                                                  list: access denied
-   12  s3.crawl  s3://b/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/  list: 503 SlowDown\nretry later
-    0  command   job\x1b[2J                                                    exit status 1
+	same(t, b.String(), `depth  kind      attempts  given up, UTC        node                                                          reason
+    3  s3.crawl         6  2026-11-26 09:30:01  s3://b/日本/                                                  list: access denied
+   12  s3.crawl         –  –                    s3://b/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/  list: 503 SlowDown\nretry later
+    0  command          1  –                    job\x1b[2J                                                    exit status 1
 `)
 }
 
 func TestNoFailuresIsSaid(t *testing.T) {
 	var text, lines bytes.Buffer
-	if n, err := WriteFailures(&text, given(nil)); n != 0 || err != nil || text.String() != "No node was given up.\n" {
+	if n, err := WriteFailures(&text, sequence(nil)); n != 0 || err != nil || text.String() != "No node was given up.\n" {
 		t.Errorf("%d, %v, %q", n, err, text.String())
 	}
-	if n, err := WriteFailuresJSON(&lines, given(nil)); n != 0 || err != nil || lines.Len() != 0 {
+	if n, err := WriteFailuresJSON(&lines, sequence(nil)); n != 0 || err != nil || lines.Len() != 0 {
 		t.Errorf("%d, %v, %q", n, err, lines.String())
 	}
 }
 
 func TestFailuresAsJSON(t *testing.T) {
 	var b bytes.Buffer
-	if n, err := WriteFailuresJSON(&b, given(nil, three[0], three[2])); n != 2 || err != nil {
+	if n, err := WriteFailuresJSON(&b, sequence(nil, three[0], three[2])); n != 2 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	same(t, b.String(), `{"id":"s3://b/日本/","kind":"s3.crawl","depth":3,"reason":"list: access denied"}
-{"id":"job\u001b[2J","kind":"command","depth":0,"reason":"exit status 1"}
+	same(t, b.String(), `{"id":"s3://b/日本/","kind":"s3.crawl","depth":3,"reason":"list: access denied","attempts":6,"at":"2026-11-26T09:30:01.25Z"}
+{"id":"job\u001b[2J","kind":"command","depth":0,"reason":"exit status 1","attempts":1}
 `)
 }
 
@@ -97,23 +103,23 @@ func TestManyFailuresAreWrittenAsTheyCome(t *testing.T) {
 	if most >= page {
 		t.Errorf("%d failures were held back, want fewer than %d", most, page)
 	}
-	same(t, lines[10_000], "9,999  k     node-9999  r")
+	same(t, lines[10_000], "9,999  k            –  –              node-9999  r")
 }
 
 func TestFailuresEndWithTheError(t *testing.T) {
 	broken := errors.New("read plans: throttled")
 	var text, lines bytes.Buffer
-	if n, err := WriteFailures(&text, given(broken, three...)); n != 3 || !errors.Is(err, broken) || strings.Count(text.String(), "\n") != 4 {
+	if n, err := WriteFailures(&text, sequence(broken, three...)); n != 3 || !errors.Is(err, broken) || strings.Count(text.String(), "\n") != 4 {
 		t.Errorf("%d, %v, %q", n, err, text.String())
 	}
-	if n, err := WriteFailuresJSON(&lines, given(broken, three...)); n != 3 || !errors.Is(err, broken) || strings.Count(lines.String(), "\n") != 3 {
+	if n, err := WriteFailuresJSON(&lines, sequence(broken, three...)); n != 3 || !errors.Is(err, broken) || strings.Count(lines.String(), "\n") != 3 {
 		t.Errorf("%d, %v, %q", n, err, lines.String())
 	}
 	full := errors.New("no space left")
-	if _, err := WriteFailures(broke{full}, given(nil, three...)); !errors.Is(err, full) {
+	if _, err := WriteFailures(broke{full}, sequence(nil, three...)); !errors.Is(err, full) {
 		t.Errorf("error is %v", err)
 	}
-	if n, err := WriteFailuresJSON(broke{full}, given(nil, three...)); n != 0 || !errors.Is(err, full) {
+	if n, err := WriteFailuresJSON(broke{full}, sequence(nil, three...)); n != 0 || !errors.Is(err, full) {
 		t.Errorf("%d, %v", n, err)
 	}
 }

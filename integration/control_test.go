@@ -103,7 +103,7 @@ func TestPauseAndResume(t *testing.T) {
 				keys, latency, begun = sample.Count, 250*time.Millisecond, 6
 			}
 			listing := sampleListing(t, keys)
-			s := serve(t, listing, s3serve.Options{Latency: latency})
+			s, usual := serveSlowly(t, listing, latency, begun)
 			u := newUser(t, s.url)
 			p := u.start(t, "run", "s3://bucket/", "--run", "r", "--out", "out", "--node", node, "--concurrency", "2", "--json")
 			s.awaitCount(t, begun)
@@ -123,6 +123,7 @@ func TestPauseAndResume(t *testing.T) {
 			if !p.running() || s.count() != asked {
 				t.Errorf("running %v, %d requests since", p.running(), s.count()-asked)
 			}
+			usual()
 			r = u.run(t, "resume", "r")
 			r.requireCode(t, 0)
 			requireText(t, r.stdout, "run r is running\n")

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -73,18 +74,17 @@ func TestFleetKill(t *testing.T) {
 		all, most = 300, 1000 // the longer a run takes where others want the machine, the more are killed in it
 	}
 	for killed := 0; killed < all; {
-		// So few requests that the run lasts long enough on any machine: 2,761 LISTs
-		// by four tasks are 35 s.
 		f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond, env: []string{"RAMIFY_CONCURRENCY=1"}})
 		f.grow(t, 4)
-		run := "kill-" + f.name
-		begun, end := time.Now(), f.crawl(t, run, "--max-rps", "20")
-		r := &reaper{killer: newKiller(t, 0), fleet: f, run: run}
-		r.reap(t, end, time.Second, most)
-		f.requireExact(t, run, f.awaitEnd(t, end))
-		t.Logf("%d tasks killed, all done in %v", r.kills, time.Since(begun))
-		if r.kills < least {
-			t.Fatalf("only %d tasks were killed while they held a message", r.kills)
+		r := &reaper{killer: newKiller(t, 0), fleet: f}
+		// So few requests that one run is enough on most machines: 2,761 LISTs by four
+		// tasks are 35 s. On another one more follows.
+		for n := 0; r.kills < least; n++ {
+			r.run = fmt.Sprint("kill-", f.name, "-", n)
+			begun, end := time.Now(), f.crawl(t, r.run, "--max-rps", "20")
+			r.reap(t, end, time.Second, most)
+			f.requireExact(t, r.run, f.awaitEnd(t, end))
+			t.Logf("%d tasks killed, all done in %v", r.kills, time.Since(begun))
 		}
 		killed += r.kills
 		f.drain(t)
@@ -98,10 +98,23 @@ func TestFleetStaleTask(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond, env: []string{"RAMIFY_VISIBILITY=2s"}})
 	f.grow(t, 4)
-	run := "stale-" + f.name
-	end := f.crawl(t, run)
 	k := newKiller(t, 0)
-	stops := 0
+	// How many stand still in one run is up to how fast the machine is.
+	for n, stops := 0, 0; stops < 3; n++ {
+		run := fmt.Sprint("stale-", f.name, "-", n)
+		end := f.crawl(t, run)
+		stops += f.standStill(t, k, end)
+		f.requireExact(t, run, f.awaitEnd(t, end))
+		t.Logf("%d tasks stood still", stops)
+	}
+	f.drain(t)
+	f.requireNoLetters(t)
+}
+
+// standStill stops tasks that hold a message, one after the other, for longer than it is
+// hidden, until a run ends, and returns how many.
+func (f *fleet) standStill(t *testing.T, k *killer, end *process) (stops int) {
+	t.Helper()
 	for end.running() {
 		p := f.tasks[k.rand.IntN(len(f.tasks))]
 		next := p.door.coming()
@@ -120,11 +133,5 @@ func TestFleetStaleTask(t *testing.T) {
 		}
 		p.signal(t, syscall.SIGCONT)
 	}
-	f.requireExact(t, run, f.awaitEnd(t, end))
-	f.drain(t)
-	f.requireNoLetters(t)
-	t.Logf("%d tasks stood still", stops)
-	if stops < 3 {
-		t.Fatalf("only %d tasks stood still while they held a message", stops)
-	}
+	return stops
 }

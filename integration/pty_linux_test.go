@@ -1,12 +1,11 @@
 package integration
 
 import (
-	"fmt"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
-	"unsafe"
+
+	"github.com/creack/pty"
 
 	"github.com/ramify/ramify/s3serve"
 )
@@ -15,23 +14,11 @@ import (
 // from the first (pts(4)).
 func terminal(t *testing.T) (reader, screen *os.File) {
 	t.Helper()
-	reader, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	reader, screen, err := pty.Open()
 	if err != nil {
-		t.Skip("no pseudoterminals here: ", err)
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { reader.Close() })
-	control := func(request uintptr, value *int32) {
-		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, reader.Fd(), request, uintptr(unsafe.Pointer(value))); errno != 0 {
-			t.Skip("no pseudoterminals here: ", errno)
-		}
-	}
-	var unlocked, number int32
-	control(syscall.TIOCSPTLCK, &unlocked)
-	control(syscall.TIOCGPTN, &number)
-	screen, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("no pseudoterminals here: ", err)
-	}
+	t.Cleanup(func() { reader.Close(); screen.Close() })
 	return reader, screen
 }
 

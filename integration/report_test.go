@@ -28,6 +28,14 @@ type reported struct {
 	Tree     *prefixTree
 	Failures []struct{ Node, Reason string }
 	Cost     *struct{ Budget float64 }
+	Fleet    *struct {
+		Tasks      struct{ Points [][5]float64 }
+		Task_hours float64
+		Target     *float64
+		Min, Max   *int
+		Events     []event
+		Missing    []missing
+	}
 }
 
 func (u *user) report(t *testing.T, args ...string) (r reported) {

@@ -87,6 +87,8 @@ type Plan struct {
 	Depth   int            // of the node
 	Share   schema.Share   // that the children divide; 0 in a group, whose message has it
 	Err     string         // of a tomb: why
+	Tries   int            // of a tomb: attempts that failed in its epoch, the last one included; 0: not told
+	At      time.Time      // of a tomb: when the node was given up, kept to the millisecond; zero: not told
 }
 
 // Required is how many slots must settle in the epoch the plan was written in.

@@ -16,14 +16,6 @@ type Unit struct {
 	Kid     Kid // the node, as the plan above it has it; of a reduce, too
 }
 
-// Failure is a node that was given up.
-type Failure struct {
-	Kid
-	PID    schema.PID `json:"-"`
-	Depth  int        `json:"depth"`
-	Reason string     `json:"reason"`
-}
-
 // Units yields every unit of the run that has settled without failing, or has a
 // plan, and every reduce, once. It reads two records a plan and holds the siblings on the way down.
 // Of a run that is not over it yields what has settled so far.
@@ -36,20 +28,6 @@ func Units(ctx context.Context, l Ledger, run Run) iter.Seq2[Unit, error] {
 		})
 		if err != nil {
 			yield(Unit{}, err)
-		}
-	}
-}
-
-// Failures yields every node of the run that was given up and not healed since.
-func Failures(ctx context.Context, l Ledger, run Run) iter.Seq2[Failure, error] {
-	return func(yield func(Failure, error) bool) {
-		w := walk{ctx: ctx, ledger: l, run: run, failuresOnly: true}
-		err := w.all(visitor{
-			unit:    func(Unit) bool { return true },
-			failure: func(f Failure) bool { return yield(f, nil) },
-		})
-		if err != nil {
-			yield(Failure{}, err)
 		}
 	}
 }
@@ -71,12 +49,15 @@ type walk struct {
 // planned is a node known to have a plan, or a tomb.
 type planned struct {
 	pid    schema.PID
+	at     schema.Place // where it hangs
 	kid    Kid
 	depth  int
 	tomb   bool
-	second bool // its second step: pid is that of the reduce
-	fail   bool // it settled as failed
-	whole  bool // it settled without failing
+	second bool     // its second step: pid is that of the reduce
+	fail   bool     // it settled as failed
+	whole  bool     // it settled without failing
+	from   int      // the first of its slots that is asked for
+	rec    []Record // its plan and, of no tomb, its tallies, the first epoch's first; nil: not read
 }
 
 // How many plans are read at a time: many, since the medium answers a few hundred
@@ -95,64 +76,79 @@ func width(held int) int {
 	return min(held, widest)
 }
 
-func (w *walk) all(v visitor) error {
-	root := planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
+// root is where the walk begins, and whether it is a leaf that went well.
+func (w *walk) root() (n planned, leaf bool) {
+	n = planned{pid: schema.PIDOf(w.run.ID, schema.Place{}), kid: w.run.Root, fail: w.run.State == Failed, whole: w.run.State == Finished}
 	if w.run.State.Over() && !w.run.Via && w.run.State != Cancelled {
-		if w.run.State == Finished {
-			v.unit(Unit{PID: root.pid, Leaf: true, Kid: root.kid})
-			return nil
-		}
-		root.tomb = true
+		leaf = w.run.State == Finished
+		n.tomb = !leaf
+	}
+	return n, leaf
+}
+
+func (w *walk) all(v visitor) error {
+	root, leaf := w.root()
+	if leaf {
+		v.unit(Unit{PID: root.pid, Leaf: true, Kid: root.kid})
+		return nil
 	}
 	stack := []planned{root}
 	for len(stack) > 0 {
 		n := width(len(stack))
 		batch := append([]planned(nil), stack[len(stack)-n:]...)
 		stack = stack[:len(stack)-n]
-		more, ok, err := w.expand(batch, v)
-		if err != nil {
+		if err := w.load(batch); err != nil {
 			return err
 		}
-		if !ok {
-			return nil
+		for i := range batch {
+			below, ok, err := w.below(&batch[i], v)
+			if err != nil || !ok {
+				return err
+			}
+			stack = append(stack, below...)
 		}
-		stack = append(stack, more...)
 	}
 	return nil
 }
 
-// expand reads the plans and tallies of some nodes and says what is below them.
-func (w *walk) expand(batch []planned, v visitor) (more []planned, ok bool, err error) {
-	epochs := w.run.Epoch + 1
-	keys := make([]Key, 0, len(batch)*(1+epochs))
-	for _, n := range batch {
+// load reads what is not read yet of some nodes.
+func (w *walk) load(batch []planned) error {
+	var keys []Key
+	var of []*planned
+	for i := range batch {
+		n := &batch[i]
+		if n.rec != nil {
+			continue
+		}
+		of = append(of, n)
 		keys = append(keys, Key{PID: n.pid})
-		for e := range epochs {
+		for e := 0; e <= w.run.Epoch && !n.tomb; e++ {
 			keys = append(keys, Key{PID: n.pid, Tally: true, Epoch: e})
 		}
 	}
+	if len(keys) == 0 {
+		return nil
+	}
 	rec, err := w.ledger.Read(w.ctx, keys)
 	if err != nil {
-		return nil, false, fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
+		return fmt.Errorf("read plans of run %s: %w", w.run.ID, err)
 	}
-	for i, n := range batch {
-		own := rec[i*(1+epochs) : (i+1)*(1+epochs)]
-		below, ok, err := w.below(n, own[0].Plan, own[1:], v)
-		if err != nil || !ok {
-			return nil, ok, err
+	for _, n := range of {
+		some := 1
+		if !n.tomb {
+			some += w.run.Epoch + 1
 		}
-		more = append(more, below...)
+		n.rec, rec = rec[:some:some], rec[some:]
 	}
-	return more, true, nil
+	return nil
 }
 
-func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []planned, ok bool, err error) {
+// below says what is below a node that was read, in the order of its slots, and last
+// its second step.
+func (w *walk) below(n *planned, v visitor) (more []planned, ok bool, err error) {
+	p, tallies := n.rec[0].Plan, n.rec[1:]
 	if n.tomb {
-		f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth}
-		if p != nil {
-			f.Reason = p.Err
-		}
-		return nil, v.failure(f), nil
+		return nil, v.failure(failureOf(n, p)), nil
 	}
 	if n.second && (p == nil || p.Type != Live) {
 		return nil, w.reduced(n, p, v), nil
@@ -171,7 +167,11 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 		kid := p.Kids[slot]
 		t := newest(tallies, slot)
 		failedBelow = failedBelow || t != nil && t.Fail.Has(slot)
-		child := planned{pid: schema.PIDOf(w.run.ID, schema.Place{Parent: p.PID, Slot: slot}), kid: kid, depth: p.Depth + kid.Deeper}
+		if slot < n.from {
+			continue
+		}
+		at := schema.Place{Parent: p.PID, Slot: slot}
+		child := planned{pid: schema.PIDOf(w.run.ID, at), at: at, kid: kid, depth: p.Depth + kid.Deeper}
 		if kid.Group != nil {
 			child.pid = *kid.Group
 		}
@@ -195,20 +195,23 @@ func (w *walk) below(n planned, p *Plan, tallies []Record, v visitor) (more []pl
 		}
 	}
 	if p.Reduce && (n.whole || n.fail && !failedBelow) { // where it failed, and nothing below it did, its reduce has
-		n.pid, n.second = schema.ReducePID(n.pid), true
-		more = append(more, n)
+		again := *n
+		again.pid, again.second, again.from, again.rec = schema.ReducePID(n.pid), true, 0, nil
+		more = append(more, again)
 	}
 	return more, true, nil
 }
 
 // reduced says what came of a reduce that has no children. That of most kinds keeps
 // nothing but, where it was given up, why; and that also where it was mended since.
-func (w *walk) reduced(n planned, p *Plan, v visitor) bool {
+func (w *walk) reduced(n *planned, p *Plan, v visitor) bool {
 	if n.whole {
 		return v.unit(Unit{PID: n.pid, Leaf: true, Kid: n.kid})
 	}
-	f := Failure{Kid: n.kid, PID: n.pid, Depth: n.depth, Reason: "its reduce failed; the dead-letter queue has the reason"}
-	if p != nil {
+	f := failureOf(n, p)
+	if p == nil {
+		f.Reason = "its reduce failed; the dead-letter queue has the reason"
+	} else {
 		f.Reason = "its reduce failed: " + p.Err
 	}
 	return v.failure(f)

@@ -26,9 +26,20 @@ type ECS struct {
 	events []Event // of the last look
 }
 
-// Event is what Amazon ECS did with a service.
+// Source is who has done something to a service.
+type Source string
+
+// The sources of events.
+const (
+	ByECS         Source = "ecs"         // tasks that were started and stopped
+	ByAutoScaling Source = "autoscaling" // the net under the governor, or what scales without one; wakes and sleep
+	ByGovernor    Source = "governor"    // the function
+)
+
+// Event is what was done to a service.
 type Event struct {
 	At      time.Time
+	By      Source
 	Message string
 }
 
@@ -71,7 +82,7 @@ func (s *ECS) keep(some []types.ServiceEvent) {
 	defer s.mu.Unlock()
 	s.events = s.events[:0]
 	for _, e := range some {
-		s.events = append(s.events, Event{At: aws.ToTime(e.CreatedAt), Message: aws.ToString(e.Message)})
+		s.events = append(s.events, Event{At: aws.ToTime(e.CreatedAt), By: ByECS, Message: aws.ToString(e.Message)})
 	}
 }
 

@@ -32,7 +32,7 @@ var kinds = []struct {
 		"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation", "InvalidSecurity",
 	}},
 	{ErrNotThere, "see that name, region and account are right", []string{
-		"QueueDoesNotExist", "NonExistentQueue", "ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException",
+		"QueueDoesNotExist", "NonExistentQueue", "ClusterNotFoundException", "ServiceNotFoundException", "ServiceNotActiveException", "ResourceNotFoundException",
 	}},
 	{ErrThrottled, "", []string{
 		"RequestThrottled", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",

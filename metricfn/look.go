@@ -196,8 +196,9 @@ func (f *Function) log(ctx context.Context, r *Report) {
 	for _, failure := range r.Failures {
 		f.o.Log.WarnContext(ctx, "part of a look failed", "part", string(failure.Part), "error", failure.Error)
 	}
-	if r.Applied {
-		f.o.Log.InfoContext(ctx, "desired count changed", "desired", r.Decision.Desired, "wanted", r.Decision.Wanted, "reason", string(r.Decision.Reason))
+	if r.Applied { // Journal reads it
+		was, _ := r.Metrics.Get(scaling.MetricDesired)
+		f.o.Log.InfoContext(ctx, decided, "desired", r.Decision.Desired, "was", int(was), "wanted", r.Decision.Wanted, "reason", string(r.Decision.Reason))
 	}
 	f.o.Log.DebugContext(ctx, "looked", "decision", r.Decision.String(), "metrics", fmt.Sprint(r.Metrics), "runs", len(r.Runs))
 }

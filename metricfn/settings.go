@@ -70,8 +70,6 @@ const taskConcurrency = 64
 // the default holds. What is wrong is a *schema.FieldError that names the variable.
 func ReadSettings(get func(variable string) string) (Settings, error) {
 	r := reader{get: get}
-	k := scaling.Defaults()
-	k.Concurrency = taskConcurrency
 	s := Settings{
 		Fleet:   r.match(varFleet, fleet, "the name of the fleet's stack, letters, digits, '.', '_' and '-'"),
 		Queue:   r.need(varQueue, "the name or URL of the fleet's queue"),
@@ -81,6 +79,26 @@ func ReadSettings(get func(variable string) string) (Settings, error) {
 		Govern:  r.one(varScaling, "governor", "target-tracking") == "governor",
 		Debug:   r.one(varLog, "info", "debug") == "debug",
 	}
+	s.Knobs, s.Prices = r.knobs(), r.prices()
+	if r.err == nil {
+		r.err = named(s.Knobs.Check())
+	}
+	return s, r.err
+}
+
+// ReadKnobs reads what an owner of a fleet has decided, as ReadSettings does.
+func ReadKnobs(get func(variable string) string) (scaling.Knobs, error) {
+	r := reader{get: get}
+	k := r.knobs()
+	if r.err == nil {
+		r.err = named(k.Check())
+	}
+	return k, r.err
+}
+
+func (r *reader) knobs() scaling.Knobs {
+	k := scaling.Defaults()
+	k.Concurrency = taskConcurrency
 	k.Min = r.number(varMin, k.Min)
 	k.Max = r.number(varMax, k.Max)
 	k.Concurrency = r.number(varConcurrency, k.Concurrency)
@@ -88,11 +106,7 @@ func ReadSettings(get func(variable string) string) (Settings, error) {
 	k.Launch = r.duration(varLaunch, k.Launch)
 	k.Acceptable = r.duration(varLatency, k.Acceptable)
 	k.Rule = scaling.Rule(r.one(varRule, string(scaling.Size), string(scaling.Backlog)))
-	s.Knobs, s.Prices = k, r.prices()
-	if r.err == nil {
-		r.err = named(k.Check())
-	}
-	return s, r.err
+	return k
 }
 
 // named says which variable a knob came from.

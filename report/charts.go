@@ -19,7 +19,13 @@ const (
 
 // overTime draws a speed over the time of the run.
 func (w *writer) overTime(h console.History, name string, of func(console.Point) int64, show func(float64) string) {
-	speeds := h.Speeds(chartParts, of)
+	if n := len(h.Points); n > 0 {
+		w.steps(name+" a second", h.Speeds(chartParts, of), h.Points[n-1].Seconds, show)
+	}
+}
+
+// steps draws values of equal parts of a time in seconds; nothing where all are 0.
+func (w *writer) steps(name string, speeds []float64, total float64, show func(float64) string) {
 	most := 0.0
 	for _, v := range speeds {
 		most = max(most, v)
@@ -27,10 +33,9 @@ func (w *writer) overTime(h console.History, name string, of func(console.Point)
 	if most == 0 {
 		return
 	}
-	total := h.Points[len(h.Points)-1].Seconds
-	label := fmt.Sprintf("%s a second over %s, at most %s", name, console.Elapsed(total), show(most))
+	label := fmt.Sprintf("%s over %s, at most %s", name, console.Elapsed(total), show(most))
 	w.start("svg", "viewBox", fmt.Sprintf("0 0 %d %d", chartWidth, chartHeight), "role", "img", "aria-label", label)
-	w.element("text", name+" a second", "x", "0", "y", "13", "class", "name")
+	w.element("text", name, "x", "0", "y", "13", "class", "name")
 	w.element("text", "at most "+show(most), "x", strconv.Itoa(chartWidth), "y", "13", "text-anchor", "end", "class", "dim")
 	bottom := float64(chartHeight - chartBottom)
 	tall := bottom - chartTop

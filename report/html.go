@@ -50,6 +50,7 @@ func (r *Report) html() []byte {
 	r.prefixes(w)
 	r.histograms(w)
 	r.people(w)
+	r.fleet(w)
 	r.trouble(w)
 	r.configuration(w)
 	w.end("main")
@@ -238,9 +239,9 @@ func (r *Report) trouble(w *writer) {
 	rows := make([][]cell, 0, len(shown))
 	for i := range shown {
 		f := &shown[i]
-		rows = append(rows, []cell{{text: f.Kind}, {text: console.Count(int64(f.Depth)), num: true}, {text: f.Node, name: true}, {text: f.Reason}})
+		rows = append(rows, []cell{{text: f.Kind}, {text: console.Count(int64(f.Depth)), num: true}, {text: f.Tried(), num: true}, {text: f.Given()}, {text: f.Node, name: true}, {text: f.Reason}})
 	}
-	w.table("Nodes that were given up", []string{"kind", "depth", "node", "reason"}, rows)
+	w.table("Nodes that were given up", []string{"kind", "depth", "attempts", "given up, UTC", "node", "reason"}, rows)
 	w.more(r.moreFailures(len(shown)))
 	w.end("section")
 }

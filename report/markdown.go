@@ -192,6 +192,7 @@ func (r *Report) longTables(p *paper) {
 		p.table([]string{"slots:", "busy:", "nodes:", "messages:", "first seen", "last seen", "worker"}, rows)
 		p.more(int64(r.MoreWorkers + len(r.Workers) - len(rows)))
 	}
+	r.fleetTables(p)
 	p.say("## Failures\n")
 	if len(r.Failures) == 0 && r.MoreFailures == 0 {
 		p.say("No node was given up.\n")
@@ -201,8 +202,8 @@ func (r *Report) longTables(p *paper) {
 	shown := r.Failures[:min(len(r.Failures), shownInMarkdown)]
 	for i := range shown {
 		f := &shown[i]
-		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), code(f.Node), code(f.Reason)})
+		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), f.Tried(), f.Given(), code(f.Node), code(f.Reason)})
 	}
-	p.table([]string{"kind", "depth:", "node", "reason"}, rows)
+	p.table([]string{"kind", "depth:", "attempts:", "given up, UTC", "node", "reason"}, rows)
 	p.more(r.moreFailures(len(shown)))
 }

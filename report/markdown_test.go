@@ -13,7 +13,7 @@ import (
 
 func TestMarkdown(t *testing.T) {
 	text := written(t, aReport(), Markdown)
-	for _, want := range []string{"# Run photos\n", "| keys | 7,654,321 |", "| failed | 1,300 |", "| list | 9,000 |", "| --- | ---: | --- |\n", "… and 1,250 more.", "| retries | <code>5</code> |"} {
+	for _, want := range []string{"# Run photos\n", "| keys | 7,654,321 |", "| failed | 1,300 |", "| list | 9,000 |", "| --- | ---: | --- |\n", "… and 1,250 more.", "| retries | <code>5</code> |", "## Fleet\n", "| 2026-11-26 12:00:01 UTC | governor | <code>desired count set to 8, from 0&#58; "} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%.3000s", want, text)
 		}
@@ -56,7 +56,7 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(written(t, aReport(), JSON)), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := strings.Fields("by configuration cost created epoch failures finished fraction histograms history kind made mean more_failures more_workers noun out run seconds slowest state target totals tree version workers")
+	want := strings.Fields("by configuration cost created epoch failures finished fleet fraction histograms history kind made mean more_failures more_workers noun out run seconds slowest state target totals tree version workers")
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {
 		t.Errorf("fields\n%v, want\n%v", names, want)
 	}
@@ -74,6 +74,9 @@ func TestJSON(t *testing.T) {
 		if v := at(path); v != want {
 			t.Errorf("%s is %v, want %v", path, v, want)
 		}
+	}
+	if points := at("fleet.tasks.points").([]any); len(points) != 2 || !slices.Equal(points[1].([]any), []any{30.0, 30.0, 7.5, 8.0, 8.0}) || at("fleet.task_hours") != 0.0625 {
+		t.Errorf("tasks %v", points)
 	}
 	if n := len(at("history.points").([]any)); n != 60 || len(at("history.columns").([]any)) != 7 {
 		t.Errorf("%d points of %v", n, at("history.columns"))

@@ -50,6 +50,7 @@ type Report struct {
 	Tree          *Tree              `json:"tree"` // null: of kinds that have no prefixes, and where none are kept
 	Histograms    console.Histograms `json:"histograms"`
 	Slowest       []console.Slow     `json:"slowest"`
+	Fleet         *Fleet             `json:"fleet"` // null: of runs of one machine, and where nothing is known of it
 	Workers       []Worker           `json:"workers"`
 	MoreWorkers   int                `json:"more_workers"` // that are not among Workers
 	Failures      []console.Failure  `json:"failures"`

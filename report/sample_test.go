@@ -28,10 +28,16 @@ func aReport() *Report {
 		MoreFailures: 300,
 	}
 	for i := range 1000 {
-		r.Failures = append(r.Failures, console.Failure{Node: fmt.Sprintf("node %d %s", i, evil), Kind: "s3.crawl", Depth: 2, Reason: "refused: " + evil})
+		r.Failures = append(r.Failures, console.Failure{Node: fmt.Sprintf("node %d %s", i, evil), Kind: "s3.crawl", Depth: 2, Reason: "refused: " + evil, Attempts: 6, At: &over})
 	}
 	for i := range 60 {
 		r.History.Points = append(r.History.Points, console.Point{Seconds: float64(i + 1), Nodes: int64(i * 20), Objects: int64(i * i * 2000), Bytes: int64(i) << 26, Requests: int64(150 * i), Failures: int64(i)})
+	}
+	target, least, most := 120.0, 0, 200
+	r.Fleet = &Fleet{
+		Tasks: TaskHistory{{0, 30, 0, 8, 0}, {30, 30, 7.5, 8, 8}}, Hours: 0.0625, Target: &target, Min: &least, Max: &most,
+		Events:  []Event{{noon.Add(time.Second), "governor", "desired count set to 8, from 0: " + evil}, {noon, "ecs", evil}},
+		Missing: []Missing{{"scaling activities", evil}},
 	}
 	r.Histograms = console.Histograms{
 		Sizes:  []console.SizeClass{{From: 0, To: 1, Objects: 5}, {From: 1, To: 2, Objects: 7, Bytes: 7}},

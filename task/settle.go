@@ -149,12 +149,16 @@ func (u *unit) giveUp(ctx context.Context, why error) (verdict, error) {
 	stored, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: u.pid, Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Own: own, Up: u.m.Up,
 		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: reason(why.Error()),
+		Tries: u.m.Tries + 1, At: stamp(),
 	})
 	if err != nil {
 		return 0, fmt.Errorf("give up node %s: %w", u.m.ID, err)
 	}
 	return u.concede(ctx, &stored)
 }
+
+// stamp is the time as a tomb keeps it.
+func stamp() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // bury copies the message to the dead letters and settles a tomb of this epoch.
 // The letter comes first: once the slot has settled the run may be over, and no
@@ -198,6 +202,7 @@ func (u *unit) mournReduce(ctx context.Context, why string) error {
 	_, _, err := u.t.cfg.Ledger.Plan(ctx, ledger.Plan{
 		PID: schema.ReducePID(u.pid), Run: u.m.Run, Type: ledger.Tomb, Epoch: u.m.Epoch, Up: u.m.Up,
 		Attempt: u.attempt, MID: u.m.MID, Depth: u.m.Depth, Err: why,
+		Tries: u.m.Tries + 1, At: stamp(),
 	})
 	if err != nil {
 		return fmt.Errorf("give up reduce of node %s: %w", u.m.ID, err)

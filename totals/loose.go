@@ -28,6 +28,7 @@ type Loose struct {
 	buf     []byte // for digests
 	shape   Shape
 	deep    int // prefixes that the last key is in
+	spent
 }
 
 // NewLoose counts below a base of so many bytes. Keys must begin with the base.
@@ -53,6 +54,7 @@ func (l *Loose) Add(o *inventory.Object) {
 		l.last, l.sums, l.deep = strings.Clone(folder), sums, depthBehind(l.base, folder)
 	}
 	l.sums.Add(o)
+	l.sums.took += l.next()
 	l.shape.add(o.Size, l.deep)
 	if l.digests {
 		l.buf = l.sums.addDigest(o, l.base, l.buf)
@@ -71,6 +73,11 @@ func (l *Loose) Take(write func(block []byte) error) error {
 		t.AddNode(folder, l.folders[folder])
 	}
 	t.shape.merge(&l.shape)
+	left := l.spent
+	if t.begun {
+		t.rest, left.rest = left.rest, 0
+	}
 	*l = *NewLoose(l.base).WithDigests(l.digests)
+	l.spent = left
 	return t.Take(write)
 }

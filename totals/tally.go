@@ -2,7 +2,6 @@ package totals
 
 import (
 	"strings"
-	"time"
 
 	"github.com/ramify/ramify/inventory"
 )
@@ -25,9 +24,8 @@ type Tally struct {
 	digests     bool
 	buf         []byte // for digests
 	shape       Shape
-	deep        int   // prefixes that the last key is in, all of them
-	each        int64 // microseconds that each object to come took
-	rest        int64 // and the next one, besides
+	deep        int // prefixes that the last key is in, all of them
+	spent
 
 	cut  int // size in bytes from which a block is written at once; 0: never
 	emit func(block []byte) error
@@ -55,23 +53,11 @@ func (t *Tally) WithDigests(yes bool) *Tally {
 func (t *Tally) Add(o *inventory.Object) {
 	sums := t.at(o.Key)
 	sums.Add(o)
-	sums.took += t.each + t.rest
-	t.rest = 0
+	sums.took += t.next()
 	t.shape.add(o.Size, t.deep)
 	if t.digests {
 		t.buf = sums.addDigest(o, t.base, t.buf)
 	}
-}
-
-// Spend says how long it took to find the next n objects: they have equal parts of it.
-// What finds nothing is a part of what finds something next, or of all there is.
-func (t *Tally) Spend(d time.Duration, n int) {
-	took := t.rest + d.Microseconds()
-	if n == 0 {
-		t.each, t.rest = 0, took
-		return
-	}
-	t.each, t.rest = took/int64(n), took%int64(n)
 }
 
 // AddNode counts what is directly below a prefix as one thing, under the

@@ -242,6 +242,41 @@ func TestLooseBlocksSumUpToTheWhole(t *testing.T) {
 	})
 }
 
+// What was spent is all there, whoever counts, and that of a prefix is its objects'.
+func TestWhatWasSpent(t *testing.T) {
+	for name, tally := range map[string]interface {
+		Spend(d time.Duration, n int)
+		Add(o *inventory.Object)
+		Take(write func(block []byte) error) error
+	}{"in order": NewTally(0, All), "in any": NewLoose(0)} {
+		t.Run(name, func(t *testing.T) {
+			var blocks kept
+			tally.Spend(5*time.Microsecond, 0) // found nothing
+			tally.Spend(7*time.Microsecond, 2)
+			tally.Add(&inventory.Object{Key: "a/1"})
+			if err := tally.Take(blocks.keep); err != nil { // in between, as where memory is full
+				t.Fatal(err)
+			}
+			tally.Add(&inventory.Object{Key: "a/b/2"})
+			tally.Spend(100*time.Microsecond, 1)
+			tally.Add(&inventory.Object{Key: "c/3"})
+			if err := tally.Take(blocks.keep); err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]time.Duration{}
+			for _, l := range collect(t, Merge(blocks.sorted()).Lines()) {
+				got[l.Prefix] = l.Took()
+			}
+			want := map[string]time.Duration{"": 112, "a/": 12, "a/b/": 6, "c/": 100}
+			for prefix, micros := range want {
+				if got[prefix] != micros*time.Microsecond {
+					t.Errorf("%q took %v, want %dµs", prefix, got[prefix], micros)
+				}
+			}
+		})
+	}
+}
+
 // The blocks of a Loose with many prefixes are small, whatever it holds.
 func TestLooseBlocksAreSmall(t *testing.T) {
 	l := NewLoose(0)

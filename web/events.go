@@ -97,6 +97,7 @@ func (s *Server) takeStream() bool {
 func (s *Server) dropStream() {
 	s.mu.Lock()
 	s.streams--
+	s.asked = time.Now() // who has followed a run to its end looks at it
 	s.mu.Unlock()
 	s.running.Done()
 }

@@ -17,6 +17,7 @@ type reading struct {
 	Reason      string           `json:"reason"`
 	Epoch       int              `json:"epoch"`
 	At          time.Time        `json:"at"`
+	Stale       bool             `json:"stale,omitempty"` // the run could not be read since At
 	Created     time.Time        `json:"created"`
 	Seconds     float64          `json:"seconds"`
 	Fraction    float64          `json:"fraction"`

@@ -71,6 +71,8 @@ type Fleet struct {
 	BacklogPerTask *float64  `json:"backlog_per_task"`  // null: not known
 	BacklogSeconds *float64  `json:"backlog_seconds"`   // that a task has to do; null: the time of a message is not known yet
 	Target         *float64  `json:"target"`            // of backlog_seconds; null: not known
+	Min            *int      `json:"min"`               // tasks that there are always; null: not known, as Max
+	Max            *int      `json:"max"`               // tasks that there are at most
 	Oldest         *float64  `json:"oldest"`            // age of the oldest message in seconds; null: not measured
 	Events         []Event   `json:"events"`            // the newest first
 	Missing        []Missing `json:"missing,omitempty"` // what could not be learned
@@ -85,6 +87,7 @@ type Missing struct {
 // Event is what happened to the number of tasks.
 type Event struct {
 	At      time.Time `json:"at"`
+	By      string    `json:"by"` // governor, autoscaling or ecs
 	Message string    `json:"message"`
 }
 

@@ -17,6 +17,10 @@ var errBusy = errors.New("as many look at runs as this server lets look: close a
 // for one reading after the other gets rates.
 const lasting = 15 * time.Second
 
+// stale is for how many looks, one after the other, none has gone well when who looks
+// is told that figures are old: one is made up for within a second.
+const stale = 3
+
 // watch reads one run once a second, for all who look at it.
 type watch struct {
 	s  *Server
@@ -29,8 +33,10 @@ type watch struct {
 	holders int // who uses run: requests, and work; the last closes it
 	asked   time.Time
 	meter   console.Meter
-	text    []byte // of the last reading, as JSON
+	reading reading
+	text    []byte // of the reading, as JSON
 	view    View
+	good    time.Time     // when the last look went well
 	err     error         // of the last look
 	turn    chan struct{} // closed, and made anew, with each reading that differs
 }
@@ -123,10 +129,18 @@ func (w *watch) publish(v View, err error) {
 			s.log.Warn("a run could not be read", "run", w.id, "error", err)
 		}
 		w.err = err
-		return
+		if w.text == nil || w.reading.Stale || time.Since(w.good) < stale*s.o.Every {
+			return
+		}
+		w.reading.Stale = true
+	} else {
+		w.err, w.view, w.good = nil, v, time.Now()
+		w.reading = readingOf(&v, w.meter.Observe(v.Snapshot))
 	}
-	text, encoding := json.Marshal(readingOf(&v, w.meter.Observe(v.Snapshot)))
-	w.err, w.view = encoding, v
+	text, encoding := json.Marshal(w.reading)
+	if encoding != nil {
+		w.err = encoding
+	}
 	if encoding != nil || bytes.Equal(text, w.text) {
 		return
 	}

@@ -331,16 +331,20 @@ func (c *Client) await(ctx context.Context, at *url.URL) error {
 	}
 	again := time.NewTicker(askAgain)
 	defer again.Stop()
+	var said error // the last answer: a look that the end of patience cut short says less
 	for !c.isUp() {
 		err := c.ask(ctx, at)
 		if err == nil {
 			c.setUp(true)
 			return nil
 		}
+		if said == nil || ctx.Err() == nil {
+			said = err
+		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return err
+			return said
 		}
 	}
 	return nil

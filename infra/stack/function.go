@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
 	"github.com/ramify/ramify/infra/knob"
 )
@@ -17,6 +18,7 @@ import (
 type metric struct {
 	role     awsiam.Role
 	function awslambda.Function
+	logs     awslogs.LogGroup
 }
 
 // functionTimeout is more than a look of a minute: it ends by itself before the
@@ -24,10 +26,10 @@ type metric struct {
 const functionTimeout = 75 * time.Second
 
 func (f *fleet) makeMetric() {
-	logs := f.makeLogs("MetricLogs")
 	m := &f.metric
+	m.logs = f.makeLogs("MetricLogs")
 	m.role = f.makeRole("MetricRole", awsiam.NewServicePrincipal(str("lambda.amazonaws.com"), nil), "Of the function that measures the fleet.")
-	allow(m.role, "Logs", []string{*logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
+	allow(m.role, "Logs", []string{*m.logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents")
 	allow(m.role, "Queue", []string{*f.data.queue.QueueArn()}, "sqs:GetQueueAttributes")
 	allow(m.role, "Ledger", f.ledgerARNs(), "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	f.allowLease()
@@ -63,7 +65,7 @@ func (f *fleet) makeMetric() {
 		Handler:      str("bootstrap"),
 		Code:         awslambda.Code_FromAsset(str(f.knobs.Function), nil),
 		Role:         m.role,
-		LogGroup:     logs,
+		LogGroup:     m.logs,
 		MemorySize:   num(256),
 		Timeout:      awscdk.Duration_Seconds(num(functionTimeout.Seconds())),
 		// The next minute looks anyway, and knows better. No reserved concurrency:

@@ -52,8 +52,9 @@ func New(scope constructs.Construct, k knob.Knobs) awscdk.Stack {
 	return f.stack
 }
 
-// makeOutputs says where the fleet is: `ramify --stack NAME` reads them.
+// makeOutputs says where the fleet is and how it is made: `ramify --stack NAME` reads them.
 func (f *fleet) makeOutputs() {
+	price := f.price()
 	for _, o := range [][3]string{
 		{"RamifyQueue", *f.data.queue.QueueUrl(), "URL of the queue."},
 		{"RamifyDeadLetters", *f.data.dead.QueueUrl(), "URL of the dead-letter queue."},
@@ -64,6 +65,17 @@ func (f *fleet) makeOutputs() {
 		{"RamifyService", *f.service.service.ServiceName(), "Service of the tasks."},
 		{"RamifyConcurrency", strconv.Itoa(f.knobs.Concurrency), "How much a task does at a time."},
 		{"RamifyRegion", *f.stack.Region(), "Region of all of it."},
+		{"RamifyMetricLogs", *f.metric.logs.LogGroupName(), "Where the function writes what it decides."},
+		{"RamifyMin", strconv.Itoa(f.knobs.Min), "Tasks that there are always."},
+		{"RamifyMax", strconv.Itoa(f.knobs.Max), "Tasks that there are at most."},
+		{"RamifyTarget", f.knobs.Target.String(), "Time in which the governor wants the backlog worked off."},
+		{"RamifyLatency", f.knobs.Latency.String(), "Acceptable latency: the net's target of BacklogSeconds."},
+		{"RamifyCPU", price["RAMIFY_CPU"], "Of a task, in 1/1024 vCPU: it is paid for, as all that follow."},
+		{"RamifyMemory", price["RAMIFY_MEMORY"], "Of a task, in MiB."},
+		{"RamifyDisk", price["RAMIFY_DISK"], "Of a task, in GiB."},
+		{"RamifyArch", price["RAMIFY_ARCH"], "Of a task."},
+		{"RamifySpot", price["RAMIFY_SPOT"], "Part of the tasks that are on Fargate Spot."},
+		{"RamifyPublicIP", price["RAMIFY_PUBLIC_IP"], "Whether a task has a public address."},
 	} {
 		awscdk.NewCfnOutput(f.stack, str(o[0]), &awscdk.CfnOutputProps{Value: str(o[1]), Description: str(o[2])})
 	}

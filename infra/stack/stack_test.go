@@ -459,7 +459,17 @@ func TestOutputs(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{
 		"RamifyQueue", "RamifyDeadLetters", "RamifyLedger", "RamifyOut", "RamifySigningKey", "RamifyCluster", "RamifyService", "RamifyConcurrency", "RamifyRegion",
+		"RamifyMetricLogs", "RamifyMin", "RamifyMax", "RamifyTarget", "RamifyLatency",
+		"RamifyCPU", "RamifyMemory", "RamifyDisk", "RamifyArch", "RamifySpot", "RamifyPublicIP",
 	}, names)
+	// They are as the knobs say, in the words in which commands read them.
+	outputs = at(synth(t, set{"max": "33", "latency": "5m", "target": "20s", "cpu": "2048", "memory": "4096", "spot": "50"}).json(), "Outputs").(tree)
+	for name, want := range map[string]string{
+		"RamifyMin": "0", "RamifyMax": "33", "RamifyLatency": "5m0s", "RamifyTarget": "20s", "RamifyCPU": "2048", "RamifyMemory": "4096", "RamifySpot": "0.5",
+		"RamifyPublicIP": "true",
+	} {
+		assert.Equal(t, want, at(outputs, name, "Value"), name)
+	}
 }
 
 // TestDestroy: nothing stays that was not asked to.

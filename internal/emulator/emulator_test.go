@@ -106,3 +106,14 @@ func TestFolderGoesWithTheServer(t *testing.T) {
 		return errors.Is(err, os.ErrNotExist)
 	}, time.Minute, 10*time.Millisecond)
 }
+
+// A port is given away once, though nobody listens on it yet.
+func TestFreePort(t *testing.T) {
+	given := map[int]bool{}
+	for range 100 {
+		port, err := emulator.FreePort()
+		require.NoError(t, err)
+		require.False(t, given[port], "port %d was given away before", port)
+		given[port] = true
+	}
+}

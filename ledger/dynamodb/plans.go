@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -13,6 +14,7 @@ import (
 
 // Plan puts a plan, as ledger.Ledger says.
 func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
+	p.At = p.At.UTC().Truncate(time.Millisecond)
 	kids := ledger.PackKids(p.Kids)
 	var e *expression
 	if p.Type != ledger.Group {
@@ -68,6 +70,12 @@ func planItem(p ledger.Plan, kids []byte) item {
 	if p.Err != "" {
 		i["err"] = text(p.Err)
 	}
+	if p.Tries != 0 {
+		i["try"] = number(int64(p.Tries))
+	}
+	if !p.At.IsZero() {
+		i["on"] = number(p.At.UnixMilli()) // "at" is the index's
+	}
 	return i
 }
 
@@ -78,8 +86,12 @@ func readPlan(i item) (p ledger.Plan, err error) {
 		Up:     schema.Place{Parent: r.pid("up"), Slot: int(r.number("slot"))},
 		Reduce: r.truth("red"), Attempt: r.unsigned("att"), MID: schema.MID(r.unsigned("mid")),
 		Depth: int(r.number("depth")), Share: schema.Share(r.unsigned("share")), Err: r.text("err"),
+		Tries: int(r.number("try")),
 	}
 	r.below("own", func(r *reader) { p.Own = r.account() })
+	if on := r.number("on"); on != 0 {
+		p.At = time.UnixMilli(on).UTC()
+	}
 	kids := r.binary("kids")
 	if r.err != nil {
 		return ledger.Plan{}, r.err

@@ -72,7 +72,7 @@ func (w *walker) run(epoch int) ledger.Run {
 			t.Stop(context.Background())
 		}
 	}()
-	patience := time.After(2 * time.Minute)
+	patience := time.After(5 * time.Minute) // nothing that works comes near it
 	for {
 		select {
 		case <-w.over:

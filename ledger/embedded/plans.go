@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/ramify/ramify/internal/store"
 	"github.com/ramify/ramify/ledger"
@@ -30,11 +31,14 @@ type planBody struct {
 	Depth   int            `json:"depth"`
 	Share   schema.Share   `json:"share"`
 	Err     string         `json:"err,omitempty"`
+	Tries   int            `json:"try,omitempty"`
+	At      time.Time      `json:"at,omitzero"`
 }
 
 // Plan puts a plan, as ledger.Ledger says.
 func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
-	body, err := json.Marshal(planBody{p.Run, p.Own, p.Up, p.Reduce, p.Attempt, p.MID, p.Depth, p.Share, p.Err})
+	p.At = p.At.UTC().Truncate(time.Millisecond)
+	body, err := json.Marshal(planBody{p.Run, p.Own, p.Up, p.Reduce, p.Attempt, p.MID, p.Depth, p.Share, p.Err, p.Tries, p.At})
 	if err != nil {
 		return ledger.Plan{}, false, fmt.Errorf("put plan %s: %w", p.PID, err)
 	}
@@ -82,7 +86,7 @@ func readPlan(tx *store.Tx, pid schema.PID) (*ledger.Plan, error) {
 	}
 	p := &ledger.Plan{
 		PID: pid, Run: b.Run, Type: ledger.PlanType(kind), Epoch: epoch, Own: b.Own, Up: b.Up, Reduce: b.Reduce,
-		Attempt: b.Attempt, MID: b.MID, Depth: b.Depth, Share: b.Share, Err: b.Err,
+		Attempt: b.Attempt, MID: b.MID, Depth: b.Depth, Share: b.Share, Err: b.Err, Tries: b.Tries, At: b.At,
 	}
 	if p.Kids, err = ledger.UnpackKids(kids); err != nil {
 		return nil, fmt.Errorf("unpack plan %s: %w", pid, err)

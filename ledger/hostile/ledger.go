@@ -127,6 +127,7 @@ func (l *Ledger) Amend(ctx context.Context, run string, c ledger.Change) (ledger
 
 // Plan puts a plan if the node has none.
 func (l *Ledger) Plan(ctx context.Context, p ledger.Plan) (stored ledger.Plan, won bool, err error) {
+	p.At = p.At.UTC().Truncate(time.Millisecond)
 	err = l.write(ctx, &l.calls.Plan, func() error {
 		var old *ledger.Plan
 		if there, ok := l.plans[p.PID]; ok {

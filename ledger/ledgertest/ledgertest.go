@@ -84,6 +84,7 @@ var contract = []struct {
 	{"Plan takes an equal plan for an earlier try of the same call", planTry},
 	{"Plan replaces a tomb in a later epoch only, and nothing else", planTomb},
 	{"Plan puts a group unconditionally", planGroup},
+	{"Failures are told with their reason, attempts and time, where these are known", failuresTold},
 	{"Plan lets one of twenty win", planRace},
 
 	{"Claim marks a slot, again too, unless it has settled", claims},
@@ -359,6 +360,7 @@ func tidyPlan(p ledger.Plan) ledger.Plan {
 		kids = append(kids, tidyKid(k))
 	}
 	p.Kids = kids
+	p.At = p.At.UTC().Truncate(time.Millisecond)
 	return p
 }
 

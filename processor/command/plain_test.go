@@ -43,7 +43,9 @@ func TestPlain(t *testing.T) {
 
 // Its time is up: it is asked to end, and then made to.
 func TestPlainExpires(t *testing.T) {
-	p := &command.Plain{Timeout: 200 * time.Millisecond, Grace: 200 * time.Millisecond, Output: 1 << 10}
+	t.Parallel()
+	// The shell has to have begun by then, and to have heard of it in the second.
+	p := &command.Plain{Timeout: 3 * time.Second, Grace: 3 * time.Second, Output: 1 << 10}
 	got, err := p.Run(t.Context(), []string{"sh", "-c", "trap 'echo asked' TERM; while :; do sleep 0.05; done"}, "")
 	require.NoError(t, err)
 	assert.True(t, got.Expired)

@@ -64,6 +64,7 @@ type args struct {
 	Mode   Mode   `json:"mode,omitempty"` // "" is Range
 	Base   *int   `json:"base,omitempty"` // bytes of the root's prefix, where it is not Prefix
 	Ranges []span `json:"ranges,omitempty"`
+	Past   past   `json:"past,omitzero"` // of nodes that are what is left of another
 
 	// With is for the crawl's Pages, the same in the whole tree; a JSON object.
 	With json.RawMessage `json:"with,omitempty"`
@@ -130,6 +131,9 @@ func parseArgs(raw schema.Args) (args, error) {
 		return bad("base", fmt.Sprint(*a.Base), "a part of the prefix")
 	case a.Mode == Range && strings.HasSuffix(a.Bucket, "--x-s3"):
 		return bad("bucket", a.Bucket, "a general purpose bucket: directory buckets are not listed in order, so take mode prefix (--node prefix)")
+	}
+	if !a.Past.valid() {
+		return bad("past", fmt.Sprintf("%+v", a.Past), "keys from 0 on, no fewer than the first, and a part from 0 to 1")
 	}
 	if len(a.Ranges) == 0 {
 		a.Ranges = []span{{}}

@@ -36,7 +36,9 @@ func (u *unit) handOn() error {
 		}
 	}
 	if len(u.pieces) > 0 {
-		u.out.Keep(float64(u.listed) / (float64(u.listed) + left))
+		keep, now := u.Past.goOn(float64(u.listed), left)
+		u.out.Keep(keep)
+		u.past = now
 	}
 	groups := [][]*piece{rest}
 	if u.due == processor.Share {
@@ -46,7 +48,7 @@ func (u *unit) handOn() error {
 		groups = append(groups, []*piece{p})
 	}
 	for _, g := range groups {
-		if err := u.reveal(g); err != nil {
+		if err := u.reveal(g, left); err != nil {
 			return err
 		}
 	}
@@ -81,8 +83,9 @@ func deal(pieces []*piece, n int) [][]*piece {
 	return groups
 }
 
-// reveal makes a child of pieces, or several where they do not fit into one.
-func (u *unit) reveal(pieces []*piece) error {
+// reveal makes a child of pieces, or several where they do not fit into one; all
+// that is left of the node is left keys.
+func (u *unit) reveal(pieces []*piece, left float64) error {
 	sort.Slice(pieces, func(i, j int) bool { return pieces[i].after < pieces[j].after })
 	spans := make([]span, len(pieces))
 	for i, p := range pieces {
@@ -95,6 +98,7 @@ func (u *unit) reveal(pieces []*piece) error {
 		for _, s := range set {
 			weight += float64(s.Left)
 		}
+		a.Past = u.past.part(weight / left)
 		if err := u.out.Child(a.child(weight)); err != nil {
 			return fmt.Errorf("hand on ranges: %w", err)
 		}

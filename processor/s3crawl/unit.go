@@ -44,6 +44,7 @@ type unit struct {
 	pieces []*piece   // all that is not listed to its end
 	pages  int
 	listed int64
+	past   past // of the children
 	due    processor.Due
 	failed error // a piece failed: the last to do so
 	broken error // the attempt is void

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/ramify/ramify/inventory"
 	"github.com/ramify/ramify/listing"
@@ -104,12 +105,12 @@ func (p *Processor) manifest(ctx context.Context, a args, w listing.Wish, out pr
 
 // file reads a data file.
 func (p *Processor) file(ctx context.Context, a args, w listing.Wish, out processor.Out, count func(int64)) error {
+	r := reader{args: a, wish: w, out: out, since: time.Now()}
 	s, err := p.fetch(ctx, a, count)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	r := reader{args: a, wish: w, out: out}
 	err = r.read(ctx, s)
 	if bad := (*rowError)(nil); errors.As(err, &bad) {
 		return processor.Permanent(fmt.Errorf("read file %s of inventory: %w", place(a.File), err))

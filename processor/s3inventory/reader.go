@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 	"unicode/utf8"
 
 	"github.com/ramify/ramify/inventory"
@@ -26,6 +27,7 @@ type reader struct {
 	out   processor.Out
 	tally *totals.Loose
 	rows  []inventory.Object
+	since time.Time // when it was begun to get what the next rows are in
 }
 
 func (r *reader) read(ctx context.Context, s *spool) error {
@@ -79,7 +81,9 @@ func (r *reader) check(o *inventory.Object) error {
 
 // flush writes the rows that the run is about.
 func (r *reader) flush() error {
+	took := time.Since(r.since)
 	rows := r.wish.Matching(r.rows, 0)
+	r.tally.Spend(took, len(rows))
 	if err := r.wish.Deliver(r.out, rows); err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (r *reader) flush() error {
 		}
 		r.tally.Add(&rows[i])
 	}
-	r.rows = r.rows[:0]
+	r.rows, r.since = r.rows[:0], time.Now()
 	return nil
 }
 

@@ -182,6 +182,9 @@ func TestInventoryOfS3(t *testing.T) {
 	assert.Equal(t, int64(3), n)
 	assert.Equal(t, int64(25), all["x/"].Bytes)
 	assert.Equal(t, int64(3), all[""].Objects)
+	top, x := all[""], all["x/"]
+	assert.Positive(t, x.Took(), "getting the files took time")
+	assert.Greater(t, top.Took(), x.Took(), "and what is not in x/ its part")
 
 	tree, rows = walk(t, g, manifestURL, map[string]string{listing.ParamVersions: "true"})
 	assert.Len(t, rows, 5)

@@ -19,16 +19,26 @@ type Truth struct {
 	Listed func() ([]ledger.Unit, []ledger.Failure, error)          // what the ledger says of a run that is over; nil: nobody asks
 	Units  int                                                      // that one worker may work on at a time
 	Tries  int                                                      // failed attempts after which a node is given up; 0: the queue may give it up before
+	Loses  bool                                                     // the queue loses messages
 }
 
-// What a worker may have in its hands, beside a message for each slot and one more that
-// waits for it: messages that wait to be deleted; and beside the requests of its units
-// receives, deletes, an extension, reports, the keeper's. Both are measured, in the order
-// that a seed gives to goroutines; in others more deletions may wait.
+// How many requests a worker has under way at a time, at most, whatever the order of its
+// goroutines: each bound is the sum of those of the engine that make some (package task,
+// but for keepers).
 const (
-	mostHeld  = 24
-	mostCalls = 16
+	mostDeletes = 64 // calls of the deleter (deleteCalls): beyond them messages wait
+
+	// The heartbeat, reports, flags for other tasks, a look whether the run is paused, and
+	// what is not begun and put back: by the dispatcher, and by two receives. Of a keeper
+	// its lease, and the messages that it looks after, a batch at a time.
+	mostOthers = 7 + 1 + batch
+
+	batch = 10 // messages of one request
 )
+
+// mostReceives is how many receives there are at a time: as many as fill the slots, and
+// one (inbox.adapt).
+func mostReceives(units int) int { return (units+batch-1)/batch + 1 }
 
 // mostLost is how many nodes a keeper gives up at a time, beside the worker's slots: one
 // batch of what the queue has moved to its dead-letter queue.
@@ -45,7 +55,7 @@ func Check(events []history.Event, truth Truth) []string {
 	a := &auditor{
 		Truth: truth, model: newModel(truth.Run),
 		calls: map[int]*call{}, open: map[int]int{}, lost: map[int]int{}, leaves: map[by]int{}, planned: map[uint64]bool{},
-		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[string]bool{},
+		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[letter]bool{}, reasons: map[uint64][]string{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -53,6 +63,8 @@ func Check(events []history.Event, truth Truth) []string {
 			return a.problems
 		}
 	}
+	a.at = nil
+	a.refused()
 	a.ending()
 	return a.problems
 }
@@ -79,24 +91,30 @@ type auditor struct {
 	Truth
 	model    *model
 	calls    map[int]*call
-	open     map[int]int        // calls under way, by worker
-	gaveUp   map[string][]*call // answers to what becomes of a node, by its name
-	lost     map[int]int        // nodes that are being given up, by worker
-	leaves   map[by]int         // a worker's attempts on a node that went well, and have not planned or reduced it since
-	planned  map[uint64]bool    // attempts that have: a plan is sent again when its answer is lost
-	last     string             // the event that is looked at
-	failures map[string]int     // attempts that failed, by node and epoch
-	letters  map[string]bool    // nodes of which the dead-letter queue has a message, by their names
-	idle     time.Duration      // since when the run is paused or cancelled; 0: it is not
+	open     map[int]int         // calls under way, by worker
+	gaveUp   map[string][]*call  // answers to what becomes of a node, by its name
+	lost     map[int]int         // nodes that are being given up, by worker
+	leaves   map[by]int          // a worker's attempts on a node that went well, and have not planned or reduced it since
+	planned  map[uint64]bool     // attempts that have: a plan is sent again when its answer is lost
+	at       *history.Event      // that is looked at
+	failures map[string]int      // attempts that failed, by node and epoch
+	letters  map[letter]bool     // what the dead-letter queue has of nodes, with a reason
+	reasons  map[uint64][]string // of all that it has, by the hash of the body
+	forged   []*history.Event
+	idle     time.Duration // since when the run is paused or cancelled; 0: it is not
 	problems []string
 }
 
 func (a *auditor) bad(format string, args ...any) {
-	a.problems = append(a.problems, fmt.Sprintf(format, args...)+a.last)
+	what := fmt.Sprintf(format, args...)
+	if a.at != nil {
+		what += "\n      at " + a.at.String()
+	}
+	a.problems = append(a.problems, what)
 }
 
 func (a *auditor) event(e *history.Event) {
-	a.last = "\n      at " + e.String()
+	a.at = e
 	switch e.What {
 	case history.Create:
 		if a.model.run.State != "" {
@@ -113,10 +131,10 @@ func (a *auditor) event(e *history.Event) {
 		a.model.commit(e)
 	case history.Hold:
 		a.holds(e)
-	case history.Send:
-		if e.Dead && e.Err == "" && e.Message != nil {
-			a.letters[short(e.Message.ID)] = true
-		}
+	case history.Forge:
+		a.forged = append(a.forged, e)
+	case history.Letter:
+		a.letter(e)
 	case history.Process, history.Reduce, history.GiveUp:
 		if e.ID == "forged" {
 			a.bad("I6: a message that nobody signed was executed")
@@ -317,13 +335,20 @@ func (a *auditor) reduces(e *history.Event) {
 }
 
 // holds asks whether what a worker has in its hands is bounded by its slots, whatever the
-// tree is like.
+// tree is like: a message for each, one more that waits for it, and requests.
 func (a *auditor) holds(e *history.Event) {
-	if most := 2*a.Units + mostHeld; e.Held > most {
-		a.bad("I7: a worker with %d slots holds %d messages, want at most %d", a.Units, e.Held, most)
-	}
-	if most := a.Units + mostCalls; e.Calls > most {
-		a.bad("I7: a worker with %d slots has %d requests under way, want at most %d", a.Units, e.Calls, most)
+	for _, b := range []struct {
+		what       string
+		have, most int
+	}{
+		{"messages asked for, waiting or worked on", e.Held, 2 * a.Units},
+		{"receives under way", e.Receives, mostReceives(a.Units)},
+		{"deletes under way", e.Deletes, mostDeletes},
+		{"other requests under way", e.Calls, a.Units + mostOthers},
+	} {
+		if b.have > b.most {
+			a.bad("I7: a worker with %d slots has %d %s, want at most %d", a.Units, b.have, b.what, b.most)
+		}
 	}
 }
 

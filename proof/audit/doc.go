@@ -21,9 +21,11 @@
 //	I5 whoever is late changes nothing     amend, plan, slot, event (each record is the model's after
 //	                                       each write; a tomb before a node settles as given up);
 //	                                       package sim: what is left of a run that is over drains
-//	I6 nothing unverified is executed      event (package sim forges)
-//	I7 what a worker holds is bounded      event (nodes worked on), holds (messages held, requests
-//	                                       under way), plan (children and bytes of one record);
+//	I6 nothing unverified is executed      event (package sim forges), refused (it has a letter, which
+//	                                       says why; nothing else that is there lacks one)
+//	I7 what a worker holds is bounded      works (nodes worked on), holds (messages not worked on yet,
+//	                                       requests under way: bounds that follow from the engine's
+//	                                       constants), plan (children and bytes of one record);
 //	                                       goroutines: those of a worker that has stopped have ended,
 //	                                       or testing/synctest panics
 //

@@ -27,6 +27,8 @@ type Program struct {
 	root, dir, path string
 	bug             string // that is planted; "": none
 
+	AtOnce int // processes; 0: two
+
 	cpu atomic.Int64 // nanoseconds
 }
 
@@ -68,7 +70,7 @@ func (p *Program) Command(text string) string {
 // chunk is how many cases one process runs: its memory is given back with it.
 const chunk = 50
 
-// Run runs cases in two processes at a time, and tells each of its report. It ends
+// Run runs cases in a few processes at a time, and tells each of its report. It ends
 // early when each returns false.
 func (p *Program) Run(ctx context.Context, cases []string, each func(sim.Report) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -87,7 +89,7 @@ func (p *Program) Run(ctx context.Context, cases []string, each func(sim.Report)
 	var mu sync.Mutex
 	var failed error
 	var all sync.WaitGroup
-	for range 2 {
+	for range max(p.AtOnce, 2) {
 		all.Go(func() {
 			for part := range todo {
 				reports, err := p.process(ctx, part, "")

@@ -3,6 +3,7 @@ package campaign_test
 import (
 	"context"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -46,7 +47,8 @@ func number(t *testing.T, name string, otherwise int) int {
 }
 
 // TestRuns is the proof: whatever goes wrong, nothing of a run is lost or counted twice.
-// RAMIFY_PROOF_RUNS is how many runs, RAMIFY_PROOF_FROM the first seed.
+// RAMIFY_PROOF_RUNS is how many runs, RAMIFY_PROOF_FROM the first seed,
+// RAMIFY_PROOF_AT_ONCE in how many processes at a time.
 func TestRuns(t *testing.T) {
 	runs, from := 500, 0
 	if soak {
@@ -54,6 +56,7 @@ func TestRuns(t *testing.T) {
 	}
 	runs, from = number(t, "RAMIFY_PROOF_RUNS", runs), number(t, "RAMIFY_PROOF_FROM", from)
 	p := engine(t)
+	p.AtOnce = number(t, "RAMIFY_PROOF_AT_ONCE", runtime.GOMAXPROCS(0))
 	began := time.Now()
 	ran, events, nodes, states := 0, 0, int64(0), map[string]int{}
 	seen := occurrences{}

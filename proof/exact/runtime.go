@@ -42,6 +42,9 @@ func runtimeEdits() []Edit {
 			"		} else if pd.schedwhen+forcePreemptNS <= now {\n			preemptone(pp)\n",
 			"		} else if !exactOn && pd.schedwhen+forcePreemptNS <= now {\n			preemptone(pp)\n",
 		},
+		// Goroutines are many and short here, and a tenth of the time went into making their
+		// stacks large enough: no garbage collection finds out how large they are.
+		{"std/runtime/stack.go", "var startingStackSize uint32 = fixedStack\n", "var startingStackSize uint32 = 4 * fixedStack\n"},
 		{"std/math/rand/v2/rand.go", "//go:linkname runtime_rand runtime.rand\n", "//go:linkname runtime_rand runtime.exactNext\n"},
 		{"std/context/context.go", "children map[canceler]struct{}", "children map[canceler]int"},
 		{"std/context/context.go", "p.children = make(map[canceler]struct{})", "p.children = make(map[canceler]int)"},

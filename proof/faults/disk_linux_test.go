@@ -91,6 +91,13 @@ func long(fanout int) tree {
 	return tree{Spec: synthetic.Spec{Fanout: fanout, Depth: 3, Objects: 2, Bytes: 10, Rows: true, Work: synthetic.Duration(2 * time.Millisecond)}}
 }
 
+// slow is a long tree that is certainly not at its end when somebody interrupts it.
+func slow(fanout int) tree {
+	tr := long(fanout)
+	tr.Work = synthetic.Duration(10 * time.Millisecond)
+	return tr
+}
+
 // walk begins a run that keeps one thing going at a time, and waits until some of it
 // is in its file.
 func walk(t *testing.T, u *program.User, tr tree, args ...string) *program.Process {
@@ -283,7 +290,7 @@ func contents(t *testing.T, dir string) map[string]string {
 // and once it can be written, the run goes on.
 func TestDiskReadOnly(t *testing.T) {
 	t.Parallel()
-	u, tr := program.NewUser(t, ""), long(10)
+	u, tr := program.NewUser(t, ""), slow(10)
 	p := walk(t, u, tr)
 	p.Signal(t, program.Interrupt)
 	p.Wait(t).RequireCode(t, 130)

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -49,7 +50,9 @@ func TestS3Gone(t *testing.T) {
 				u := program.NewUser(t, d.url)
 				p := u.Start(t, "run", "s3://bucket/", "--run", "r", "--node", node, "--concurrency", "4", "--max-rps", map[string]string{"range": "1", "prefix": "100"}[node], "--json")
 				p.Stderr.Await(t, "run r\n")
-				d.gone(t, silent, away(), p)
+				if !d.gone(t, silent, away(), p) {
+					t.Errorf("the run ended while S3 was gone: %s", program.Shortened(p.Stderr.String()))
+				}
 				r := p.WaitFor(t, patience())
 				r.RequireCode(t, 0)
 				sum := program.ParseSummary(t, r.Stdout)
@@ -79,14 +82,37 @@ func TestFleetGone(t *testing.T) {
 				f.grow(t, 2)
 				tr := busy(scaled(14, 60))
 				tr.Work = synthetic.Duration(100 * time.Millisecond) // it goes on while the server goes away
-				end := f.seed(t, "r", tr.target(), "--inline", "0")
-				waitUntil(t, end, "progress", func() bool { return f.state(t, "r").Nodes > 5 })
-				map[string]*door{"SQS": sqs, "DynamoDB": dynamo}[what].gone(t, silent, away(), end)
-				f.whole(t, end, tr)
+				d := map[string]*door{"SQS": sqs, "DynamoDB": dynamo}[what]
+				f.whileItRuns(t, tr, func(_ string, end *program.Process) bool { return d.gone(t, silent, away(), end) })
 				f.drain(t)
 			})
 		}
 	}
+}
+
+// whileItRuns walks a tree and has something happen meanwhile, which reports whether it
+// found the run under way. Where the run was over before, since all else takes its time on
+// a machine that is busy, a larger one follows.
+func (f *fleet) whileItRuns(t *testing.T, tr tree, happens func(run string, end *program.Process) bool) {
+	t.Helper()
+	const most = 5
+	for n := range most {
+		run := fmt.Sprint("r", n)
+		end := f.seed(t, run, tr.target(), "--inline", "0")
+		for over := time.Now().Add(patience()); end.Running() && f.state(t, run).Nodes <= 5; {
+			if time.Now().After(over) {
+				t.Fatalf("no progress in %v: %s", patience(), f.said())
+			}
+		}
+		met := happens(run, end)
+		f.whole(t, end, tr)
+		if met {
+			return
+		}
+		t.Logf("run %s was over before anything happened", run)
+		tr.Fanout *= 2
+	}
+	t.Fatalf("%d runs were over before anything happened", most)
 }
 
 // Processes stand still for longer than their messages are hidden, all at once, and
@@ -99,27 +125,28 @@ func TestStandStill(t *testing.T) {
 		f.grow(t, 3)
 		tr := busy(scaled(16, 60))
 		tr.Work = synthetic.Duration(100 * time.Millisecond) // more than they can have done before they are stopped
-		end := f.seed(t, "r", tr.target(), "--inline", "0")
-		waitUntil(t, end, "progress", func() bool { return f.state(t, "r").Nodes > 5 })
-		for round := 0; round < scaled(2, 40) && end.Running(); round++ {
-			some := f.tasks[:len(f.tasks)-round%len(f.tasks)]
-			for _, p := range some {
-				p.Signal(t, syscall.SIGSTOP)
+		f.whileItRuns(t, tr, func(run string, end *program.Process) (met bool) {
+			for round := 0; round < scaled(2, 40) && end.Running(); round++ {
+				some := f.tasks[:len(f.tasks)-round%len(f.tasks)]
+				for _, p := range some {
+					p.Signal(t, syscall.SIGSTOP)
+				}
+				// Who watches hears of the end later: the ledger says whether it was before.
+				unfinished := len(some) == len(f.tasks) && f.state(t, run).State == "running"
+				met = met || unfinished
+				select {
+				case <-time.After(3 * time.Second):
+				case <-end.Done:
+				}
+				if unfinished && !end.Running() {
+					t.Error("a run has ended on which nobody worked")
+				}
+				for _, p := range some {
+					p.Signal(t, syscall.SIGCONT)
+				}
 			}
-			// Who watches hears of the end later: the ledger says whether it was before.
-			unfinished := len(some) == len(f.tasks) && f.state(t, "r").State == "running"
-			select {
-			case <-time.After(3 * time.Second):
-			case <-end.Done:
-			}
-			if unfinished && !end.Running() {
-				t.Error("a run has ended on which nobody worked")
-			}
-			for _, p := range some {
-				p.Signal(t, syscall.SIGCONT)
-			}
-		}
-		f.whole(t, end, tr)
+			return met
+		})
 		f.drain(t)
 	})
 	t.Run("one machine", func(t *testing.T) {
@@ -144,7 +171,7 @@ func TestClockSteps(t *testing.T) {
 	t.Parallel()
 	t.Run("one machine", func(t *testing.T) {
 		t.Parallel()
-		u, tr := program.NewUser(t, ""), long(scaled(14, 30))
+		u, tr := program.NewUser(t, ""), slow(scaled(14, 30))
 		tr.Fail = .1 // what failed waits for its next try
 		c := newClock(t, time.Hour)
 		p := begin(t, u, []string{c.env()}, "run", tr.target(), "--run", "r", "--out", "out", "--concurrency", "4", "--inline", "20", "--retries", "20", "--json")

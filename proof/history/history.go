@@ -29,10 +29,12 @@ const (
 	Reduce    = "reduce"    // as Process; Account is the sum that it was given
 	Reduced   = "reduced"   // as Processed
 	Send      = "send"      // Message, Dead, Err where it may not be there
+	Forge     = "forge"     // Message, Body, Dead: nobody may execute it; Reason: what people must be told of it
+	Letter    = "letter"    // Message, Body, Reason: what lies in the dead-letter queue when all is over
 	GiveUp    = "give-up"   // as Process: what becomes of a node is asked for
 	GaveUp    = "gave-up"   // as Processed
 	Receive   = "receive"   // Message
-	Hold      = "hold"      // Held, Calls: more than before, of one worker
+	Hold      = "hold"      // Held, Receives, Deletes, Calls: one of them more than before, of one worker
 	Delete    = "delete"    // Note: a receipt
 	Note      = "note"      // Note: crashes, weather, and what people did
 )
@@ -52,22 +54,32 @@ type Event struct {
 	Outcome    ledger.Outcome
 	Tally      *ledger.Tally
 	Message    *schema.Message
-	Dead       bool // the message is the dead-letter queue's
+	Body       uint64 // its hash, of a message that perhaps nobody can read
+	Reason     string // why it is in the dead-letter queue
+	Dead       bool   // the message is the dead-letter queue's
 
-	PID     schema.PID
-	ID      string
-	Kind    string
-	Attempt uint64
-	Serial  int // of a call of a processor, from 1
-	Epoch   int
-	Leaf    bool
-	Held    int // messages that the worker holds
-	Calls   int // requests that it has under way
-	Account schema.Account
-	Settled schema.Account
-	Kids    []string
-	Err     string
-	Note    string
+	PID               schema.PID
+	ID                string
+	Kind              string
+	Attempt           uint64
+	Serial            int // of a call of a processor, from 1
+	Epoch             int
+	Leaf              bool
+	Held              int // messages that the worker has asked for, or has and not worked on yet
+	Calls             int // requests that it has under way, beside
+	Receives, Deletes int // of messages, but dead letters
+	Account           schema.Account
+	Settled           schema.Account
+	Kids              []string
+	Err               string
+	Note              string
+}
+
+// Hash tells the bodies of messages apart.
+func Hash(body []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(body) // of a hash it never fails
+	return h.Sum64()
 }
 
 // Log is the history of one run. It is written by many.
@@ -163,8 +175,11 @@ func (e Event) String() string {
 	case Processed, Reduced, GaveUp:
 		say("#%d %s kids=%v account=%v", e.Serial, e.ID, e.Kids, e.Account)
 	case Hold:
-		say("%d messages, %d requests", e.Held, e.Calls)
-	case Send, Receive:
+		say("%d messages, %d receives, %d deletes, %d other requests", e.Held, e.Receives, e.Deletes, e.Calls)
+	case Send, Receive, Forge, Letter:
+		if e.Body != 0 {
+			say("body=%016x reason=%q", e.Body, e.Reason)
+		}
 		if m := e.Message; m != nil {
 			say("%s %s at=%s/%d mid=%016x re=%d epoch=%d try=%d", m.Op, m.ID, m.Up.Parent, m.Up.Slot, uint64(m.MID), m.Re, m.Epoch, m.Tries)
 		}

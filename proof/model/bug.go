@@ -32,6 +32,8 @@ const (
 	RowsLast
 	PostsBeforeClaim
 	RedrivesAll
+	SweepDoubles
+	SweptOnce
 )
 
 // Planted is a bug with the world that shows it.
@@ -67,5 +69,7 @@ var Bugs = []Planted{
 	{RowsLast, "rows-last", "the rows of a node with children are committed after its plan", "crash"},
 	{PostsBeforeClaim, "posts-before-claim", "a suspect posts the children of its plan and does not claim the slot before", "yield"},
 	{RedrivesAll, "redrives-all", "a redrive posts all children of a plan, not those that had failed", "redrive"},
+	{SweepDoubles, "sweep-doubles", "every message of a sweep goes on with what another one owns", "sweep-again"},
+	{SweptOnce, "swept-once", "a sweep step is taken once, not once a sweep", "sweep-again"},
 	{AnySignature, "any-signature", "messages are executed whoever signed them", "forged"},
 }

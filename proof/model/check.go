@@ -90,6 +90,19 @@ func (c *checker) checkReduce(s *State, m *msg) {
 	}
 }
 
+// checkSweep looks who posts children of a plan that belongs to another message, if to
+// any: of a sweep one message. Otherwise they would double at each level.
+func (c *checker) checkSweep(s *State, of pid, m *msg, re uint8) {
+	if re != adopt || s.plans[of].mid == m.mid || s.steps[of][m.epoch] == m.mid {
+		return
+	}
+	o := &s.overs[of][m.kin]
+	if o.posted != 0 && o.posted != m.mid {
+		c.violate(fmt.Sprintf("two messages of one sweep go on through %s: there is no bound to how many there will be", c.placeName(of)))
+	}
+	o.posted = m.mid
+}
+
 func (c *checker) violate(why string) {
 	if c.bad == "" {
 		c.bad = why

@@ -39,7 +39,7 @@ func (c *checker) successors(s *State) {
 // step is the next step of a worker.
 func (c *checker) step(s *State, i int) {
 	switch s.workers[i].do {
-	case takeReduce, ask, askPlan:
+	case takeReduce, takeOver, ask, askPlan:
 		t := *s
 		c.asks(&t, i)
 	case settle:

@@ -66,6 +66,7 @@ func (c *codec) msg(m *msg) {
 		m.op, m.at, m.name, m.mid = op(a&0xf), a>>4, b&0xf, b>>4
 		m.epoch, m.re, m.tries, m.rc = d&3, d>>2&3, d>>4&3, d>>6
 	}
+	c.byte(&m.kin)
 	c.bools(&m.dead, &m.reason, &m.forged, &m.leased)
 }
 
@@ -73,6 +74,9 @@ func (c *codec) worker(w *worker) {
 	c.byte((*uint8)(&w.do))
 	if w.do == idle {
 		return
+	}
+	if w.do == takeOver {
+		c.byte((*uint8)(&w.then))
 	}
 	c.byte(&w.held)
 	c.bools(&w.stale, &w.acted, &w.behind, &w.redo, &w.later, &w.failed, &w.via, &w.fenced)
@@ -115,6 +119,7 @@ func (c *codec) place(s *State, p int, epochs uint8) {
 		flag(3+int(e), s.tallies[p][e].set())
 	}
 	flag(6, s.steps[p] != [maxEpochs]uint8{})
+	flag(7, s.overs[p] != [maxKins]sweepStep{})
 	c.byte(&has)
 	if has&1 != 0 {
 		c.byte((*uint8)(&x.kind))
@@ -141,6 +146,16 @@ func (c *codec) place(s *State, p int, epochs uint8) {
 			c.byte(&s.steps[p][e])
 		}
 	}
+	if has>>7&1 != 0 {
+		for k := range s.overs[p] {
+			o := &s.overs[p][k]
+			both := o.by | o.posted<<4
+			c.byte(&both)
+			if c.reading {
+				*o = sweepStep{by: both & 0xf, posted: both >> 4}
+			}
+		}
+	}
 }
 
 func (c *codec) state(w *World, s *State) {
@@ -164,6 +179,7 @@ func (c *codec) state(w *World, s *State) {
 	if s.sweep.on {
 		lo, hi = uint8(s.sweep.pending), uint8(s.sweep.pending>>8)
 		c.byte(&s.sweep.epoch)
+		c.byte(&s.sweep.kin)
 		c.byte(&lo)
 		c.byte(&hi)
 		if c.reading {
@@ -192,6 +208,13 @@ func (c *checker) canonical(s *State) {
 	for i := range s.workers[:c.w.Workers] {
 		s.workers[i].forget()
 	}
+	for k, kins := 1, s.kins(); k < maxKins; k++ {
+		if kins>>k&1 == 0 {
+			for p := range c.w.places {
+				s.overs[p][k] = sweepStep{}
+			}
+		}
+	}
 	for i := 1; i < maxMsgs; i++ {
 		for j := i; j > 0 && s.msgs[j].before(&s.msgs[j-1]); j-- {
 			s.msgs[j], s.msgs[j-1] = s.msgs[j-1], s.msgs[j]
@@ -215,7 +238,7 @@ func (m *msg) rank() uint64 {
 		return 1 << 63
 	}
 	r := uint64(m.op)<<40 | uint64(m.at)<<36 | uint64(m.name)<<32 | uint64(m.epoch)<<28 | uint64(m.re)<<24 |
-		uint64(m.mid)<<16 | uint64(m.tries)<<12 | uint64(m.rc)<<8
+		uint64(m.mid)<<16 | uint64(m.tries)<<12 | uint64(m.rc)<<8 | uint64(m.kin)<<4
 	for i, b := range [4]bool{m.dead, m.reason, m.forged, m.leased} {
 		if b {
 			r |= 1 << i
@@ -254,6 +277,8 @@ func (w *worker) forget() {
 		x.later = w.later
 	case claim:
 		x.later = w.later
+	case takeOver:
+		x.then, x.later = w.then, w.later
 	case commit:
 		x.kind, x.out, x.redo = w.kind, w.out, w.redo
 	case putPlan:

@@ -59,6 +59,7 @@ type follower struct {
 	attempt uint64
 	said    []string
 	writes  int
+	kins    [maxKins]int // how often the name of a sweep was used: the model uses one again
 }
 
 var (
@@ -69,6 +70,7 @@ var (
 
 func (f *follower) follow(l label, k call, now *State) {
 	f.said = append(f.said, f.c.labelText(l))
+	defer f.forget(now)
 	if k.op == "" {
 		return
 	}
@@ -77,13 +79,16 @@ func (f *follower) follow(l label, k call, now *State) {
 	var got ledger.Outcome
 	var err error
 	switch k.op {
-	case "plan", "step":
+	case "plan", "step", "sweep":
 		if !k.again {
 			f.attempt++
 		}
 		p := f.plan(k)
 		if k.op == "step" {
 			p.PID, p.Type = schema.StepPID(f.pid(k.at), int(k.epoch)), ledger.Live
+		}
+		if k.op == "sweep" {
+			p.PID, p.Type = schema.StepPID(schema.StepPID(f.pid(k.at), int(k.epoch)), int(k.kin)<<16|f.kins[k.kin]), ledger.Live
 		}
 		var ok bool
 		_, ok, err = f.l.Plan(ctx, p)
@@ -153,6 +158,15 @@ func (f *follower) compare(s *State) {
 			}
 			require.NotNil(f.t, got, "tally of %s: %v", f.c.placeName(pid(p)), f.said)
 			require.Equal(f.t, []any{set(x.done), set(x.fail), set(x.claim), set(x.via), schemaAccount(x.sum)}, []any{got.Done, got.Fail, got.Claim, got.Via, got.Sum})
+		}
+	}
+}
+
+// forget notes which sweeps nobody knows any more.
+func (f *follower) forget(now *State) {
+	for k, kins := 1, now.kins(); k < maxKins; k++ {
+		if kins>>k&1 == 0 {
+			f.kins[k]++
 		}
 	}
 }

@@ -35,7 +35,8 @@
 // units, and their accounts; reduces have run where nothing below failed, each once (I4);
 // each failure has a letter; no children of any posted plan are about (I3). Where a
 // reduce is about to run, all below it has settled, and its sum says so (I4). No message
-// without a valid signature is executed (I6). Of I7 the number of messages is printed:
+// without a valid signature is executed (I6). Of one sweep, one message at most posts the
+// children of a node that another message owns. Of I7 the number of messages is printed:
 // memory is not the protocol's.
 //
 // And from every state that can be reached, the run can still end by steps that are no
@@ -58,8 +59,8 @@
 // argument is in docs/state-machine.md. A tomb beside a plain reduce, which decides
 // nothing. Errors of ledger, sink or queue end a unit as a crash does. That arbitration
 // of redrive steps and reduces bounds how many duplicates there are, which costs messages
-// and no correctness. Not so yet the sweep step, of docs/state-machine.md: here every
-// message that adopts goes on, and not one of each sweep.
+// and no correctness; that of each sweep one message goes on through a node is held to by
+// the check. A sweep visits one node at a time, where the code reads fifty at once.
 //
 // The ledger's part of the model is held to the code by a test: random walks through the
 // worlds are made on ledger/hostile and ledger/embedded, too, write by write.

@@ -18,7 +18,8 @@ type call struct {
 	at      pid    // whose plan, or whose slot
 	epoch   uint8
 	plan    plan
-	again   bool // the same call once more: its answer was lost
+	kin     uint8 // of a sweep step
+	again   bool  // the same call once more: its answer was lost
 	acc     account
 	failed  bool
 	via     bool
@@ -73,6 +74,20 @@ func (c *checker) putStep(s *State, of pid, m *msg) (mine bool) {
 	}
 	c.note(call{op: "step", at: of, epoch: m.epoch, plan: plan{mid: m.mid}, outcome: outcomeOf(first)})
 	return s.steps[of][m.epoch] == m.mid
+}
+
+// putOver names the message that goes on in a sweep, once, if nobody has.
+func (c *checker) putOver(s *State, of pid, m *msg) (mine bool) {
+	o := &s.overs[of][m.kin]
+	if c.has(SweptOnce) {
+		o = &s.overs[of][0]
+	}
+	first := o.by == 0
+	if first {
+		o.by = m.mid
+	}
+	c.note(call{op: "sweep", at: of, epoch: m.epoch, plan: plan{mid: m.mid}, kin: m.kin, outcome: outcomeOf(first)})
+	return o.by == m.mid || c.has(SweepDoubles)
 }
 
 // amend changes the run's record if it is in the state that the change asks for.

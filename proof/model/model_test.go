@@ -35,8 +35,15 @@ func TestBugsShow(t *testing.T) {
 	}
 }
 
+// endless is the one world that is too large to be searched to its end: it stops at its
+// limit and says so. Of any other, half a search would prove nothing.
+const endless = "everything"
+
 // TestDeepWorldsHold is minutes long.
 func TestDeepWorldsHold(t *testing.T) {
+	for _, w := range Deep() {
+		require.Equal(t, w.Name == endless, w.Limit > 0, "%s: does its search end early?", w.Name)
+	}
 	if os.Getenv("RAMIFY_SOAK") == "" {
 		for _, w := range Deep() {
 			w.build() // that they can be searched at all
@@ -48,6 +55,8 @@ func TestDeepWorldsHold(t *testing.T) {
 			r := Check(w, 0)
 			t.Log(r)
 			require.Empty(t, r.Wrong)
+			require.Equal(t, w.Name != endless, r.Complete, "the search ended early, or no longer does")
+			require.Zero(t, r.Crowded, "steps were left out")
 		})
 	}
 }

@@ -58,6 +58,7 @@ func (c *checker) people(s *State) {
 			t.left[Return]--
 			t.letters &^= 1 << p
 			m := msg{op: opNode, at: pid(p), name: old.name, epoch: old.epoch, mid: old.mid, re: again, reason: true}
+			c.adopting(&t, &m)
 			if c.send(&t, m) {
 				c.emit(&t, label{m: m, verb: "is MOVED BACK from the dead-letter queue"})
 			}
@@ -96,7 +97,7 @@ func (c *checker) sweeps(s *State) {
 		default:
 			return
 		}
-		t.sweep = sweeper{on: true, epoch: s.run.epoch, pending: 1}
+		t.sweep = sweeper{on: true, epoch: s.run.epoch, kin: c.freshKin(s), pending: 1}
 		c.emit(&t, label{verb: "a sweep begins", nobody: true})
 		return
 	}
@@ -125,9 +126,9 @@ func (c *checker) sweeps(s *State) {
 // them; otherwise it posts the node itself, which follows its plan if it has one.
 func (c *checker) visit(t *State, at pid) (verb string) {
 	e := t.sweep.epoch
-	m := msg{op: opNode, at: at, epoch: e, re: adopt}
+	m := msg{op: opNode, at: at, epoch: e, re: adopt, kin: t.sweep.kin}
 	if up := c.w.places[at].up; up != none {
-		m = c.kid(t, up, int(c.w.places[at].slot), e, adopt)
+		m = c.kid(t, up, int(c.w.places[at].slot), &m)
 	}
 	p, sums := t.plans[at], &t.tallies[at][e]
 	if p.kind != live || p.epoch != e || sums.done == 0 {

@@ -16,7 +16,7 @@ func (c *checker) subject(m *msg) pid {
 // freshMID names a post. Names that nobody knows any more are used again: two that are
 // told apart by nothing are one.
 func (c *checker) freshMID(s *State, m *msg) uint8 {
-	if m.op == opGroup || m.op == opClimb {
+	if m.op == opClimb {
 		return 0 // owns nothing
 	}
 	of := c.subject(m)
@@ -35,7 +35,40 @@ func (c *checker) freshMID(s *State, m *msg) uint8 {
 	for e := range s.steps[of] {
 		taken |= 1 << s.steps[of][e]
 	}
+	for _, o := range s.overs[of] {
+		taken |= 1<<o.by | 1<<o.posted
+	}
 	return uint8(bits.TrailingZeros32(^taken &^ 1))
+}
+
+// kins are those that a message, a unit or a sweep under way has: a step of any other
+// one nobody will ask for again.
+func (s *State) kins() (set uint8) {
+	for i := range s.msgs {
+		set |= 1 << s.msgs[i].kin
+	}
+	for i := range s.workers {
+		set |= 1 << s.workers[i].m.kin
+	}
+	return (set | 1<<s.sweep.kin) &^ 1
+}
+
+// freshKin names a sweep, as freshMID does a post. The id of a post that was none of a
+// sweep's has a half, too, which nobody asks for until it adopts.
+func (c *checker) freshKin(s *State) uint8 {
+	k := uint8(bits.TrailingZeros8(^s.kins() &^ 1))
+	if k >= maxKins {
+		c.overflow = true
+		return maxKins - 1
+	}
+	return k
+}
+
+// adopting has a message go on with what others own from here on.
+func (c *checker) adopting(s *State, m *msg) {
+	if m.kin == 0 {
+		m.kin = c.freshKin(s)
+	}
 }
 
 // send puts a message on the queue. If there are too many the step is not made, and the
@@ -103,6 +136,7 @@ func (c *checker) queueFaults(s *State) {
 			t := *s
 			t.left[Bury]--
 			t.msgs[i].dead, t.msgs[i].reason, t.msgs[i].rc = true, false, 1
+			c.adopting(&t, &t.msgs[i])
 			c.emit(&t, label{m: m, verb: "is moved to the dead-letter queue BY THE QUEUE"})
 		}
 		if s.left[Lie] > 0 && !m.dead {

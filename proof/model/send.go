@@ -26,9 +26,12 @@ func (c *checker) sends(s *State, i int) {
 	}
 }
 
-// kid is the message of a child.
-func (c *checker) kid(s *State, of pid, slot int, epoch, re uint8) msg {
-	k := msg{op: opNode, at: c.w.place(of, uint8(slot)), name: c.w.outcomes[s.plans[of].out].kids[slot], epoch: epoch, re: re}
+// kid is the message of a child, which is owed to another one.
+func (c *checker) kid(s *State, of pid, slot int, by *msg) msg {
+	k := msg{op: opNode, at: c.w.place(of, uint8(slot)), name: c.w.outcomes[s.plans[of].out].kids[slot], epoch: by.epoch, re: by.re}
+	if k.re == adopt {
+		k.kin = by.kin
+	}
 	if c.w.nodes[k.name].group {
 		k.op = opGroup
 	}
@@ -43,9 +46,12 @@ func (c *checker) postsKids(s *State, i int) {
 	send := func(t *State, some slots) bool {
 		if some != 0 {
 			t.plans[of].posted = true
+			c.checkSweep(t, of, &m, w.re)
 		}
+		by := m
+		by.re = w.re
 		for slot := range c.w.outcomes[t.plans[of].out].kids {
-			if some>>slot&1 != 0 && !c.post(t, c.kid(t, of, slot, m.epoch, w.re)) {
+			if some>>slot&1 != 0 && !c.post(t, c.kid(t, of, slot, &by)) {
 				return false
 			}
 		}
@@ -131,7 +137,7 @@ func (c *checker) reduceMessage(s *State, w *worker) msg {
 	next := msg{op: opReduce, at: w.at, name: s.plans[w.at].name, epoch: w.m.epoch}
 	switch {
 	case w.m.re == adopt && w.m.op != opReduce && !c.has(SweepDropped):
-		next.re = adopt
+		next.re, next.kin = adopt, w.m.kin
 	case w.m.suspect() || w.behind || w.acted:
 		next.re = again
 	}

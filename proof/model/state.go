@@ -6,10 +6,11 @@ type State struct {
 	run     run
 	plans   [maxPIDs]plan
 	tallies [maxPIDs][maxEpochs]tally
-	steps   [maxPIDs][maxEpochs]uint8 // who takes a redrive through a plan, or reduces: its mid
-	leaf    [maxPIDs]uint8            // the sink: the outcome of a leaf whose rows were committed first, plus 1
-	parts   [maxPIDs]uint32           // the sink: outcomes with children whose rows were committed
-	letters uint16                    // which have a letter with a reason in the dead-letter queue
+	steps   [maxPIDs][maxEpochs]uint8   // who takes a redrive through a plan, or reduces: its mid
+	overs   [maxPIDs][maxKins]sweepStep // who goes on there of a sweep, with what another message owns
+	leaf    [maxPIDs]uint8              // the sink: the outcome of a leaf whose rows were committed first, plus 1
+	parts   [maxPIDs]uint32             // the sink: outcomes with children whose rows were committed
+	letters uint16                      // which have a letter with a reason in the dead-letter queue
 
 	msgs    [maxMsgs]msg
 	workers [maxWorkers]worker
@@ -106,6 +107,7 @@ type msg struct {
 	epoch  uint8
 	re     uint8
 	mid    uint8
+	kin    uint8 // the half of mid that all have in common which one sweep leads to; 0: nobody asks for it
 	tries  uint8
 	rc     uint8 // receives, as far as they matter
 	dead   bool  // it is in the dead-letter queue
@@ -120,6 +122,7 @@ type step uint8
 const (
 	idle       step = iota
 	takeReduce      // put the reduce step
+	takeOver        // put the sweep step
 	ask             // read the tally above
 	askPlan         // read the node's plan
 	readGroup       // read the tallies of a group
@@ -142,6 +145,7 @@ const (
 // worker is one slot of a task, with the unit that it works on.
 type worker struct {
 	do     step
+	then   step  // after the sweep step is taken
 	held   uint8 // the message, as an index; none: it is gone
 	stale  bool  // the lease is lost, and the worker does not know
 	m      msg   // as it was received
@@ -160,10 +164,15 @@ type worker struct {
 	re     uint8 // of what is posted
 }
 
+// sweepStep names the message that has taken it and, which nobody in the protocol knows,
+// the one that has posted children though it owns nothing there: mids.
+type sweepStep struct{ by, posted uint8 }
+
 // sweeper walks the unsettled part of the run.
 type sweeper struct {
 	on      bool
 	epoch   uint8
+	kin     uint8  // of all that it posts
 	pending uint16 // places to be visited
 }
 

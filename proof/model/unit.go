@@ -74,16 +74,13 @@ func (c *checker) asks(t *State, i int) {
 	m := &w.m
 	switch w.do {
 	case takeReduce:
-		of := c.subject(m)
-		mine := c.putStep(t, of, m) || m.adopts()
-		if !mine && c.sequel(m) {
-			mine = t.plans[of].kind != noPlan && t.plans[of].mid == m.mid
-		}
-		w.do = ask
-		if !mine {
-			w.do = remove
-		}
-		c.emit(t, label{m: *m, verb: "takes the reduce step", yes: mine})
+		mine := c.putStep(t, c.subject(m), m)
+		c.own(t, i, mine, ask)
+		c.emit(t, label{m: *m, verb: "takes the reduce step", yes: mine, said: true})
+	case takeOver:
+		mine := c.putOver(t, c.subject(m), m)
+		c.owned(t, i, mine, w.then)
+		c.emit(t, label{m: *m, verb: "takes the sweep step", yes: mine, said: true})
 	case ask:
 		up, slot := c.slot(m.at)
 		switch {
@@ -111,10 +108,35 @@ func (c *checker) asks(t *State, i int) {
 	}
 }
 
+// own goes on after a step was put. One that adopts may, whoever has it: the owner may
+// be gone. But of each sweep only one does.
+func (c *checker) own(t *State, i int, mine bool, then step) {
+	w := &t.workers[i]
+	if !mine && w.m.adopts() {
+		w.do, w.then = takeOver, then
+		return
+	}
+	c.owned(t, i, mine, then)
+}
+
+// owned goes on if a step is the unit's. A second step goes on with its own plan,
+// whoever has taken the step since.
+func (c *checker) owned(t *State, i int, mine bool, then step) {
+	w := &t.workers[i]
+	if of := c.subject(&w.m); !mine && then == ask && c.sequel(&w.m) {
+		mine = t.plans[of].kind != noPlan && t.plans[of].mid == w.m.mid
+	}
+	if w.do = then; !mine {
+		w.do = remove
+	}
+}
+
 // proceed is what follows when the ledger knows nothing of the node.
 func (c *checker) proceed(t *State, i int) {
 	w := &t.workers[i]
 	switch {
+	case w.m.op == opGroup && w.m.adopts():
+		w.do, w.then = takeOver, readGroup
 	case w.m.op == opGroup && w.m.suspect():
 		w.do = readGroup
 	case w.m.op == opGroup:
@@ -137,12 +159,16 @@ func (c *checker) follow(t *State, i int, p plan) (decided bool) {
 		if c.has(SweepDropped) {
 			adopts = m.reason || m.dead
 		}
-		if p.mid != m.mid && !adopts || c.has(PlannedMeansDelete) {
+		switch {
+		case p.mid == m.mid && !c.has(PlannedMeansDelete):
+			w.do = claim
+		case adopts && !c.has(PlannedMeansDelete):
+			w.do, w.then = takeOver, claim
+		default:
 			// Another message owns the plan and is not deleted before it has posted.
 			w.do = remove
-			return true
 		}
-		w.do, w.later = claim, true // and then read what has settled
+		w.later = true // and then read what has settled
 	case p.kind == live:
 		w.do = takeStep
 	case p.kind == leafPlan:
@@ -234,11 +260,8 @@ func (c *checker) plans(s *State, i int) {
 		}
 		c.emit(&t, label{m: m, verb: "reads which of its children have settled"})
 	case takeStep:
-		mine := c.putStep(&t, of, &m) || m.adopts()
-		w.do = readFailed
-		if !mine {
-			w.do = remove
-		}
+		mine := c.putStep(&t, of, &m)
+		c.own(&t, i, mine, readFailed)
 		c.emit(&t, label{m: m, verb: "takes the redrive step", yes: mine, said: true})
 	case readFailed:
 		c.redrive(&t, i)

@@ -11,6 +11,7 @@ const (
 	maxEpochs  = 3
 	maxMsgs    = 14
 	maxWorkers = 3
+	maxKins    = 7  // sweeps, and dead letters that are gone on with, of which messages are about; 0 is none
 	maxNames   = 16 // an account counts each node in 2 bits of 32
 )
 

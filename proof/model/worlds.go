@@ -60,6 +60,10 @@ func Worlds() []*World {
 			Tree: small, Max: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 1, Bury: 1},
 		},
 		{
+			Name: "sweep-again", About: "the queue loses a message, and another one that a sweep posts for it, so that the next one goes the same way",
+			Tree: "r = r > b\n b = b > c", Max: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Undelete: 1},
+		},
+		{
 			Name: "pause", About: "a run is paused at any time; what was put back twice is sent anew",
 			Tree: "r = r > a", Max: 1, PutOffs: 2, Stale: true, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Bury: 1, Pause: 1},
 		},
@@ -167,12 +171,20 @@ func Deep() []*World {
 			Tree: "r = r > g\n g # > i\n i # > a", Fails: "a", Epochs: 2, Max: 2, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Fail: 1},
 		},
 		{
+			Name: "groups-lost", About: "the queue loses messages of a page, twice; what a sweep posts for them is received twice",
+			Tree: "r = r > g\n g # > a\n a = a > b", Max: 3, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Bury: 1, Undelete: 1},
+		},
+		{
 			Name: "fallback-2", About: "a node that is given up has children for that; two faults",
 			Tree: "r = r > b\n b = b > c\n b ? > f c", Fails: "b f", Epochs: 2, Max: 2, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Bury: 1, Fail: 2},
 		},
 		{
 			Name: "sweep-2", About: "the queue loses two messages, or gives them up; sweeps at any time, that may die; a redrive",
 			Tree: "r = r > b\n b = b > c", Fails: "c", Epochs: 2, Max: 2, Budget: map[Fault]uint8{Crash: 1, Lose: 2, Bury: 1, Sweep: 1, Fail: 1},
+		},
+		{
+			Name: "sweep-steps", About: "what a sweep leads to is received twice at any level, or in doubt whether it is sent; then it is lost again",
+			Tree: "r = r > a\n a = a > b\n b = b > c", Max: 3, Budget: map[Fault]uint8{Crash: 1, Expire: 1, Send: 1, Undelete: 1, Lose: 2},
 		},
 		{
 			Name: "pause-2", About: "a run is paused at any time, and its tasks are late; what was put back twice is sent anew",

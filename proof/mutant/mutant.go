@@ -114,6 +114,25 @@ var More = []Bug{
 	{"any-signature", "messages are executed whoever signed them", []exact.Edit{
 		{File: "schema/sign.go", Old: "	if !known || !hmac.Equal(got, mac(k, body)) {", New: "	if !known || !hmac.Equal(got, mac(k, body)) && len(body) == 0 {"},
 	}},
+	{"foreign-dropped", "a message of a run that nobody has begun is deleted", []exact.Edit{
+		{File: "task/unit.go", Old: "	if err := u.t.deadLetter(ctx, u.held, why); err != nil {\n		return 0, err\n	}\n	u.seen.rejected = 1\n", New: ""},
+	}},
+	{"forged-dropped", "a message that cannot be verified, or read, is deleted", []exact.Edit{
+		{File: "task/work.go", Old: "	if err := t.deadLetter(m.ctx, m, why.Error()); err != nil {", New: "	if err := m.ctx.Err(); err != nil {"},
+	}},
+	{"dead-dropped", "a message that the queue has given up, and that cannot be verified or read, is deleted", []exact.Edit{
+		{File: "task/lost.go", Old: "		if err := t.deadLetter(ctx, h, err.Error()); err != nil {", New: "		if err := ctx.Err(); err != nil {"},
+	}},
+	{"dead-ignored", "what the queue has given up is taken for a letter", []exact.Edit{
+		{File: "sweep/letters.go", Old: "		if d.Attrs[l.k.Reason] != \"\" {", New: "		if len(d.Body) > 0 {"},
+	}},
+	{"letters-deleted", "letters are taken for what the queue has given up, and deleted", []exact.Edit{
+		{File: "sweep/letters.go", Old: "		if d.Attrs[l.k.Reason] != \"\" {", New: "		if len(d.Body) == 0 {"},
+		{File: "task/lost.go", Old: "		return ErrLetter\n", New: "		return nil\n"},
+	}},
+	{"letter-without-reason", "a letter does not say why it is there", []exact.Edit{
+		{File: "task/letter.go", Old: "	if strings.TrimSpace(why) == \"\" {", New: "	if len(why) > 0 {"},
+	}},
 	{"last-page-lost", "of a node wider than a plan the last children are forgotten", []exact.Edit{
 		{File: "task/collect.go", Old: "	if len(c.kids) > 0 {\n		if err := c.page(); err != nil {\n			return nil, err\n		}\n	}\n", New: ""},
 	}},
@@ -158,6 +177,12 @@ var More = []Bug{
 	}},
 	{"room-without-walls", "a worker receives as much as there is", []exact.Edit{
 		{File: "task/room.go", Old: "		free := r.capacity - r.taken\n", New: "		free := r.batch\n"},
+	}},
+	{"room-too-early", "a worker receives more when it begins with a message, not when it ends", []exact.Edit{
+		{File: "task/inbox.go", Old: "		in.t.slots.release()\n		in.room.release(1, in.starving())\n	})\n", New: "		in.t.slots.release()\n	})\n	in.room.release(1, true)\n"},
+	}},
+	{"receives-unbounded", "a worker has as many receives under way as bring something", []exact.Edit{
+		{File: "task/inbox.go", Old: "	if now = max(min(now, most), 1); now != calls {", New: "	if now = max(min(now, 10*most), 1); now != calls {"},
 	}},
 	{"seeded-twice", "a run whose name is taken is begun again", []exact.Edit{
 		{File: "ledger/hostile/ledger.go", Old: "		if _, ok := l.runs[run.ID]; ok {\n", New: "		if r, ok := l.runs[run.ID]; ok && r.Epoch > 1<<30 {\n"},

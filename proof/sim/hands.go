@@ -1,76 +1,82 @@
 package sim
 
-import (
-	"time"
+import "github.com/ramify/ramify/proof/history"
 
-	"github.com/ramify/ramify/proof/history"
-	"github.com/ramify/ramify/queue"
-)
-
-// hands are what a worker has in them: how many messages it holds, and requests it has
-// under way. When that is more than ever before the history says so.
+// hands are what a worker has in them. When that is more than ever before, the history
+// says so.
 type hands struct {
-	held  map[queue.Receipt]time.Time // since when, or since its last extension
-	calls int
+	asked int // messages that receives which are under way may bring
+	open  int // messages that were received and whose work has not ended, or fewer
+	calls calls
+	full  bool // it stops: what is put back is not seen at once
 	most  history.Event
 }
 
-// visibility is that of the workers' messages: a message that was not extended for so
-// long is nobody's.
-const visibility = 30 * time.Second
+// calls are requests under way.
+type calls struct{ receives, deletes, others int }
 
 // call counts a request until the function it returns is called.
-func (g *gate) call() (ended func()) {
+func (g *gate) call(count func(*calls) *int) (ended func()) {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	g.hands.calls++
+	n := count(&g.hands.calls)
+	*n++
 	g.look()
 	return func() {
 		g.w.mu.Lock()
-		g.hands.calls--
+		*n--
 		g.w.mu.Unlock()
 	}
 }
 
-// take notes messages that the worker holds from now on, or still does.
-func (g *gate) take(receipts ...queue.Receipt) {
+func receiving(c *calls) *int { return &c.receives }
+func deleting(c *calls) *int  { return &c.deletes }
+func another(c *calls) *int   { return &c.others }
+
+// ask notes that a receive may bring so many messages until the function that it returns
+// is told how many it has brought.
+func (g *gate) ask(n int) (answered func(got int)) {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	if g.hands.held == nil {
-		g.hands.held = map[queue.Receipt]time.Time{}
-	}
-	for _, r := range receipts {
-		g.hands.held[r] = time.Now()
-	}
+	g.hands.asked += n
 	g.look()
+	return func(got int) {
+		g.w.mu.Lock()
+		defer g.w.mu.Unlock()
+		g.hands.asked -= n
+		g.hands.open += got
+	}
 }
 
-// put notes messages that the worker lets go.
-func (g *gate) put(receipts ...queue.Receipt) {
+// worked notes that the work for a message has ended. It may be told too often, as of a
+// message of the dead-letter queue, and not too seldom: what is open is never more than
+// the worker has.
+func (g *gate) worked() {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	for _, r := range receipts {
-		delete(g.hands.held, r)
-	}
+	g.hands.open = max(g.hands.open-1, 0)
+}
+
+// stops notes that the worker gives back what it has not begun.
+func (g *gate) stops() {
+	g.w.mu.Lock()
+	defer g.w.mu.Unlock()
+	g.hands.full = true
 }
 
 // look is called with w.mu held.
 func (g *gate) look() {
-	h := &g.hands
-	if len(h.held) <= h.most.Held && h.calls <= h.most.Calls {
+	h, m := &g.hands, &g.hands.most
+	held := h.asked + h.open
+	if h.full {
+		held = 0
+	}
+	if held <= m.Held && h.calls.receives <= m.Receives && h.calls.deletes <= m.Deletes && h.calls.others <= m.Calls {
 		return
 	}
-	for r, since := range h.held {
-		if time.Since(since) > g.w.pace(visibility) {
-			delete(h.held, r)
-		}
+	*m = history.Event{
+		Worker: g.worker, What: history.Hold, Held: max(held, m.Held),
+		Receives: max(h.calls.receives, m.Receives), Deletes: max(h.calls.deletes, m.Deletes), Calls: max(h.calls.others, m.Calls),
 	}
-	if len(h.held) <= h.most.Held && h.calls <= h.most.Calls {
-		return
-	}
-	h.most = history.Event{
-		Worker: g.worker, What: history.Hold,
-		Held: max(len(h.held), h.most.Held), Calls: max(h.calls, h.most.Calls),
-	}
-	g.w.log.Add(h.most)
+	g.w.log.Add(*m)
 }

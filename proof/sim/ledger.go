@@ -37,7 +37,7 @@ func (l records) call(ctx context.Context, what string, kind string, request fun
 	if l.gate == nil {
 		return l.w.act(act)
 	}
-	defer l.gate.call()()
+	defer l.gate.call(another)()
 	if err := l.gate.enter(ctx, what); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ramify/ramify/queue"
 	"github.com/ramify/ramify/queue/hostile"
 	"github.com/ramify/ramify/schema"
+	"github.com/ramify/ramify/task"
 )
 
 // messages is a queue as one worker reaches it. What goes wrong with requests the
@@ -35,7 +36,11 @@ func (q messages) each(ctx context.Context, what string, n int, act func() []err
 	if q.gate == nil {
 		return act()
 	}
-	defer q.gate.call()()
+	kind := another
+	if what == "delete" && !q.dead {
+		kind = deleting
+	}
+	defer q.gate.call(kind)()
 	if err := q.gate.enter(ctx, what); err != nil {
 		return slices.Repeat([]error{err}, n)
 	}
@@ -48,13 +53,17 @@ func (q messages) each(ctx context.Context, what string, n int, act func() []err
 
 // Send implements queue.Queue.
 func (q messages) Send(ctx context.Context, entries []queue.Entry) []error {
-	return q.each(ctx, "send", len(entries), func() []error {
+	errs := q.each(ctx, "send", len(entries), func() []error {
 		errs := q.Queue.Send(ctx, entries)
 		for i, e := range entries {
-			q.note(history.Send, e.Body, "", errs[i])
+			q.sent(e, errs[i])
 		}
 		return errs
 	})
+	if q.dead && q.gate != nil && errs[0] != nil {
+		q.gate.worked() // a message that cannot be executed, perhaps, and is put back
+	}
+	return errs
 }
 
 // Receive implements queue.Queue.
@@ -62,7 +71,18 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	if q.gate == nil {
 		return q.Queue.Receive(ctx, r)
 	}
-	defer q.gate.call()()
+	if q.dead { // letters are looked at, and not held
+		return q.receive(ctx, r)
+	}
+	defer q.gate.call(receiving)()
+	answered := q.gate.ask(r.Max)
+	got, err := q.receive(ctx, r)
+	answered(len(got))
+	return got, err
+}
+
+// receive is Receive of a worker.
+func (q messages) receive(ctx context.Context, r queue.Request) ([]queue.Delivery, error) {
 	if err := q.gate.enter(ctx, "receive"); err != nil {
 		return nil, err
 	}
@@ -75,11 +95,6 @@ func (q messages) Receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 	}
 	if err := q.gate.leave("receive"); err != nil {
 		return nil, err
-	}
-	for _, d := range got {
-		if !q.dead { // letters are looked at, and not held
-			q.gate.take(d.Receipt)
-		}
 	}
 	return got, err
 }
@@ -108,9 +123,6 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 
 // Delete implements queue.Queue.
 func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error {
-	if q.gate != nil {
-		q.gate.put(receipts...)
-	}
 	return q.each(ctx, "delete", len(receipts), func() []error {
 		for _, r := range receipts {
 			q.w.log.Add(history.Event{Worker: q.worker(), What: history.Delete, Note: string(r)})
@@ -121,26 +133,48 @@ func (q messages) Delete(ctx context.Context, receipts []queue.Receipt) []error 
 
 // Extend implements queue.Queue.
 func (q messages) Extend(ctx context.Context, leases []queue.Lease) []error {
-	for _, l := range leases {
-		switch {
-		case q.gate == nil || q.dead:
-		case l.Visibility == q.w.pace(visibility):
-			q.gate.take(l.Receipt)
-		default: // put back
-			q.gate.put(l.Receipt)
-		}
-	}
 	return q.each(ctx, "extend", len(leases), func() []error { return q.Queue.Extend(ctx, leases) })
 }
 
-func (q messages) note(what string, body []byte, note string, err error) {
-	e := history.Event{Worker: q.worker(), What: what, Note: note, Dead: q.dead}
-	if m, err := schema.Parse(body); err == nil {
-		e.Message = m
+// sent notes what was sent; of a letter also what it says, and by what it is known again.
+func (q messages) sent(entry queue.Entry, err error) {
+	e := q.event(history.Send, entry.Body, "")
+	if q.dead {
+		e.Body, e.Reason = history.Hash(entry.Body), entry.Attrs[task.AttrReason]
 	}
+	q.add(e, err)
+}
+
+func (q messages) note(what string, body []byte, note string, err error) {
+	q.add(q.event(what, body, note), err)
+}
+
+func (q messages) event(what string, body []byte, note string) history.Event {
+	e := history.Event{Worker: q.worker(), What: what, Note: note, Dead: q.dead}
+	e.Message = q.w.parse(body)
 	if q.dead {
 		e.Note += " dead"
 	}
+	return e
+}
+
+// parse is what a body says; nil where nobody can read it. One is sent and received many
+// times.
+func (w *world) parse(body []byte) *schema.Message {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	m, known := w.read[string(body)]
+	if !known {
+		var err error
+		if m, err = schema.Parse(body); err != nil {
+			m = nil
+		}
+		w.read[string(body)] = m
+	}
+	return m
+}
+
+func (q messages) add(e history.Event, err error) {
 	if err != nil {
 		e.Err = err.Error()
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -72,6 +73,7 @@ func RunOn(t *testing.T, c Case, m Media) (r Result) {
 	r.Problems = problems
 	r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
 		Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
+		Loses: c.On("lose"),
 	})...)
 	return r
 }
@@ -173,6 +175,7 @@ func (w *world) live(ctx context.Context) (problems []string, err error) {
 	if n := w.depth(); n > 0 && len(problems) == 0 {
 		problems = append(problems, fmt.Sprintf("I5: %d messages of a run that is over go round in circles", n))
 	}
+	err = w.settle(ctx)
 	crew.dismiss()
-	return problems, nil
+	return problems, errors.Join(err, w.letters(ctx))
 }

@@ -40,6 +40,9 @@ type world struct {
 
 	acting sync.Mutex // one request at a time acts
 
+	reading sync.Mutex
+	read    map[string]*schema.Message // by their bodies
+
 	mu       sync.Mutex
 	dice     *rand.Rand
 	calm     bool    // nothing goes wrong for a while
@@ -60,7 +63,7 @@ func newWorld(c Case, m Media) *world {
 		panic(err)
 	}
 	w := &world{
-		c: c, log: history.New(), keys: keys, results: newResults(), dice: c.dice("world", 0), gates: map[int]*gate{},
+		c: c, log: history.New(), keys: keys, results: newResults(), dice: c.dice("world", 0), gates: map[int]*gate{}, read: map[string]*schema.Message{},
 		main: m.Main, dead: m.Dead, ledger: m.Ledger, tempo: m.Tempo, rough: m.Rough,
 	}
 	w.tree = tree.New(c.shape(m.Tempo), w.log)
@@ -77,31 +80,12 @@ func (w *world) begin(ctx context.Context, p *people) error {
 		return err
 	}
 	if w.c.On("forge") {
-		w.forge(ctx)
+		return w.forge(ctx)
 	}
 	return nil
 }
 
 func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
-
-// forge puts on the queue what somebody else might: messages that are well made, and
-// signed by nobody or with a key of their own; and one that is ours, of a run that is not.
-func (w *world) forge(ctx context.Context) {
-	theirs, err := schema.NewKeyring(schema.Key{ID: "ours", Secret: make([]byte, 32)})
-	if err != nil {
-		panic(err)
-	}
-	for i, keys := range []*schema.Keyring{theirs, nil, w.keys} {
-		p := post.Poster{Queue: messages{Queue: w.main, w: w}, Keys: keys}
-		m := schema.Message{V: schema.Version, Run: run, Op: schema.OpNode, Kind: tree.Plain, ID: "forged", MID: 1, Share: schema.Whole}
-		if i == 2 {
-			m.Run = "another" // that nobody has begun
-		}
-		if err := p.Send(ctx, post.Letter{Message: m}); err != nil {
-			panic(err)
-		}
-	}
-}
 
 func (w *world) poster(g *gate) *post.Poster {
 	return &post.Poster{Queue: messages{Queue: w.main, w: w, gate: g}, Keys: w.keys}
@@ -129,7 +113,8 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 		Processors: w.tree.Set(n, func() ledger.Visits { return l }), Keys: w.keys,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return drain{l, w.results}, nil },
 		Concurrency: 1 + int(w.c.roll("concurrency")*5), Report: w.pace(10 * time.Second),
-		Visibility: w.pace(visibility), Wait: w.pace(20 * time.Second), Grace: w.pace(10 * time.Second),
+		Observe:    func(task.Observation) { g.worked() },
+		Visibility: w.pace(30 * time.Second), Wait: w.pace(20 * time.Second), Grace: w.pace(10 * time.Second),
 	})
 	if err != nil {
 		return nil, err
@@ -162,6 +147,7 @@ func (w *world) keeps() bool {
 
 // stop drains a worker, or ends it at once where it is dead.
 func (k *worker) stop(ctx context.Context) {
+	k.gate.stops()
 	if k.keeper != nil {
 		k.keeper.Yield(ctx)
 	}

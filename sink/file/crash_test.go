@@ -209,6 +209,11 @@ func TestFullDiskIsNotTransientAndLeavesNoTrace(t *testing.T) {
 	require.ErrorIs(t, err, syscall.EIO)
 	require.NotErrorIs(t, err, sink.ErrFull, "an error that may pass is not called hopeless")
 
+	disk.set(func() { disk.write = syscall.EMFILE })
+	err = commitRow(t, s, 2, "torn\n")
+	require.ErrorIs(t, err, store.ErrFiles, "the way out is said: allow more files")
+	require.NotErrorIs(t, err, sink.ErrFull)
+
 	disk.set(func() { disk.write = nil })
 	require.NoError(t, commitRow(t, s, 2, "two\n"), "there is room again")
 	sum, err := s.Finish(t.Context(), leaves(1, 2))

@@ -58,7 +58,8 @@ var _ sink.Sink = (*Sink)(nil)
 
 // Open opens the results of the run whose state is s. The folder must be
 // missing, empty or that of this very run, whose results it then goes on with;
-// anything else is an ErrFolder that names the folder and the way out. The store
+// anything else is an ErrFolder that names the folder and the way out. Where no file can
+// be opened, whichever, it is store.ErrFiles. The store
 // stays the caller's, and must outlive the sink.
 func Open(ctx context.Context, s *store.Store, o Options) (*Sink, error) {
 	if o.PartSize == 0 {
@@ -85,7 +86,10 @@ func (s *Sink) open(ctx context.Context) error {
 		return err
 	}
 	undo, err := claim(s.dir, state.owner)
-	if err != nil {
+	switch {
+	case noFiles(err): // another folder would not do
+		return err
+	case err != nil:
 		return folderError{err}
 	}
 	if err := s.checkFiles(ctx); err != nil {
@@ -130,8 +134,14 @@ func (s *Sink) Close() error {
 	return nil
 }
 
+// noFiles reports whether the process, or the machine, may open no more files.
+func noFiles(err error) bool { return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) }
+
 // full marks the errors after which only a person can help.
 func full(err error) error {
+	if noFiles(err) && !errors.Is(err, store.ErrFiles) {
+		return fmt.Errorf("%w: %w", store.ErrFiles, err)
+	}
 	for _, hopeless := range []error{
 		syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, // no room
 		syscall.EROFS, fs.ErrPermission, // not allowed

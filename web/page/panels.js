@@ -203,10 +203,12 @@ export class Failures {
     $("failures-first").disabled = this.#page === 1;
     $("failures-next").disabled = !this.#next;
     show($("failures-first").parentElement, this.#page > 1 || Boolean(this.#next));
-    list($("failures-rows"), failures, () => row("mono", "reason", "mono wide", "n wide"), (e, f) => {
-      const [node, reason, kind, depth] = e.children;
+    list($("failures-rows"), failures, () => row("mono", "reason", "n", "n wide", "mono wide", "n wide"), (e, f) => {
+      const [node, reason, attempts, at, kind, depth] = e.children;
       text(node, visible(f.node));
       text(reason, visible(f.reason));
+      text(attempts, f.attempts ? exact(f.attempts) : "–");
+      text(at, f.at ? moment(f.at) : "–");
       text(kind, visible(f.kind));
       text(depth, exact(f.depth ?? 0));
     });
@@ -247,6 +249,8 @@ export class Details {
   }
 }
 
+const doers = { governor: "Governor", autoscaling: "Auto Scaling", ecs: "ECS" };
+
 export class FleetPanel {
   #tasks = new Ring(2);
   #backlog = new Ring(3);
@@ -266,6 +270,7 @@ export class FleetPanel {
     const behind = f.backlog_seconds != null && f.target != null && f.backlog_seconds > f.target;
     pairs($("fleet-figures"), [
       ["Tasks", `${exact(f.running)} of ${exact(f.desired)}${f.pending ? `, ${exact(f.pending)} starting` : ""}`],
+      ["Their bounds", f.max == null ? "–" : `${exact(f.min ?? 0)} to ${exact(f.max)}`],
       ["Backlog per task", [
         f.backlog_seconds == null ? "" : took(f.backlog_seconds), f.backlog_per_task == null ? "" : some(Math.round(f.backlog_per_task), "message"),
       ].filter(Boolean).join(", ") || "–", behind],
@@ -283,10 +288,12 @@ export class FleetPanel {
     const seconds = f.backlog_seconds == null ? "–" : took(f.backlog_seconds);
     this.#charts[0].show(this.#tasks.data, exact(f.running), `${exact(f.running)} now`);
     this.#charts[1].show(this.#backlog.data, seconds, `${seconds} now, the target is ${f.target == null ? "not known" : took(f.target)}`);
-    list($("fleet-events"), (f.events ?? []).slice(0, 50), () => make("li", {}, make("time"), make("span")), (e, event) => {
-      attribute(e.firstChild, "datetime", event.at);
-      text(e.firstChild, moment(event.at));
-      text(e.lastChild, visible(event.message));
+    list($("fleet-events"), (f.events ?? []).slice(0, 50), () => make("li", {}, make("time"), make("b"), make("span")), (e, event) => {
+      const [at, by, what] = e.children;
+      attribute(at, "datetime", event.at);
+      text(at, moment(event.at));
+      text(by, doers[event.by] ?? visible(event.by ?? ""));
+      text(what, visible(event.message));
     });
   }
 

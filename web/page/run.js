@@ -102,7 +102,7 @@ export class RunPage {
       try {
         await stream(runPath(this.run, "events"), signal, (r) => {
           wait = 1000;
-          this.house.notice("");
+          if (!r.stale) this.house.notice("");
           this.#show(r);
         });
         if (this.#reading && over(this.#reading.state)) {
@@ -135,7 +135,7 @@ export class RunPage {
       wake.abort();
       try {
         const r = await get(runPath(this.run), signal);
-        this.house.notice("");
+        if (!r.stale) this.house.notice("");
         this.#show(r);
         if (!over(r.state)) {
           this.#follow();
@@ -168,7 +168,7 @@ export class RunPage {
   }
 
   #live(state) {
-    const names = { live: "Live", over: "", lost: "Not connected" };
+    const names = { live: "Live", over: "", lost: "Not connected", stale: "Not up to date" };
     text($("live"), names[state]);
     $("live").className = "live " + state;
   }
@@ -178,7 +178,8 @@ export class RunPage {
     this.#reading = r;
     const ended = over(r.state);
     if (before && over(before.state) && !ended) this.#keepUp();
-    this.#live(ended ? "over" : "live");
+    this.#live(r.stale ? "stale" : ended ? "over" : "live");
+    if (r.stale) this.house.notice(`The server cannot read this run at the moment: what is shown is as of ${moment(r.at)}`);
     text($("target"), visible(r.target || r.run));
     attribute($("target"), "title", visible(r.target));
     text($("state"), stateNames[r.state] ?? visible(r.state));
@@ -189,7 +190,7 @@ export class RunPage {
     this.#progress(r, ended);
     this.#figures(r, ended);
     this.#may(r);
-    this.#history.add(r);
+    if (!r.stale) this.#history.add(r);
     this.#draw(ended || !before);
     for (const p of this.panels) p.show(r);
     this.failures.show(r, ended);

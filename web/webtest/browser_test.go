@@ -73,7 +73,8 @@ func newTab(t testing.TB, width, height int) *tab {
 		b := chromium.Find(t)
 		options := append(chromedp.DefaultExecAllocatorOptions[:],
 			chromedp.ExecPath(b.Path), chromedp.Env(b.Env...),
-			chromedp.NoSandbox, // tests may run as root, and load nothing but our own page
+			chromedp.WSURLReadTimeout(2*patience), // until it has started
+			chromedp.NoSandbox,                    // tests may run as root, and load nothing but our own page
 			chromedp.Flag("no-zygote", true), chromedp.Flag("disable-gpu", true),
 			chromedp.Flag("font-render-hinting", "none"),
 			chromedp.Flag("js-flags", "--expose-gc"), chromedp.Flag("enable-precise-memory-info", true),

@@ -241,10 +241,10 @@ func (m *made) fleet() {
 		m.view.Cost = &web.Cost{SoFar: 0.8312, Total: 2.07}
 		m.view.Fleet = &web.Fleet{
 			Running: 6, Pending: 2, Desired: 8, Unread: 12_345, InFlight: 384, Delayed: 7,
-			BacklogPerTask: &each, BacklogSeconds: &backlog, Target: &target, Oldest: &oldest,
+			BacklogPerTask: &each, BacklogSeconds: &backlog, Target: &target, Oldest: &oldest, Min: new(0), Max: new(200),
 		}
 		for i := range 12 {
-			m.view.Fleet.Events = append(m.view.Fleet.Events, web.Event{At: time.Now().Add(-time.Duration(i) * 40 * time.Second), Message: fmt.Sprintf("desired count set to %d, from %d: backlog", 8-i/2, 7-i/2)})
+			m.view.Fleet.Events = append(m.view.Fleet.Events, web.Event{At: time.Now().Add(-time.Duration(i) * 40 * time.Second), By: []string{"governor", "ecs", "autoscaling"}[i%3], Message: fmt.Sprintf("desired count set to %d, from %d: backlog", 8-i/2, 7-i/2)})
 		}
 	})
 }
