@@ -123,19 +123,19 @@ const unopened = time.Minute
 
 // linger waits, after the end of a run, until nobody looks at it any more, or somebody
 // asks for a redrive, which it then begins; nil: there is none.
-func (p *runPage) linger(ctx context.Context, w *work, st *state) (sink.Sink, error) {
+func (p *runPage) linger(ctx context.Context, w *work, st *state) sink.Sink {
 	if w.term.TTY() && p.asked().IsZero() {
 		fmt.Fprintf(w.std.err, "page %s, for a minute and then for as long as you look at it; Ctrl-C ends it\n", p.url)
 	}
 	for {
 		asked := p.stay(ctx, w.term.TTY())
 		if asked == nil {
-			return nil, nil
+			return nil
 		}
 		out, err := w.redrive(ctx, st)
 		asked <- err
 		if err == nil {
-			return out, nil
+			return out
 		}
 		w.log.Warn("no redrive", "run", st.run, "error", err)
 	}
@@ -199,8 +199,8 @@ func (w *work) workSeen(ctx context.Context, st *state, out sink.Sink, p *runPag
 		if ctx.Err() != nil || reading != nil || !r.State.Over() {
 			return err
 		}
-		if out, reading = p.linger(ctx, w, st); out == nil {
-			return errors.Join(err, reading)
+		if out = p.linger(ctx, w, st); out == nil {
+			return err
 		}
 	}
 }

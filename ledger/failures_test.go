@@ -209,9 +209,10 @@ func TestFailuresBehindWhatIsNoPlace(t *testing.T) {
 		for _, err := range ledger.FailuresAfter(t.Context(), p.ledger, p.run, at) {
 			got = errors.Join(got, err)
 		}
-		assert.ErrorIs(t, got, ledger.ErrNoPlace, "%v", at)
+		require.ErrorIs(t, got, ledger.ErrNoPlace, "%v", at)
 	}
-	for range ledger.FailuresAfter(t.Context(), p.ledger, p.run, schema.Place{}) {
-		assert.Fail(t, "something is behind the root")
+	for f, err := range ledger.FailuresAfter(t.Context(), p.ledger, p.run, schema.Place{}) {
+		require.NoError(t, err)
+		assert.Fail(t, "something is behind the root", f.ID)
 	}
 }

@@ -105,7 +105,7 @@ func TestTheKeyboardReachesAll(t *testing.T) {
 
 	const mine = "(document.activeElement.dataset.mine ??= String(window.count = (window.count ?? 0) + 1))"
 	first := ""
-	for n := 0; n < 200; n++ {
+	for range 200 {
 		b.key(keys["Tab"])
 		if eval[bool](b, "document.activeElement === document.body") {
 			continue // beyond the last, before the first
