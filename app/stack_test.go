@@ -31,7 +31,7 @@ func TestAStackSaysHowItsFleetIsMade(t *testing.T) {
 
 	f.knobs["memory"] = "much"
 	_, err := (&priceFlags{}).prices(f)
-	assert.EqualError(t, err, `output RamifyMemory of stack ramify is "much", want a number, 0 or more`)
+	require.EqualError(t, err, `output RamifyMemory of stack ramify is "much", want a number, 0 or more`)
 	_, err = (&priceFlags{Memory: "more"}).prices(f)
-	assert.EqualError(t, err, `--memory is "more", want a number, 0 or more`)
+	require.EqualError(t, err, `--memory is "more", want a number, 0 or more`)
 }

@@ -42,14 +42,14 @@ func (s *seenScreen) Write(p []byte) (int, error) {
 			s.rows = append(s.rows, nil)
 		}
 		line := &s.rows[s.row]
-		switch {
-		case text[0] == '\r':
+		switch text[0] {
+		case '\r':
 			s.col, text = 0, text[1:]
 			continue
-		case text[0] == '\n':
+		case '\n':
 			s.row, text = s.row+1, text[1:]
 			continue
-		case text[0] == '\x1b':
+		case '\x1b':
 			end := strings.IndexFunc(text[1:], func(r rune) bool { return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' })
 			if end < 0 {
 				break // the rest is still to come

@@ -84,7 +84,10 @@ type Tasks struct {
 // Source: Amazon CloudWatch API Reference, "GetMetricStatistics" (Period).
 func (c *CloudWatch) Tasks(ctx context.Context, from, to time.Time) ([]Tasks, error) {
 	shortest := periodOf(time.Since(from))
-	period := shortest * max(1, (to.Sub(from)+mostTasks*shortest-1)/(mostTasks*shortest))
+	period := shortest
+	for to.Sub(from) > mostTasks*period {
+		period += shortest
+	}
 	from = from.Truncate(period)
 	found := map[time.Time]*Tasks{}
 	for _, metric := range []string{scaling.MetricRunning, scaling.MetricDesired} {

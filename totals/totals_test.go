@@ -267,9 +267,9 @@ func TestWhatWasSpent(t *testing.T) {
 			for _, l := range collect(t, Merge(blocks.sorted()).Lines()) {
 				got[l.Prefix] = l.Took()
 			}
-			want := map[string]time.Duration{"": 112, "a/": 12, "a/b/": 6, "c/": 100}
+			want := map[string]int64{"": 112, "a/": 12, "a/b/": 6, "c/": 100}
 			for prefix, micros := range want {
-				if got[prefix] != micros*time.Microsecond {
+				if got[prefix].Microseconds() != micros {
 					t.Errorf("%q took %v, want %dµs", prefix, got[prefix], micros)
 				}
 			}

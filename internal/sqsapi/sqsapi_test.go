@@ -67,7 +67,7 @@ func TestProblem(t *testing.T) {
 		{refused("InternalError"), "SendMessage on queue nodes: operation error: api error InternalError: a message"},
 		{context.Canceled, "SendMessage on queue nodes: context canceled"},
 	} {
-		assert.EqualError(t, kinds.Problem("SendMessage", "nodes", c.err), c.says)
+		require.EqualError(t, kinds.Problem("SendMessage", "nodes", c.err), c.says)
 	}
 	require.ErrorIs(t, kinds.Problem("SendMessage", "nodes", refused("AccessDenied")), errDenied)
 	require.ErrorIs(t, kinds.Problem("SendMessage", "nodes", context.Canceled), context.Canceled)

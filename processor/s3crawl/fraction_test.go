@@ -40,7 +40,7 @@ type reading struct {
 }
 
 // readings are those of a walk by one task that writes a checkpoint so often.
-func readings(t testing.TB, ctx context.Context, keys []string, slots int, every time.Duration) (all []reading) {
+func readings(ctx context.Context, t testing.TB, keys []string, slots int, every time.Duration) (all []reading) {
 	t.Helper()
 	b := newBucket(keys...)
 	c, idle := New(Options{Lister: distant{b}, Slots: slots}), make(chan struct{}, slots)
@@ -107,11 +107,11 @@ func judge(all []reading) (over, under, mean, late, early float64) {
 func uneven(t testing.TB) map[string][]string {
 	t.Helper()
 	r := rand.New(rand.NewPCG(20261126, 1))
-	real, err := sample.Keys()
+	those, err := sample.Keys()
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string][]string{"sample": real}
+	all := map[string][]string{"sample": those}
 	add := func(name, format string, a ...any) { all[name] = append(all[name], fmt.Sprintf(format, a...)) }
 	for i := range 90_000 {
 		add("ninety", "data/user=%05d/part-%08d.parquet", i%3000, i)
@@ -167,7 +167,7 @@ func TestFraction(t *testing.T) {
 		for _, slots := range []int{16, 64} {
 			t.Run(fmt.Sprintf("%s/%d", name, slots), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					all := readings(t, t.Context(), keys, slots, often(len(keys), slots))
+					all := readings(t.Context(), t, keys, slots, often(len(keys), slots))
 					over, under, mean, late, early := judge(all)
 					what := fmt.Sprintf("too much %.2f, too little %.2f, mean %.2f, time above 95 %% %.2f:", over, under, mean, late)
 					for i, r := range all {
@@ -205,7 +205,7 @@ func BenchmarkFraction(b *testing.B) {
 		for _, slots := range []int{1, 4, 16, 64} {
 			b.Run(fmt.Sprintf("%s/%d", name, slots), func(b *testing.B) {
 				for range b.N {
-					over, under, mean, late, early := judge(readings(b, b.Context(), all[name], slots, often(len(all[name]), slots)))
+					over, under, mean, late, early := judge(readings(b.Context(), b, all[name], slots, often(len(all[name]), slots)))
 					b.ReportMetric(over, "over")
 					b.ReportMetric(under, "under")
 					b.ReportMetric(mean, "mean")

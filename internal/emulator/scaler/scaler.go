@@ -68,7 +68,7 @@ func (s *Scaler) Asked() int {
 // Source: Application Auto Scaling API Reference, "DescribeScalingActivities".
 func (s *Scaler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		ServiceNamespace, ResourceId, ScalableDimension, NextToken string //nolint:revive // as in the API
+		ServiceNamespace, ResourceId, ScalableDimension, NextToken string
 		MaxResults                                                 *int
 	}
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
