@@ -5,7 +5,8 @@
 //
 // What remains of chance are threads and the garbage collector: a program has one
 // processor (GOMAXPROCS=1), collects no garbage while it must be exact, and is not
-// preempted.
+// preempted. Where things lie in memory is of chance, too: nothing may depend on it, as
+// the order of a map whose keys are pointers does.
 //
 // Source: Go command documentation, "go help build", -overlay.
 package exact

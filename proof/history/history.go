@@ -178,7 +178,8 @@ func (e Event) String() string {
 		say("%d messages, %d receives, %d deletes, %d other requests", e.Held, e.Receives, e.Deletes, e.Calls)
 	case Send, Receive, Forge, Letter:
 		if e.Body != 0 {
-			say("body=%016x reason=%q", e.Body, e.Reason)
+			reason, _, _ := strings.Cut(e.Reason, " goroutine ") // a stack has addresses, which chance gives
+			say("body=%016x reason=%q", e.Body, reason)
 		}
 		if m := e.Message; m != nil {
 			say("%s %s at=%s/%d mid=%016x re=%d epoch=%d try=%d", m.Op, m.ID, m.Up.Parent, m.Up.Slot, uint64(m.MID), m.Re, m.Epoch, m.Tries)
