@@ -84,8 +84,9 @@ func TestJobsOnThePage(t *testing.T) {
 	b.press("#redrive")
 	b.until("document.querySelector('#state').innerText === 'Finished'")
 	b.shows("#facts", "redriven once")
-	assert.Zero(t, end())
-	for _, s := range b.heard() { // a job has no prefixes; in the end nobody serves the page any more
-		assert.Regexp(t, "404|ERR_CONNECTION_REFUSED|503", s)
+	b.open("about:blank") // it does not see the server end
+	for _, s := range b.heard() {
+		assert.Contains(t, s, "404", "a job has no prefixes")
 	}
+	assert.Zero(t, end())
 }
