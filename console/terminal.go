@@ -71,9 +71,9 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Show draws the pane anew, in one write, over what it was; no lines clear it.
+// show draws the pane anew, in one write, over what it was; no lines clear it.
 // It is cut to the size of the terminal.
-func (t *Terminal) Show(lines ...string) {
+func (t *Terminal) show(lines ...string) {
 	if !t.TTY() {
 		return
 	}

@@ -98,10 +98,10 @@ func (s *screen) expect(t *testing.T, want ...string) {
 func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 	s, term := newScreen(20)
 	fmt.Fprintln(term, "first")
-	term.Show("10%")
+	term.show("10%")
 	s.expect(t, "first", "10%")
-	term.Show("20% and more")
-	term.Show("30%")
+	term.show("20% and more")
+	term.show("30%")
 	s.expect(t, "first", "30%")
 	fmt.Fprintln(term, "second")
 	s.expect(t, "first", "second", "30%")
@@ -109,7 +109,7 @@ func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 	s.expect(t, "first", "second", "30%")
 	fmt.Fprint(term, "rd\nfourth\n")
 	s.expect(t, "first", "second", "third", "fourth", "30%")
-	term.Show()
+	term.show()
 	s.expect(t, "first", "second", "third", "fourth")
 	fmt.Fprintln(term, "last")
 	s.expect(t, "first", "second", "third", "fourth", "last")
@@ -117,14 +117,14 @@ func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 
 func TestPaneOfSeveralLines(t *testing.T) {
 	s, term := newScreen(20)
-	term.Show("a", "b", "c")
+	term.show("a", "b", "c")
 	fmt.Fprintln(term, "log")
 	s.expect(t, "log", "a", "b", "c")
-	term.Show("d", "e", "f")
+	term.show("d", "e", "f")
 	s.expect(t, "log", "d", "e", "f")
-	term.Show("g")
+	term.show("g")
 	s.expect(t, "log", "g")
-	term.Show("h", "i")
+	term.show("h", "i")
 	s.expect(t, "log", "h", "i")
 	term.Keep()
 	term.Keep()
@@ -135,17 +135,17 @@ func TestPaneOfSeveralLines(t *testing.T) {
 func TestPaneIsCutToTheTerminal(t *testing.T) {
 	s, term := newScreen(10)
 	s.height = 3
-	term.Show("0123456789", "日本日本日", "gone")
+	term.show("0123456789", "日本日本日", "gone")
 	s.expect(t, "01234567…", "日本日本…")
 	s.width = 20
-	term.Show("0123456789")
+	term.show("0123456789")
 	s.expect(t, "0123456789")
 }
 
 func TestPaneDoesNotFlicker(t *testing.T) {
 	s, term := newScreen(40)
 	for i := range 100 {
-		term.Show(strings.Repeat("x", 1+i%30), "y")
+		term.show(strings.Repeat("x", 1+i%30), "y")
 	}
 	if s.writes != 100 || s.blanked != 0 {
 		t.Errorf("%d writes for 100 drawings, and %d of them erased a line before it was drawn", s.writes, s.blanked)
@@ -155,11 +155,11 @@ func TestPaneDoesNotFlicker(t *testing.T) {
 func TestWithoutATerminalThereIsNoPane(t *testing.T) {
 	var b bytes.Buffer
 	term := &Terminal{w: &b}
-	term.Show("pane")
+	term.show("pane")
 	fmt.Fprint(term, "par")
 	fmt.Fprint(term, "tial")
 	term.Keep()
-	term.Show()
+	term.show()
 	if b.String() != "partial" || term.TTY() {
 		t.Errorf("wrote %q", b.String())
 	}

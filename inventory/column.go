@@ -95,10 +95,10 @@ func columnsOf(list ...column) Columns {
 	return Columns{string(b)}
 }
 
-// ParseColumns reads the names of columns, in any case and with commas between
+// parseColumns reads the names of columns, in any case and with commas between
 // them: bucket, key, versionid, islatest, isdeletemarker, size,
 // lastmodifieddate, etag, storageclass, ismultipartuploaded; or OutcomeColumns.
-func ParseColumns(text string) (Columns, error) {
+func parseColumns(text string) (Columns, error) {
 	if text == OutcomeColumns.String() {
 		return OutcomeColumns, nil
 	}
@@ -116,10 +116,10 @@ func ParseColumns(text string) (Columns, error) {
 	return columnsOf(list...), nil
 }
 
-// ColumnNames are the names that ParseColumns knows, of columns of listings.
+// ColumnNames are the names that parseColumns knows, of columns of listings.
 func ColumnNames() []string { return slices.Clone(lower[:listed]) }
 
-// String is what ParseColumns reads.
+// String is what parseColumns reads.
 func (c Columns) String() string { return c.join(",", func(c column) string { return lower[c] }) }
 
 // Has reports whether a column is among them, by its name in any case.
