@@ -80,7 +80,7 @@ func (w *walk) inOrder(after *schema.Place, v visitor) error {
 			if err := w.load(stack[len(stack)-n:]); err != nil {
 				return err
 			}
-			wide *= 2
+			wide = min(2*wide, widest)
 			for i := range stack[:max(len(stack)-widest, 0)] {
 				stack[i].rec = nil
 			}
