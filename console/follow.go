@@ -51,11 +51,11 @@ func Line(t *Terminal, source Source) *Follower {
 	show := func(r Reading) {
 		if t.TTY() {
 			width, _ := t.area()
-			t.show(t.line(r, frame, width-1))
+			t.Show(t.line(r, frame, width-1))
 			frame++
 		}
 	}
-	return follow(source, redraw, show, func() { t.show() })
+	return follow(source, redraw, show, func() { t.Show() })
 }
 
 // Watch follows a run in a table with a chart, refreshed in place every second, which
@@ -65,7 +65,7 @@ func Watch(t *Terminal, source Source) *Follower {
 	if t.TTY() {
 		show := func(r Reading) {
 			width, height := t.area()
-			t.show(t.panel(r, width, height)...)
+			t.Show(t.panel(r, width, height)...)
 		}
 		return follow(source, refresh, show, t.Keep)
 	}

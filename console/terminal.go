@@ -85,9 +85,9 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// show draws the pane anew, in one write, over what it was; no lines clear it.
+// Show draws the pane anew, in one write, over what it was; no lines clear it.
 // It is cut to the size of the terminal.
-func (t *Terminal) show(lines ...string) {
+func (t *Terminal) Show(lines ...string) {
 	if !t.TTY() {
 		return
 	}

@@ -98,10 +98,10 @@ func (s *screen) expect(t *testing.T, want ...string) {
 func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 	s, term := newScreen(20)
 	fmt.Fprintln(term, "first")
-	term.show("10%")
+	term.Show("10%")
 	s.expect(t, "first", "10%")
-	term.show("20% and more")
-	term.show("30%")
+	term.Show("20% and more")
+	term.Show("30%")
 	s.expect(t, "first", "30%")
 	fmt.Fprintln(term, "second")
 	s.expect(t, "first", "second", "30%")
@@ -109,7 +109,7 @@ func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 	s.expect(t, "first", "second", "30%")
 	fmt.Fprint(term, "rd\nfourth\n")
 	s.expect(t, "first", "second", "third", "fourth", "30%")
-	term.show()
+	term.Show()
 	s.expect(t, "first", "second", "third", "fourth")
 	fmt.Fprintln(term, "last")
 	s.expect(t, "first", "second", "third", "fourth", "last")
@@ -117,14 +117,14 @@ func TestPaneIsRedrawnInPlaceBelowWhatIsPrinted(t *testing.T) {
 
 func TestPaneOfSeveralLines(t *testing.T) {
 	s, term := newScreen(20)
-	term.show("a", "b", "c")
+	term.Show("a", "b", "c")
 	fmt.Fprintln(term, "log")
 	s.expect(t, "log", "a", "b", "c")
-	term.show("d", "e", "f")
+	term.Show("d", "e", "f")
 	s.expect(t, "log", "d", "e", "f")
-	term.show("g")
+	term.Show("g")
 	s.expect(t, "log", "g")
-	term.show("h", "i")
+	term.Show("h", "i")
 	s.expect(t, "log", "h", "i")
 	term.Keep()
 	term.Keep()
@@ -135,10 +135,10 @@ func TestPaneOfSeveralLines(t *testing.T) {
 func TestPaneIsCutToTheTerminal(t *testing.T) {
 	s, term := newScreen(10)
 	s.height = 3
-	term.show("0123456789", "日本日本日", "gone")
+	term.Show("0123456789", "日本日本日", "gone")
 	s.expect(t, "01234567…", "日本日本…")
 	s.width = 20
-	term.show("0123456789")
+	term.Show("0123456789")
 	s.expect(t, "0123456789")
 }
 
@@ -195,7 +195,7 @@ func TestPaneOfATerminalThatIsMadeNarrower(t *testing.T) {
 func TestPaneDoesNotFlicker(t *testing.T) {
 	s, term := newScreen(40)
 	for i := range 100 {
-		term.show(strings.Repeat("x", 1+i%30), "y")
+		term.Show(strings.Repeat("x", 1+i%30), "y")
 	}
 	if s.writes != 100 || s.blanked != 0 {
 		t.Errorf("%d writes for 100 drawings, and %d of them erased a line before it was drawn", s.writes, s.blanked)
@@ -205,11 +205,11 @@ func TestPaneDoesNotFlicker(t *testing.T) {
 func TestWithoutATerminalThereIsNoPane(t *testing.T) {
 	var b bytes.Buffer
 	term := &Terminal{w: &b}
-	term.show("pane")
+	term.Show("pane")
 	fmt.Fprint(term, "par")
 	fmt.Fprint(term, "tial")
 	term.Keep()
-	term.show()
+	term.Show()
 	if b.String() != "partial" || term.TTY() {
 		t.Errorf("wrote %q", b.String())
 	}

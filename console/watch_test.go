@@ -35,7 +35,7 @@ func TestPanelFits(t *testing.T) {
 		for _, height := range []int{10, 15, 24, 60} {
 			s, term := newScreen(width)
 			s.height = height
-			term.show(term.panel(r, width, height)...) // the screen panics where a line is too long
+			term.Show(term.panel(r, width, height)...) // the screen panics where a line is too long
 			text := strings.Join(s.lines(), "\n")
 			if n := len(s.lines()); n > height-1 {
 				t.Errorf("%d lines in %d of %d columns", n, height, width)
@@ -62,7 +62,7 @@ func TestPanelFits(t *testing.T) {
 func TestPanelLeavesTheTerminalAsItIs(t *testing.T) {
 	var b strings.Builder
 	term := &Terminal{w: &b, color: true, area: func() (int, int) { return 50, 40 }}
-	term.show(term.panel(aDrawnReading(), 50, 40)...)
+	term.Show(term.panel(aDrawnReading(), 50, 40)...)
 	for line := range strings.Lines(b.String()) {
 		if strings.Contains(line, "\x1b[?") || strings.LastIndex(line, "\x1b[0m") < max(strings.LastIndex(line, "\x1b[3"), strings.LastIndex(line, "\x1b[2m"), strings.LastIndex(line, "\x1b[1m")) {
 			t.Errorf("line %q", line)
@@ -73,7 +73,7 @@ func TestPanelLeavesTheTerminalAsItIs(t *testing.T) {
 func TestPanelInASCII(t *testing.T) {
 	s, term := newScreen(60)
 	s.height, term.ascii = 50, true
-	term.show(term.panel(aDrawnReading(), 60, 50)...)
+	term.Show(term.panel(aDrawnReading(), 60, 50)...)
 	text := strings.Join(s.lines(), "\n")
 	for _, r := range text {
 		if r >= 0x80 {
