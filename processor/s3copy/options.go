@@ -23,7 +23,7 @@ const Kind = "s3.copy"
 // Limits of S3, in bytes and parts. Source: Amazon S3 User Guide, "Amazon S3
 // multipart upload limits"; API Reference, "CopyObject".
 const (
-	MaxCopy  = 5 << 30 // of one CopyObject, and of a part
+	maxCopy  = 5 << 30 // of one CopyObject, and of a part
 	minPart  = 5 << 20 // of a part that is not the last
 	maxParts = 10_000
 	realest  = maxParts - signs // parts that hold content: the others say whose an upload is
@@ -128,9 +128,9 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		return bad("sse", o.SSE, strings.Join(encryptions, ", "))
 	case o.KMSKey != "" && o.SSE == "AES256":
 		return bad("kms-key", o.KMSKey, "no key with AES256, or aws:kms for sse")
-	case o.Above < 0 || o.Above > MaxCopy:
+	case o.Above < 0 || o.Above > maxCopy:
 		return bad("multipart-above", fmt.Sprint(o.Above), "0 to 5 GiB")
-	case o.Part != 0 && (o.Part < minPart || o.Part > MaxCopy):
+	case o.Part != 0 && (o.Part < minPart || o.Part > maxCopy):
 		return bad("part-size", fmt.Sprint(o.Part), "5 MiB to 5 GiB")
 	}
 	if o.KMSKey != "" && o.SSE == "" {
@@ -147,7 +147,7 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		return bad(field, fmt.Sprint(size), "at most 512 MiB where content goes through the task")
 	}
 	if o.Above == 0 {
-		o.Above = MaxCopy
+		o.Above = maxCopy
 		if o.Through {
 			o.Above = throughCopy
 		}

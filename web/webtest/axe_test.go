@@ -54,11 +54,7 @@ func (b *tab) rules() []string {
 // nothing has to be scrolled sideways.
 func TestThePageKeepsToTheRules(t *testing.T) {
 	t.Parallel()
-	w := &world{}
-	m := newRun(w, name)
-	m.fail(120)
-	m.fleet()
-	newRun(w, "20261125-101010-abcd")
+	w, m := crowded()
 	w.set(func() { m.view.May = []web.OrderKind{web.Pause, web.Resume, web.Cancel, web.Redrive, web.Concurrency} })
 	for _, width := range []int{1280, 360} {
 		for _, dark := range []bool{false, true} {

@@ -47,11 +47,7 @@ func spoken(v *accessibility.Value) (s string) {
 
 func TestAllControlsHaveNames(t *testing.T) {
 	t.Parallel()
-	w := &world{}
-	m := newRun(w, name)
-	m.fail(120)
-	m.fleet()
-	newRun(w, "20261125-101010-abcd")
+	w, m := crowded()
 	w.set(func() { m.view.May = []web.OrderKind{web.Pause, web.Resume, web.Cancel, web.Redrive, web.Concurrency} })
 	b := shown(t, w, 1280)
 	b.shows("#charts", "peak")
