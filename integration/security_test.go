@@ -149,7 +149,6 @@ func TestAuditIsHarmless(t *testing.T) {
 func TestNamesLeadNowhere(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "").with("PATH=" + os.Getenv("PATH"))
-	u.write(t, "jobs.yaml", "jobs: {report: {run: ['true']}}")
 	const tree = `{"kind":"synthetic","id":"0","args":{"depth":0,"fanout":1}}`
 	u.run(t, "run", tree, "--run", "elsewhere", "--state", u.path("other")).requireCode(t, 0)
 	folder, err := filepath.Rel(u.state(), u.path("other"))
@@ -159,7 +158,7 @@ func TestNamesLeadNowhere(t *testing.T) {
 	u.run(t, "status", "elsewhere", "--state", u.path("other")).requireCode(t, 0)
 	names := []string{folder + "/elsewhere", u.path("other/elsewhere"), "..", ".", "-r", "a/../b", "a\nb", "%2e%2e"}
 	for _, name := range names {
-		for _, command := range [][]string{{"status"}, {"watch"}, {"failed"}, {"cancel"}, {"resume"}, {"report"}, {"run", tree, "--run"}, {"enqueue", "--local", "--queue"}} {
+		for _, command := range [][]string{{"status"}, {"resume"}, {"report"}, {"run", tree, "--run"}} {
 			r := u.run(t, append(slices.Clone(command), name)...)
 			if r.code != 1 || strings.Count(r.stderr, "\n") != 1 {
 				t.Errorf("%s %q: exit code %d: %s", command[0], name, r.code, r.stderr)
@@ -167,11 +166,14 @@ func TestNamesLeadNowhere(t *testing.T) {
 		}
 	}
 	port := freePort(t)
-	p := u.serving(t, "ramify serve --jobs jobs.yaml --listen 127.0.0.1:"+port, "serve begins")
+	u = u.with("RAMIFY_TOKEN=the token of this page", "PATH="+os.Getenv("PATH"))
+	p := u.serving(t, "ramify serve --listen 127.0.0.1:"+port, "serve begins")
 	for _, name := range names {
-		for _, at := range []string{"/api/runs/%s", "/api/runs/%s/failures", "/api/runs/%s/tree", "/page/%s"} {
-			answer := u.typed(t, "curl -sS --path-as-is -w ' %{http_code}' 'http://127.0.0.1:"+port+fmt.Sprintf(at, url.PathEscape(name))+"'", 0)
-			if !strings.HasSuffix(answer, " 404") && !strings.HasSuffix(answer, " 400") || strings.Contains(answer, "synthetic") || strings.Contains(answer, u.dir) {
+		for _, at := range []string{"/api/runs/%s", "/page/%s"} {
+			answer := u.typed(t, "curl -sS --path-as-is -w ' %{http_code}' -H 'Authorization: Bearer the token of this page' 'http://127.0.0.1:"+port+fmt.Sprintf(at, url.PathEscape(name))+"'", 0)
+			// What the mux cleans it sends to where there is nothing of a run.
+			code := answer[strings.LastIndexByte(answer, ' ')+1:]
+			if code != "404" && code != "400" && code != "307" || strings.Contains(answer, "synthetic") || strings.Contains(answer, u.dir) {
 				t.Errorf("%s of %q is answered by %s", at, name, answer)
 			}
 		}
