@@ -120,6 +120,8 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		o.To += "/"
 	}
 	switch {
+	case hasUser(o.Endpoint): // it would be kept with the run, and shown
+		return bad("to-endpoint", "…@…", "no user and no password in it: credentials are those of to-profile")
 	case o.Endpoint != "" && !isURL(o.Endpoint):
 		return bad("to-endpoint", o.Endpoint, "http://… or https://…")
 	case o.StorageClass != "" && !slices.Contains(classes(), o.StorageClass):
@@ -177,6 +179,13 @@ func (o *Order) apart(bucket, prefix string) error {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// hasUser sees one also in what is no URL.
+func hasUser(endpoint string) bool {
+	_, rest, _ := strings.Cut(endpoint, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return strings.Contains(authority, "@")
 }
 
 // folderOf is a prefix up to its last '/': keys are copied with what follows it.
