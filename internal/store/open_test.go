@@ -33,8 +33,10 @@ func TestOpenOptions(t *testing.T) {
 	require.ErrorIs(t, err, ErrExists)
 	assert.Zero(t, count(t, open(t, path, Options{})))
 
-	_, err = Open(filepath.Dir(path), Options{})
-	require.ErrorIs(t, err, ErrForeign)
+	for _, other := range []string{filepath.Dir(path), os.DevNull} {
+		_, err = Open(other, Options{})
+		require.ErrorIs(t, err, ErrForeign, other)
+	}
 }
 
 // Killed while the file became a database: the first page is written, and the

@@ -104,6 +104,26 @@ func TestStateDamaged(t *testing.T) {
 	}
 }
 
+// A state file that was copied or renamed is another run's: a run of its new name is not
+// begun in it, which would remove all that it keeps, and nobody is told to begin one.
+func TestStateOfAnotherRun(t *testing.T) {
+	t.Parallel()
+	u := program.NewUser(t, "")
+	const node = `{"kind":"synthetic","id":"0","args":{"fanout":3,"depth":1}}`
+	u.Run(t, "run", node, "--run", "old", "--json").RequireCode(t, 0)
+	was, now := filepath.Join(u.State(), "old.db"), filepath.Join(u.State(), "new.db")
+	if err := os.Rename(was, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status", "new"}, {"resume", "new"}, {"redrive", "new"}, {"run", node, "--run", "new"}} {
+		refuses(t, u.Run(t, args...), 2, now, "run old", was)
+	}
+	if err := os.Rename(now, was); err != nil {
+		t.Fatal(err)
+	}
+	u.Run(t, "status", "old").RequireCode(t, 0)
+}
+
 // Descriptors run out: at the beginning that is said in one line; in the middle the
 // run ends or goes on, and is whole once there are enough.
 func TestDescriptorsExhausted(t *testing.T) {
