@@ -124,6 +124,19 @@ func TestStateOfAnotherRun(t *testing.T) {
 	u.Run(t, "status", "old").RequireCode(t, 0)
 }
 
+// The lock of a run that goes on is taken for one that was left, and removed: who works on
+// the run writes no more, since another may begin, and both would write the same results.
+func TestLockRemoved(t *testing.T) {
+	t.Parallel()
+	u, tr := program.NewUser(t, ""), slow(scaled(12, 25))
+	p := walk(t, u, tr)
+	if err := os.Remove(filepath.Join(u.State(), "r.db.lock")); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, p.Wait(t), 2, "r.db", "its lock file was removed", "ramify resume r")
+	resumes(t, u, tr)
+}
+
 // Descriptors run out: at the beginning that is said in one line; in the middle the
 // run ends or goes on, and is whole once there are enough.
 func TestDescriptorsExhausted(t *testing.T) {
