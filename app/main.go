@@ -73,7 +73,7 @@ type cli struct {
 	Jobs    jobsCmd    `cmd:"" help:"Run named jobs, and check files of them."`
 	Results resultsCmd `cmd:"" help:"Print the outcomes of jobs that wait in a queue, and take them out of it."`
 	Cron    cronCmd    `cmd:"" help:"Start jobs when they are due, each tick once however many run this."`
-	Serve   serveCmd   `cmd:"" help:"Start jobs that are asked for by HTTP."`
+	Serve   serveCmd   `cmd:"" help:"Show runs on a page, and start jobs that are asked for by HTTP."`
 	CA      caCmd      `cmd:"" name:"ca" help:"A small certificate authority, for serve and who asks it."`
 	IAM     iamCmd     `cmd:"" name:"iam" help:"Print the policy of IAM that a role needs."`
 
