@@ -145,11 +145,18 @@ func realMain(args []string, std streams) int {
 	c.State = kong.ExpandPath(c.State)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err = kctx.Run(&c, std)
+	if errors.Is(err, syscall.EPIPE) && shows[kctx.Selected().Name] {
+		return exitDone
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted // before there was anything to report
 	}
 	return exitCode(err, std.err)
 }
+
+// shows are the commands that change nothing: that nobody reads on is no error of theirs,
+// `| head` has seen enough.
+var shows = map[string]bool{"status": true, "failed": true, "report": true, "plan": true, "schema": true, "iam": true, "watch": true}
 
 // vars are what the flags' defaults name.
 func vars() kong.Vars {
