@@ -116,7 +116,7 @@ func (h *hundred) read(ctx context.Context) (Snapshot, error) {
 	}
 	now := time.Now()
 	s := now.Sub(h.begun).Seconds()
-	snap := Snapshot{Run: "r", Target: "s3://b/", Kind: "s3.crawl", State: Running, At: now, Fraction: min(s/100, almost), Objects: int64(20 * s), Nodes: int64(s), Seconds: s, Workers: 1, Slots: 8, InFlight: 8, Requests: map[string]int64{"list": int64(s)}}
+	snap := Snapshot{Run: "r", Target: "s3://b/", Kind: "s3.inventory", State: Running, At: now, Fraction: min(s/100, almost), Objects: int64(20 * s), Nodes: int64(s), Seconds: s, Workers: 1, Slots: 8, InFlight: 8, Requests: map[string]int64{"list": int64(s)}}
 	if s >= 100 {
 		snap.State, snap.Fraction, snap.InFlight = Finished, 1, 0
 	}

@@ -18,14 +18,17 @@ import (
 //
 // It trusts what it is given: who writes cleans what comes from outside.
 type Terminal struct {
-	area  func() (width, height int) // nil: no terminal
-	color bool
-	ascii bool // it shows nothing else
+	area    func() (width, height int) // nil: no terminal
+	color   bool
+	ascii   bool // it shows nothing else
+	reflows bool // lines are wrapped anew when it is made narrower
 
 	mu      sync.Mutex
 	w       io.Writer
 	partial []byte   // written, and not yet a whole line
-	pane    []string // as drawn
+	pane    []string // as it was asked for
+	drawn   []string // as it stands there
+	width   int      // of the terminal, when it was drawn
 }
 
 // NewTerminal takes a file, usually os.Stderr or os.Stdout. It is a terminal
@@ -42,7 +45,18 @@ func NewTerminal(f *os.File) *Terminal {
 		}
 		return w, h
 	}
-	return &Terminal{w: f, area: area, color: os.Getenv("NO_COLOR") == "", ascii: asciiHere()}
+	return &Terminal{w: f, area: area, color: os.Getenv("NO_COLOR") == "", ascii: asciiHere(), reflows: reflowsHere()}
+}
+
+// reflowsHere reports whether the terminal wraps long lines anew when it is made
+// narrower, as all do but xterm, screen, st and the consoles of Linux: these cut lines
+// off. tmux does, wherever it runs.
+func reflowsHere() bool {
+	name := os.Getenv("TERM")
+	if os.Getenv("TMUX") != "" {
+		return true
+	}
+	return os.Getenv("XTERM_VERSION") == "" && os.Getenv("STY") == "" && name != "linux" && !strings.HasPrefix(name, "st-")
 }
 
 // TTY reports whether it is a terminal.
@@ -100,19 +114,46 @@ func (t *Terminal) Keep() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pane) > 0 {
-		t.pane = nil
+		t.pane, t.drawn = nil, nil
 		_, _ = io.WriteString(t.w, "\n")
 	}
 }
 
-// top goes to the beginning of the pane; the cursor rests at its end.
+// top goes to the beginning of the pane; the cursor rests at its end. Where the width
+// has changed since it was drawn lines may take more rows than they did, and nothing is
+// drawn over what is left of them: it is erased.
 //
 // Source: ECMA-48: CUU, EL, ED.
 func (t *Terminal) top(b *bytes.Buffer) {
+	width, _ := t.area()
+	resized := len(t.drawn) > 0 && width != t.width
+	rows := len(t.drawn)
+	if resized && t.reflows {
+		rows = 0
+		for _, line := range t.drawn {
+			rows += wrapped(line, width)
+		}
+	}
 	b.WriteByte('\r')
-	for range len(t.pane) - 1 {
+	for range rows - 1 {
 		b.WriteString("\x1b[A")
 	}
+	if resized {
+		b.WriteString("\x1b[J")
+	}
+}
+
+// wrapped is how many rows a line takes in a terminal of that width.
+func wrapped(line string, width int) int {
+	rows, at := 1, 0
+	for _, r := range unstyled(line) {
+		n := columnsOf(r)
+		if at+n > width {
+			rows, at = rows+1, 0
+		}
+		at += n
+	}
+	return rows
 }
 
 func (t *Terminal) erase(b *bytes.Buffer) {
@@ -126,16 +167,18 @@ func (t *Terminal) erase(b *bytes.Buffer) {
 // that: a line that is never empty does not flicker. The last column stays free,
 // since some terminals wrap when it is written.
 func (t *Terminal) draw(b *bytes.Buffer) {
-	width, _ := t.area()
+	t.width, _ = t.area()
+	t.drawn = t.drawn[:0]
 	for i, line := range t.pane {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
 		if t.ascii {
-			line = toASCII(cut(toASCII(line), width-1))
+			line = toASCII(cut(toASCII(line), t.width-1))
 		} else {
-			line = cut(line, width-1)
+			line = cut(line, t.width-1)
 		}
+		t.drawn = append(t.drawn, line)
 		b.WriteString(line)
 		b.WriteString("\x1b[K")
 	}

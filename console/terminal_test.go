@@ -142,6 +142,56 @@ func TestPaneIsCutToTheTerminal(t *testing.T) {
 	s.expect(t, "0123456789")
 }
 
+// reflow makes the screen that wide as most terminals do: a line that is too long is
+// wrapped, and the cursor stays where it was in the text.
+func (s *screen) reflow(width int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.width = width
+	var rows [][]rune
+	row, col := 0, s.col
+	for i, line := range s.rows {
+		from := len(rows)
+		for len(line) > width {
+			rows, line = append(rows, line[:width:width]), line[width:]
+		}
+		rows = append(rows, line)
+		if i == s.row {
+			row, col = min(from+s.col/width, len(rows)-1), s.col%width
+		}
+	}
+	s.rows, s.row, s.col = rows, row, col
+}
+
+// However a terminal takes it to be made narrower: what was printed above the pane stays,
+// and of the pane as it was nothing.
+func TestPaneOfATerminalThatIsMadeNarrower(t *testing.T) {
+	wide := []string{"a " + strings.Repeat("x", 30), "b", "c " + strings.Repeat("y", 36)}
+	for _, reflows := range []bool{false, true} {
+		for _, next := range [][]string{{"d", "e", "f"}, {"d"}, {}, {"d", "e", "f", "g"}} {
+			s, term := newScreen(40)
+			term.reflows = reflows
+			resize := func(width int) { s.width = width }
+			if reflows {
+				resize = s.reflow
+			}
+			fmt.Fprintln(term, "above")
+			term.Show(wide...)
+			resize(10)
+			term.Show(next...)
+			s.expect(t, append([]string{"above"}, next...)...)
+			resize(40)
+			term.Show(wide...)
+			s.expect(t, append([]string{"above"}, wide...)...)
+			resize(10)
+			fmt.Fprintln(term, "log")
+			if lines := s.lines(); len(lines) != 5 || lines[0] != "above" || lines[1] != "log" {
+				t.Errorf("reflows %v: the screen has\n%s", reflows, strings.Join(lines, "\n"))
+			}
+		}
+	}
+}
+
 func TestPaneDoesNotFlicker(t *testing.T) {
 	s, term := newScreen(40)
 	for i := range 100 {

@@ -80,7 +80,7 @@ func (w *walk) inOrder(after *schema.Place, v visitor) error {
 			if err := w.load(stack[len(stack)-n:]); err != nil {
 				return err
 			}
-			wide *= 2
+			wide = min(2*wide, widest)
 			for i := range stack[:max(len(stack)-widest, 0)] {
 				stack[i].rec = nil
 			}
@@ -102,6 +102,8 @@ func (w *walk) inOrder(after *schema.Place, v visitor) error {
 func (w *walk) start(after *schema.Place) ([]planned, error) {
 	root, leaf := w.root()
 	switch {
+	case leaf && after != nil && !after.IsRoot():
+		return nil, fmt.Errorf("walk run %s behind slot %d of %s: the root has no children: %w", w.run.ID, after.Slot, after.Parent, ErrNoPlace)
 	case leaf:
 		return nil, nil
 	case after == nil:

@@ -169,6 +169,17 @@ func TestPagesOfFailures(t *testing.T) {
 	})
 }
 
+// A tree may be so deep that it is read in more steps than a number has bits
+// that doubles with each.
+func TestFailuresFarBelow(t *testing.T) {
+	deep := branch{fails: true}
+	for range 200 {
+		deep = branch{kids: []branch{deep, {fails: true}}}
+	}
+	p := plant(t, deep)
+	assert.Equal(t, p.want, p.paged(1000, func() {}))
+}
+
 // Of many failures the last page costs what the first does, and both little.
 func TestTheLastPageOfFailuresCostsWhatTheFirstDoes(t *testing.T) {
 	leaf := branch{fails: true}

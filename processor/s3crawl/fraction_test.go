@@ -161,10 +161,11 @@ func often(keys, slots int) time.Duration {
 
 // However keys are spread: the shares of a walk add up to the whole, what is said to
 // be done never falls, is 1 at the end and not before, and while a fifth of the keys
-// is yet to be listed nobody is told that all but a twentieth is done.
+// is yet to be listed nobody is told that all but a twentieth is done. The last line that
+// it logs of each walk is a line of console/testdata/crawls.txt.
 func TestFraction(t *testing.T) {
 	for name, keys := range uneven(t) {
-		for _, slots := range []int{16, 64} {
+		for _, slots := range []int{1, 4, 16, 64} {
 			t.Run(fmt.Sprintf("%s/%d", name, slots), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					all := readings(t.Context(), t, keys, slots, often(len(keys), slots))
@@ -179,7 +180,12 @@ func TestFraction(t *testing.T) {
 							t.Errorf("all is said to be done with %v listed", r.listed)
 						}
 					}
+					curve := fmt.Sprintf("%s/%d", name, slots)
+					for _, r := range all {
+						curve += fmt.Sprintf(" %.3f:%.3f", r.at.Seconds()/all[len(all)-1].at.Seconds(), r.said)
+					}
 					t.Log(what)
+					t.Log(curve)
 					if early > 0.95 || over > 0.7 {
 						t.Errorf("%.3f is said to be done with less than 0.8 listed: %s", early, what)
 					}

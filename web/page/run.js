@@ -15,6 +15,7 @@ const nothing = "–";
 
 export class RunPage {
   #stop = new AbortController();
+  #way = new AbortController(); // how readings come now: by a stream, or now and then
   #timers = new Set();
   #history = new History();
   #reading = null;
@@ -94,39 +95,61 @@ export class RunPage {
     $("figures").classList.remove("ready");
   }
 
-  /** Reads the stream, again and again until the run is over. */
+  /**
+   * Reads the stream, again and again until the run is over or nobody sees the page: a
+   * browser has six connections to a server for all its pages, and those that are hidden
+   * would keep the seventh from opening.
+   */
   async #follow() {
-    const signal = this.#stop.signal;
+    const signal = this.#another();
     let wait = 1000;
     while (!signal.aborted) {
+      if (document.hidden) {
+        this.#glance(this.#reading ? undefined : 0);
+        return;
+      }
+      const unseen = new AbortController();
+      const end = AbortSignal.any([signal, unseen.signal]);
+      document.addEventListener("visibilitychange", () => document.hidden && unseen.abort(), { signal: end });
       try {
-        await stream(runPath(this.run, "events"), signal, (r) => {
+        await stream(runPath(this.run, "events"), end, (r) => {
           wait = 1000;
           if (!r.stale) this.house.notice("");
           this.#show(r);
         });
         if (this.#reading && over(this.#reading.state)) {
-          this.#watchEnd();
+          this.#glance();
           return;
         }
+        if (end.aborted) continue;
         throw new Refused(0, "the connection was lost");
       } catch (e) {
         if (signal.aborted) return;
         this.#live("lost");
         this.house.refused(e, e.status === 404 ? "This run cannot be shown" : "No figures come in, the page tries again");
         if (e.status === 401 || e.status === 404) return;
+      } finally {
+        unseen.abort();
       }
       await new Promise((go) => this.#later(go, wait));
       wait = Math.min(2 * wait, 15_000);
     }
   }
 
+  /** Ends the way in which readings came, and is the signal by which the next one ends. */
+  #another() {
+    this.#way.abort();
+    this.#way = new AbortController();
+    return AbortSignal.any([this.#stop.signal, this.#way.signal]);
+  }
+
   /**
-   * Notices that a run that was over is begun again, by whomever. By these requests
-   * `ramify run --web` notices that somebody looks, so they do not wait for long.
+   * Reads now and then, where there is no stream: notices that a run that was over is
+   * begun again, by whomever. By these requests `ramify run --web` notices that somebody
+   * looks, so they do not wait for long.
    */
-  #watchEnd() {
-    const signal = this.#stop.signal;
+  #glance(wait = 10_000) {
+    const signal = this.#another();
     const wake = new AbortController();
     let done = false;
     const look = async () => {
@@ -137,7 +160,7 @@ export class RunPage {
         const r = await get(runPath(this.run), signal);
         if (!r.stale) this.house.notice("");
         this.#show(r);
-        if (!over(r.state)) {
+        if (!over(r.state) && !document.hidden) {
           this.#follow();
           return;
         }
@@ -147,10 +170,10 @@ export class RunPage {
         this.house.refused(e, "What is shown is the last that came in");
         if (e.status === 401) return;
       }
-      this.#watchEnd();
+      this.#glance();
     };
     document.addEventListener("visibilitychange", () => document.hidden || look(), { signal: AbortSignal.any([signal, wake.signal]) });
-    this.#later(look, 10_000);
+    this.#later(look, wait);
   }
 
   /** Asks for the history: at first, and sometimes, as its server has it in full. */

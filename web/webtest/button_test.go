@@ -2,7 +2,9 @@ package webtest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -148,6 +150,43 @@ func TestLostConnection(t *testing.T) {
 	w.set(func() { w.fails = nil })
 	b.until("document.querySelector('#runs-list tr') && document.querySelector('#notice').hidden")
 	forget(t, b, "502")
+}
+
+// TestHiddenPage looks at a run in a tab that is not seen: it holds no connection, of
+// which a browser has six for all its tabs, and goes on when it is seen again. However
+// readings come, there is one stream.
+func TestHiddenPage(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	b := shown(t, w, 1280)
+	streams := func(n int32) {
+		t.Helper()
+		require.Eventually(t, func() bool { return w.streams.Load() == n }, patience, 10*time.Millisecond)
+	}
+	streams(1)
+	see := func(hidden bool) {
+		eval[any](b, fmt.Sprintf("Object.defineProperty(document, 'hidden', { configurable: true, get: () => %t }), document.dispatchEvent(new Event('visibilitychange'))", hidden))
+	}
+	see(true)
+	streams(0)
+	m.tick(100)
+	see(false)
+	b.shows("#f-nodes", grouped(m.view.Nodes))
+	streams(1)
+
+	// Who presses a button at the end has the stream at once, and not again when the page
+	// would have looked for itself.
+	w.set(func() { m.view.State, m.view.Fraction, m.view.May = console.Failed, 1, []web.OrderKind{web.Redrive} })
+	b.shows("#state", "Finished with failures")
+	streams(0)
+	b.press("#redrive")
+	b.shows("#state", "Running")
+	streams(1)
+	see(false)
+	m.tick(100)
+	b.shows("#f-nodes", grouped(m.view.Nodes))
+	assert.Equal(t, int32(1), w.streams.Load())
 }
 
 func visible(b *tab, selector string) bool {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type world struct {
 	orders []web.Order
 	fails  error          // of what is asked of runs
 	asked  map[string]int // how often, by what
+
+	streams atomic.Int32 // that are open
 }
 
 // made is a run that is made up.
@@ -64,6 +67,17 @@ func (w *world) Open(_ context.Context, run string) (web.Run, error) {
 		}
 	}
 	return nil, web.ErrUnknown
+}
+
+// crowded is a world in which there is something of everything to see: a run with
+// failures and a fleet, and another.
+func crowded() (*world, *made) {
+	w := &world{}
+	m := newRun(w, name)
+	m.fail(120)
+	m.fleet()
+	newRun(w, "20261125-101010-abcd")
+	return w, m
 }
 
 // set changes the world.
@@ -311,7 +325,13 @@ func (w *world) serve(t testing.TB, every time.Duration) string {
 	require.NoError(t, err)
 	mux := http.NewServeMux()
 	s.Mount(mux)
-	require.NoError(t, g.Start(context.Background(), mux))
+	require.NoError(t, g.Start(context.Background(), http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.streams.Add(1)
+			defer w.streams.Add(-1)
+		}
+		mux.ServeHTTP(rw, r)
+	})))
 	t.Cleanup(func() {
 		s.Stop()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
