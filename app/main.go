@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -144,11 +145,18 @@ func realMain(args []string, std streams) int {
 	c.State = kong.ExpandPath(c.State)
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	err = kctx.Run(&c, std)
+	if errors.Is(err, syscall.EPIPE) && shows[kctx.Selected().Name] {
+		return exitDone
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return exitInterrupted // before there was anything to report
 	}
 	return exitCode(err, std.err)
 }
+
+// shows are the commands that change nothing: that nobody reads on is no error of theirs,
+// `| head` has seen enough.
+var shows = map[string]bool{"status": true, "failed": true, "report": true, "plan": true, "schema": true, "iam": true, "watch": true}
 
 // vars are what the flags' defaults name.
 func vars() kong.Vars {
@@ -174,8 +182,13 @@ func exitCode(err error, w io.Writer) int {
 }
 
 // oneLine is an error as it is printed: it may hold what somebody typed, or a
-// server said.
-func oneLine(err error) string { return console.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+// server said. Libraries quote a URL that they cannot read, with the password in it.
+func oneLine(err error) string {
+	text := password.ReplaceAllString(err.Error(), "://$1:…@")
+	return console.Clean(strings.ReplaceAll(text, "\n", "; "))
+}
+
+var password = regexp.MustCompile(`://([^\s/:@"]*):[^\s/@"]*@`)
 
 // dropEmptyVariables makes a variable that is empty as none: compose files and
 // units pass on what is not set as RAMIFY_CONCURRENCY=, which is no number.

@@ -44,8 +44,8 @@ type Options struct {
 	Log   *slog.Logger // nil discards
 }
 
-// MinToken is the fewest bytes of a token.
-const MinToken = 16
+// minToken is the fewest bytes of a token.
+const minToken = 16
 
 // maxBody is the default of MaxBody.
 const maxBody = 64 << 10
@@ -91,8 +91,8 @@ func New(o Options) (*Server, error) {
 	o.Address = net.JoinHostPort(host, port)
 	s := &Server{o: o, hosts: map[string]bool{}, limiter: rate.NewLimiter(rate.Inf, 0)}
 	for _, t := range o.Tokens {
-		if len(t) < MinToken {
-			return nil, fmt.Errorf("listen on %s: a token has %d bytes, want at least %d, such as `openssl rand -base64 24` makes", o.Address, len(t), MinToken)
+		if len(t) < minToken {
+			return nil, fmt.Errorf("listen on %s: a token has %d bytes, want at least %d, such as `openssl rand -base64 24` makes", o.Address, len(t), minToken)
 		}
 	}
 	s.bears = Bearer(o.Tokens)
@@ -230,14 +230,15 @@ func (s *Server) refuse(r *http.Request, e *Entry) (code int, reason string) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
+	open := s.o.Open != nil && s.o.Open(r)
 	switch {
 	case !s.mine(host):
 		// A page of another site can have its name point here: what a browser then sends
 		// is for that name.
 		return http.StatusMisdirectedRequest, "the request is for another host: ask by an address of loopback, or a name of --host or of the certificate"
-	case foreign(r):
+	case foreign(r) && !(open && followed(r)):
 		return http.StatusForbidden, "a page of another site sent it"
-	case s.o.Open != nil && s.o.Open(r):
+	case open:
 		return 0, ""
 	case !s.knows(r, e):
 		return http.StatusUnauthorized, "want Authorization: Bearer and the token"
@@ -268,6 +269,15 @@ func foreign(r *http.Request) bool {
 	}
 	origin := r.Header.Get("Origin")
 	return origin != "" && origin != "http://"+r.Host && origin != "https://"+r.Host
+}
+
+// followed reports whether somebody followed a link, which may stand in a mail or in a
+// terminal that is a page itself: what comes is shown, and not read by the page that has
+// the link.
+//
+// Source: MDN, "Sec-Fetch-Mode" and "Sec-Fetch-Dest".
+func followed(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // knows reports whether who asks is known, and says in the entry who it is.

@@ -171,6 +171,33 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestFollowedLink: a link on a page of another site leads to what anybody may have, and
+// to nothing else; no such page gets it in another way.
+func TestFollowedLink(t *testing.T) {
+	s, err := guard.New(guard.Options{Address: "127.0.0.1:8008", Tokens: []string{token}, Open: func(r *http.Request) bool { return r.URL.Path == "/" }})
+	require.NoError(t, err)
+	for _, c := range []struct {
+		method, path, mode, dest string
+		code                     int
+	}{
+		{http.MethodGet, "/", "navigate", "document", 202},
+		{http.MethodGet, "/", "navigate", "iframe", 403},
+		{http.MethodGet, "/", "cors", "empty", 403},
+		{http.MethodGet, "/", "no-cors", "script", 403},
+		{http.MethodPost, "/", "navigate", "document", 403},
+		{http.MethodGet, "/api/runs", "navigate", "document", 403},
+	} {
+		w := asked(t, s.Wrap(http.HandlerFunc(echo)), func(r *http.Request) {
+			r.Method, r.URL.Path = c.method, c.path
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Sec-Fetch-Site", "cross-site")
+			r.Header.Set("Sec-Fetch-Mode", c.mode)
+			r.Header.Set("Sec-Fetch-Dest", c.dest)
+		})
+		assert.Equal(t, c.code, w.Code, c)
+	}
+}
+
 func TestRate(t *testing.T) {
 	s, err := guard.New(guard.Options{Address: "127.0.0.1:8008", Tokens: []string{token}, Rate: 0.001, Burst: 2})
 	require.NoError(t, err)

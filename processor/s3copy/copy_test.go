@@ -275,10 +275,13 @@ func TestBadOrders(t *testing.T) {
 		{"a", "x/", Order{To: "s3://b", Through: true, Above: 1 << 30}, "multipart-above", "512 MiB"},
 		{"a", "x/", Order{To: "s3://b", Endpoint: "http://other", Part: 1 << 30}, "part-size", "512 MiB"},
 		{"a", "x/", Order{To: "s3://b", Endpoint: "host"}, "to-endpoint", "http"},
+		{"a", "x/", Order{To: "s3://b", Endpoint: "http://me:hunter2@other"}, "to-endpoint", "no user"},
+		{"a", "x/", Order{To: "s3://b", Endpoint: "http://me:hunter2@other:1:2/x"}, "to-endpoint", "no user"},
 	} {
 		_, err := Root(c.bucket, c.prefix, "", c.o)
 		require.ErrorContains(t, err, c.field+" is ")
 		require.ErrorContains(t, err, c.want)
+		require.NotContains(t, err.Error(), "hunter2")
 	}
 	for _, o := range []Order{{To: "s3://a/xx/"}, {To: "s3://a/y/"}, {To: "s3://a/x/", Endpoint: "http://other"}} {
 		_, err := Root("a", "x/", "", o)

@@ -31,7 +31,6 @@ const (
 const (
 	maxSpans = 64
 	maxBytes = 96 << 10 // of encoded ranges
-	maxName  = 300      // bytes of a range's name
 )
 
 // maxSize is the largest size of an object that is believed: a thousand times 5 TB,
