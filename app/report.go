@@ -219,8 +219,10 @@ func configurationOf(r ledger.Run) []report.Setting {
 		concurrency = strconv.Itoa(o.Concurrency)
 	}
 	all := []report.Setting{
-		{Name: "format", Value: o.Format}, {Name: "retries", Value: strconv.Itoa(o.Retries)},
-		{Name: "inline", Value: strconv.Itoa(o.Inline)}, {Name: "concurrency", Value: concurrency},
+		{Name: "format", Value: o.Format},
+		{Name: "retries", Value: strconv.Itoa(o.Retries)},
+		{Name: "inline", Value: strconv.Itoa(o.Inline)},
+		{Name: "concurrency", Value: concurrency},
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		value := o.Params[name]
