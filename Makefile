@@ -6,6 +6,7 @@ GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT     := mvdan.cc/gofumpt@v0.12.0
 CYCLONEDX   := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.9.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GOSEC       := github.com/securego/gosec/v2/cmd/gosec@v2.22.10
 
 # What the listing benchmarks race against: programs, built where they do not touch go.mod.
 LISTERS := s3ls s5cmd rclone
@@ -37,7 +38,7 @@ GO_ARCH = $(patsubst x86_64,amd64,$(ARCH))
 SET   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screenshots soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
+.PHONY: gosec screenshots soak soak-hour model fuzz release help run test test-race test-infra lint bench peers fmt fmt-check verify build metricfn image bootstrap synth deploy destroy vuln clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -232,6 +233,12 @@ vuln: ## Look for known vulnerabilities with govulncheck (GOVULNDB=url for a mir
 		echo "make vuln: NOT CHECKED, the vulnerability database cannot be reached (for a mirror, GOVULNDB=url): $$why" >&2; exit 75; \
 	fi; \
 	cat "$$log"; exit $$code
+
+# Each rule that is off stands in docs/security.md, with the reason. The peers of a benchmark are not of this module.
+GOSEC_OFF := G101,G104,G115,G204,G304,G401,G404,G602
+
+gosec: ## Run gosec with all rules but those that docs/security.md explains (2 minutes of processor time)
+	go run $(GOSEC) -quiet -exclude=$(GOSEC_OFF) -exclude-generated -exclude-dir=.cache -exclude-dir=infra -exclude-dir=bench/fleet/peers ./...
 
 clean: ## Remove bin/, out/, dist/ and the caches of this folder
 	rm -rf bin out dist .cache

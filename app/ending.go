@@ -42,13 +42,8 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 			return fmt.Errorf("print totals per prefix: %w", err)
 		}
 	}
-	if w.json {
-		err = sum.WriteJSON(w.std.out)
-	} else {
-		err = sum.WriteText(w.std.err)
-	}
-	if err != nil {
-		return fmt.Errorf("print report: %w", err)
+	if err := w.tell(sum); err != nil {
+		return err
 	}
 	switch state {
 	case console.Finished:
@@ -58,6 +53,19 @@ func (w *work) report(ctx context.Context, st *state, r ledger.Run, state consol
 	default:
 		return exitError(exitFailures)
 	}
+}
+
+// tell prints what a run came to: where results may go to standard output the text
+// goes beside them.
+func (w *work) tell(sum console.Summary) error {
+	write, out := sum.WriteText, w.std.err
+	if w.json {
+		write, out = sum.WriteJSON, w.std.out
+	}
+	if err := write(out); err != nil {
+		return fmt.Errorf("print report: %w", err)
+	}
+	return nil
 }
 
 // finish makes the results, unless they are withheld.

@@ -143,7 +143,7 @@ func glance(ctx context.Context, g *cli, run string) (*state, ledger.Run, error)
 	if err != nil {
 		return nil, ledger.Run{}, err
 	}
-	r, err := st.ledger.Run(ctx, run)
+	r, err := st.record(ctx)
 	if err != nil {
 		st.close()
 		if errors.Is(err, ledger.ErrNoRun) {

@@ -68,7 +68,7 @@ func begun(ctx context.Context, g *cli, run string) (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	_, err = st.ledger.Run(ctx, run) // now that nobody else can write it
+	_, err = st.record(ctx) // now that nobody else can write it
 	switch {
 	case errors.Is(err, ledger.ErrNoRun):
 		st.discard()
@@ -157,6 +157,25 @@ func (s *state) closeRooms() {
 func (s *state) discard() {
 	s.closeRooms()
 	_ = s.store.Discard()
+}
+
+// record is the run's record. A file that has another run's is no remainder of one that
+// never began, which `run` removes: somebody has renamed or copied it, and what it keeps
+// is that run's.
+func (s *state) record(ctx context.Context) (ledger.Run, error) {
+	r, err := s.ledger.Run(ctx, s.run)
+	if !errors.Is(err, ledger.ErrNoRun) {
+		return r, err
+	}
+	others, listed := s.ledger.Runs(ctx)
+	switch {
+	case listed != nil:
+		return r, listed
+	case len(others) > 0:
+		path := statePath(filepath.Dir(s.store.Path()), others[0].ID)
+		return r, fmt.Errorf("open state %s: it is the file of run %s: rename it to %s, or choose another name", s.store.Path(), others[0].ID, path)
+	}
+	return r, err
 }
 
 func (s *state) poster() *post.Poster { return &post.Poster{Queue: s.main} }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -181,8 +182,13 @@ func exitCode(err error, w io.Writer) int {
 }
 
 // oneLine is an error as it is printed: it may hold what somebody typed, or a
-// server said.
-func oneLine(err error) string { return console.Clean(strings.ReplaceAll(err.Error(), "\n", "; ")) }
+// server said. Libraries quote a URL that they cannot read, with the password in it.
+func oneLine(err error) string {
+	text := password.ReplaceAllString(err.Error(), "://$1:…@")
+	return console.Clean(strings.ReplaceAll(text, "\n", "; "))
+}
+
+var password = regexp.MustCompile(`://([^\s/:@"]*):[^\s/@"]*@`)
 
 // dropEmptyVariables makes a variable that is empty as none: compose files and
 // units pass on what is not set as RAMIFY_CONCURRENCY=, which is no number.

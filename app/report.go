@@ -144,7 +144,7 @@ func (w *watched) reportRest(ctx context.Context, r *report.Report, by report.Me
 	if err != nil {
 		return err
 	}
-	r.History = report.History{History: h}
+	r.History = h
 	slow, err := w.Slowest(ctx)
 	if err != nil {
 		return err

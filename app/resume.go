@@ -101,7 +101,7 @@ func (c *onFlags) open(ctx context.Context, g *cli) (*state, ledger.Run, error) 
 	if err != nil {
 		return nil, ledger.Run{}, err
 	}
-	r, err := st.ledger.Run(ctx, c.Name)
+	r, err := st.record(ctx)
 	if err != nil {
 		st.close()
 		if errors.Is(err, ledger.ErrNoRun) {

@@ -249,13 +249,8 @@ func (c *seedCmd) follow(ctx context.Context, f *fleet, w *work) error {
 		return err
 	}
 	sum.Options = k.options
-	if c.JSON {
-		err = sum.WriteJSON(w.std.out)
-	} else {
-		err = sum.WriteText(w.std.err)
-	}
-	if err != nil {
-		return fmt.Errorf("print report: %w", err)
+	if err := w.tell(sum); err != nil {
+		return err
 	}
 	if sum.State != console.Finished {
 		return exitError(exitFailures)

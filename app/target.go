@@ -34,30 +34,52 @@ type target struct {
 	leftOut int64 // lines of a list
 }
 
+// scheme is how the targets of one sort begin, and who reads them.
+type scheme struct {
+	begin   string
+	anyCase bool   // as people write DSNs, whose passwords must not be shown for an unknown target
+	want    string // such targets, as an error names them
+	read    func(s string) (target, error)
+}
+
+// schemes are the targets that are not a node as JSON. In s3://bucket/prefix node says
+// how the bucket is divided.
+func schemes(node string) []scheme {
+	return []scheme{
+		{begin: "s3://", want: "s3://bucket/prefix", read: func(s string) (target, error) { return s3Target(s, node) }},
+		{begin: inventoryScheme, want: "inventory:s3://…/manifest.json, inventory:FOLDER", read: namedInventory},
+		{begin: prefixesScheme, want: "prefixes:FILE", read: func(s string) (target, error) {
+			return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
+		}},
+		{begin: nodesScheme, want: "file:FILE", read: func(s string) (target, error) {
+			return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
+		}},
+		{begin: jobScheme, want: "job:NAME", read: jobTarget},
+		{begin: sqlScheme, anyCase: true, want: "sql:NAME?table=…", read: sqlTarget},
+		{begin: graphScheme, want: "graph:FILE?from=VERTEX", read: graphTarget},
+	}
+}
+
+func (k scheme) has(s string) bool {
+	if k.anyCase && len(s) >= len(k.begin) {
+		return strings.EqualFold(s[:len(k.begin)], k.begin)
+	}
+	return strings.HasPrefix(s, k.begin)
+}
+
 // parseTarget reads s3://bucket/prefix, a scheme of ours or a node as JSON.
 func parseTarget(s, node string) (target, error) {
-	switch {
-	case strings.HasPrefix(s, "s3://"):
-		return s3Target(s, node)
-	case s == inventoryScheme:
-		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
-	case strings.HasPrefix(s, inventoryScheme):
-		return inventoryTarget(s, strings.TrimPrefix(s, inventoryScheme)), nil
-	case len(s) >= len(sqlScheme) && strings.EqualFold(s[:len(sqlScheme)], sqlScheme):
-		return sqlTarget(s)
-	case strings.HasPrefix(s, prefixesScheme):
-		return listTarget(s, nodelist.PrefixKind, strings.TrimPrefix(s, prefixesScheme), keepPrefixes)
-	case strings.HasPrefix(s, nodesScheme):
-		return listTarget(s, nodelist.Kind, strings.TrimPrefix(s, nodesScheme), keepNodes)
-	case strings.HasPrefix(s, graphScheme):
-		return graphTarget(s)
-	case strings.HasPrefix(s, jobScheme):
-		return jobTarget(s)
-	case strings.HasPrefix(strings.TrimSpace(s), "{"):
-		return jsonTarget(s)
-	default:
-		return target{}, usagef("target %q is not known; want s3://bucket/prefix, inventory:s3://…/manifest.json, inventory:FOLDER, prefixes:FILE, file:FILE, job:NAME, sql:NAME?table=…, graph:FILE?from=VERTEX or a node as JSON, {\"kind\": …}", s)
+	var want []string
+	for _, k := range schemes(node) {
+		if k.has(s) {
+			return k.read(s)
+		}
+		want = append(want, k.want)
 	}
+	if strings.HasPrefix(strings.TrimSpace(s), "{") {
+		return jsonTarget(s)
+	}
+	return target{}, usagef("target %q is not known; want %s or a node as JSON, {\"kind\": …}", s, strings.Join(want, ", "))
 }
 
 func s3Target(s, node string) (target, error) {
@@ -119,6 +141,15 @@ func canList(bucket, prefix string) func(context.Context, *target, *work, *walkF
 // inventoryScheme begins a target that is a manifest. Without it, s3://…/manifest.json
 // is a prefix like any other.
 const inventoryScheme = "inventory:"
+
+// namedInventory is the target inventory:PLACE.
+func namedInventory(s string) (target, error) {
+	place := strings.TrimPrefix(s, inventoryScheme)
+	if place == "" {
+		return target{}, usagef("target %q names no inventory; want %ss3://…/manifest.json or %sFOLDER", s, s, s)
+	}
+	return inventoryTarget(s, place), nil
+}
 
 // inventoryTarget is the manifest at a place. What it lists is known when it has
 // been read.

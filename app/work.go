@@ -202,7 +202,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 				left.Store(true)
 			}
 			// Waiting does not mend these; what is committed stays.
-			for _, end := range []error{store.ErrFull, store.ErrFiles, store.ErrBroken, store.ErrCorrupt, sink.ErrFull} {
+			for _, end := range []error{store.ErrFull, store.ErrFiles, store.ErrBroken, store.ErrNoLock, store.ErrCorrupt, sink.ErrFull} {
 				if errors.Is(err, end) {
 					select {
 					case hopeless <- err:

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"encoding/json"
 	"math"
 	"slices"
 	"time"
@@ -24,6 +25,21 @@ type Point struct {
 	Requests int64 // of all names
 	Failures int64
 	Fraction float64 // done
+}
+
+// MarshalJSON implements json.Marshaler: names of columns, and points, since there are
+// hundreds of them.
+func (h History) MarshalJSON() ([]byte, error) {
+	points := make([][7]float64, 0, len(h.Points))
+	for _, p := range h.Points {
+		points = append(points, [7]float64{
+			math.Round(p.Seconds*1000) / 1000, float64(p.Nodes), float64(p.Objects), float64(p.Bytes), float64(p.Requests), float64(p.Failures), p.Fraction,
+		})
+	}
+	return json.Marshal(map[string]any{
+		"columns": []string{"seconds", "nodes", "objects", "bytes", "requests", "failures", "fraction"},
+		"points":  points,
+	})
 }
 
 // historyPoints are in a history.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,15 +99,7 @@ func (t *Terminal) crewLines(s Snapshot) []string {
 	if len(rows) == 1 {
 		return nil
 	}
-	slices.SortStableFunc(rest, func(a, b Doing) int {
-		switch {
-		case a.Seconds > b.Seconds:
-			return -1
-		case a.Seconds < b.Seconds:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(rest, func(a, b Doing) int { return cmp.Compare(b.Seconds, a.Seconds) })
 	for _, d := range rest[:min(len(rest), mostCrew)] {
 		rows = append(rows, [4]string{"", "", "", doingText(d)})
 	}

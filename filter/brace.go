@@ -3,6 +3,14 @@ package filter
 // maxBraces is how many globs the braces of one may stand for.
 const maxBraces = 256
 
+// A node's args may bring a glob of any length, and to take braces apart is to copy all
+// of it for each: those that are nested 100,000 deep would want 40 GB. An object's key
+// has at most 1,024 bytes.
+const (
+	maxGlob = 64 << 10 // bytes
+	maxOpen = 64       // braces in one, beside and within each other
+)
+
 // expand takes the braces of a valid pattern apart; ok is false if there would be
 // too many.
 func expand(p string) (all []string, ok bool) {

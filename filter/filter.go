@@ -30,8 +30,17 @@ type Error struct {
 	Want string // what is wanted instead
 }
 
+// maxShown is how many bytes of an expression an error shows: it is to be one line.
+const maxShown = 200
+
 // Error names the expression and what is wanted.
-func (e *Error) Error() string { return fmt.Sprintf("parse filter %q: want %s", e.Expr, e.Want) }
+func (e *Error) Error() string {
+	shown, more := e.Expr, ""
+	if len(shown) > maxShown {
+		shown, more = shown[:maxShown], fmt.Sprintf("… (%d bytes)", len(e.Expr))
+	}
+	return fmt.Sprintf("parse filter %q%s: want %s", shown, more, e.Want)
+}
 
 // Parse reads expressions; the error is an *Error. Without any it returns nil.
 //

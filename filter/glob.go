@@ -37,6 +37,12 @@ func compile(text string) (globs []glob, want string) {
 	if text == "" {
 		return nil, "a glob, such as *.jpg or logs/**"
 	}
+	if len(text) > maxGlob {
+		return nil, "a glob of at most 65536 bytes"
+	}
+	if strings.Count(text, "{") > maxOpen {
+		return nil, "a glob with at most 64 braces"
+	}
 	if !doublestar.ValidatePattern(text) {
 		return nil, "a glob whose [ and { are closed, with something in the [ ], and without a } or \\ left over"
 	}

@@ -2,6 +2,7 @@ package filter_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -320,7 +321,38 @@ func TestManyBracesAreRefused(t *testing.T) {
 	_, err = filter.Parse([]string{strings.Repeat("{a,b}", 8)}, time.Time{})
 	require.NoError(t, err)
 	_, err = filter.Parse([]string{strings.Repeat("{a,b}", 10000)}, time.Time{})
-	assert.ErrorContains(t, err, "at most 256")
+	assert.ErrorContains(t, err, "at most 64 braces")
+}
+
+// A glob comes with a node: what is nested without end must cost neither memory nor time.
+func TestGlobsThatAreTooLong(t *testing.T) {
+	const n = 100_000
+	for _, text := range []string{
+		strings.Repeat("{", n), strings.Repeat("{a,", n) + strings.Repeat("}", n), strings.Repeat("{a}", n),
+		strings.Repeat("a", 64<<10+1), strings.Repeat("é", n),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := filter.Parse([]string{text}, time.Time{})
+		runtime.ReadMemStats(&after)
+		require.ErrorContains(t, err, "want a glob of at most 65536 bytes")
+		assert.Less(t, len(err.Error()), 1000)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+	}
+	for text, fine := range map[string]bool{
+		strings.Repeat("{a,", 64) + "b" + strings.Repeat("}", 64):                                true,
+		strings.Repeat("{a,", 65) + "b" + strings.Repeat("}", 65):                                false,
+		strings.Repeat("{a}", 65):                                                                false,
+		strings.Repeat(`\{`, 65):                                                                 false,
+		"{" + strings.Repeat(strings.Repeat("k", 250)+",", 255) + strings.Repeat("k", 250) + "}": true,
+	} {
+		_, err := filter.Parse([]string{text}, time.Time{})
+		if fine {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "want a glob with at most 64 braces")
+		}
+	}
 }
 
 func BenchmarkMatch(b *testing.B) {

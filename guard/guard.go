@@ -47,8 +47,8 @@ type Options struct {
 // ErrBeyond is in the error of New for an address that it must not listen on so.
 var ErrBeyond = errors.New("that is beyond loopback")
 
-// MinToken is the fewest bytes of a token.
-const MinToken = 16
+// minToken is the fewest bytes of a token.
+const minToken = 16
 
 // maxBody is the default of MaxBody.
 const maxBody = 64 << 10
@@ -94,8 +94,8 @@ func New(o Options) (*Server, error) {
 	o.Address = net.JoinHostPort(host, port)
 	s := &Server{o: o, hosts: map[string]bool{}, limiter: rate.NewLimiter(rate.Inf, 0)}
 	for _, t := range o.Tokens {
-		if len(t) < MinToken {
-			return nil, fmt.Errorf("listen on %s: a token has %d bytes, want at least %d, such as `openssl rand -base64 24` makes", o.Address, len(t), MinToken)
+		if len(t) < minToken {
+			return nil, fmt.Errorf("listen on %s: a token has %d bytes, want at least %d, such as `openssl rand -base64 24` makes", o.Address, len(t), minToken)
 		}
 	}
 	s.bears = Bearer(o.Tokens)

@@ -190,7 +190,8 @@ func Write(path string, index v1.ImageIndex) (err error) {
 	if _, err = layout.Write(dir, one); err != nil {
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // as any build folder
+	// #nosec G301 -- as any build folder
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("write image %s: %w", path, err)
 	}
 	f, err := os.Create(path)

@@ -92,7 +92,7 @@ func TestReduceFailsAndIsRedriven(t *testing.T) {
 	}
 	failed := u.run(t, "failed", "r")
 	failed.requireCode(t, 0)
-	for _, part := range []string{"command.reduce  sort file=", "its reduce failed: ", "Is a directory"} {
+	for _, part := range []string{"command.reduce ", " sort file=", "its reduce failed: ", "Is a directory"} {
 		requireHas(t, failed.stdout, part)
 	}
 	// It fails again, the same, and nothing is counted twice.

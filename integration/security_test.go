@@ -3,9 +3,12 @@ package integration
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +80,13 @@ func TestNoSecretIsLogged(t *testing.T) {
 	const tree = "?table=t&key=id&parent=p"
 	take(u.run(t, "-v", "run", "s3://bucket/", "--out", "out", "--run", "fine"))
 	take(u.with("AWS_ENDPOINT_URL_S3=http://127.0.0.1:1").run(t, "-v", "run", "s3://bucket/", "--run", "away"))
+	for _, endpoint := range []string{"http://me:password-hunter2@127.0.0.1:1", "http://me:password-hunter2@127.0.0.1:1:2"} {
+		e := u.with("AWS_ENDPOINT_URL="+endpoint, "AWS_ENDPOINT_URL_S3="+endpoint, "AWS_MAX_ATTEMPTS=1", "RAMIFY_QUEUE=queue", "RAMIFY_LEDGER=dynamodb:runs")
+		take(e.with("RAMIFY_QUEUE=", "RAMIFY_LEDGER=").run(t, "-v", "run", "s3://bucket/", "--run", "named"))
+		take(e.run(t, "-v", "seed", "s3://bucket/", "--no-check"))
+		take(e.run(t, "-v", "status", "r"))
+		take(u.run(t, "-v", "copy", "s3://bucket/", "s3://other/", "--to-endpoint", endpoint, "--run", "copied"))
+	}
 	take(u.run(t, "-v", "run", "sql:away"+tree))
 	take(u.run(t, "-v", "run", "job:show?p=x", "--jobs", "jobs.yaml", "--retries", "1", "--run", "show"))
 	take(u.run(t, "-v", "failed", "show"))
@@ -132,4 +142,41 @@ func TestAuditIsHarmless(t *testing.T) {
 	if strings.Count(audit, "\n") != 1 || !strings.Contains(audit, `"status":404`) || strings.ContainsAny(audit, "\u009b\x1b\u202e") {
 		t.Errorf("audit: %q", audit)
 	}
+}
+
+// A name is a file's, and a place in a table: none leads out of the folder of runs, where
+// somebody else's run lies, by no command and not by the page.
+func TestNamesLeadNowhere(t *testing.T) {
+	t.Parallel()
+	u := newUser(t, "").with("PATH=" + os.Getenv("PATH"))
+	const tree = `{"kind":"synthetic","id":"0","args":{"depth":0,"fanout":1}}`
+	u.run(t, "run", tree, "--run", "elsewhere", "--state", u.path("other")).requireCode(t, 0)
+	folder, err := filepath.Rel(u.state(), u.path("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.run(t, "status", "elsewhere", "--state", u.path("other")).requireCode(t, 0)
+	names := []string{folder + "/elsewhere", u.path("other/elsewhere"), "..", ".", "-r", "a/../b", "a\nb", "%2e%2e"}
+	for _, name := range names {
+		for _, command := range [][]string{{"status"}, {"resume"}, {"report"}, {"run", tree, "--run"}} {
+			r := u.run(t, append(slices.Clone(command), name)...)
+			if r.code != 1 || strings.Count(r.stderr, "\n") != 1 {
+				t.Errorf("%s %q: exit code %d: %s", command[0], name, r.code, r.stderr)
+			}
+		}
+	}
+	port := freePort(t)
+	u = u.with("RAMIFY_TOKEN=the token of this page", "PATH="+os.Getenv("PATH"))
+	p := u.serving(t, "ramify serve --listen 127.0.0.1:"+port, "serve begins")
+	for _, name := range names {
+		for _, at := range []string{"/api/runs/%s", "/page/%s"} {
+			answer := u.typed(t, "curl -sS --path-as-is -w ' %{http_code}' -H 'Authorization: Bearer the token of this page' 'http://127.0.0.1:"+port+fmt.Sprintf(at, url.PathEscape(name))+"'", 0)
+			// What the mux cleans it sends to where there is nothing of a run.
+			code := answer[strings.LastIndexByte(answer, ' ')+1:]
+			if code != "404" && code != "400" && code != "307" || strings.Contains(answer, "synthetic") || strings.Contains(answer, u.dir) {
+				t.Errorf("%s of %q is answered by %s", at, name, answer)
+			}
+		}
+	}
+	p.end(t)
 }

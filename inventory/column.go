@@ -32,19 +32,19 @@ const (
 
 const listed = statusColumn // columns of listings are those before it
 
-// names are those of S3 Inventory, in CSV and in Parquet. NDJSON and people take
-// those of CSV in lower case.
-var names = [unknownColumn]struct{ csv, parquet, parquetType string }{
-	bucketColumn:    {"Bucket", "bucket", "required binary bucket (STRING);"},
-	keyColumn:       {"Key", "key", "required binary key (STRING);"},
-	versionColumn:   {"VersionId", "version_id", "optional binary version_id (STRING);"},
-	latestColumn:    {"IsLatest", "is_latest", "optional boolean is_latest;"},
-	markerColumn:    {"IsDeleteMarker", "is_delete_marker", "optional boolean is_delete_marker;"},
-	sizeColumn:      {"Size", "size", "optional int64 size;"},
-	modifiedColumn:  {"LastModifiedDate", "last_modified_date", "optional int64 last_modified_date (TIMESTAMP(MILLIS,true));"},
-	etagColumn:      {"ETag", "e_tag", "optional binary e_tag (STRING);"},
-	classColumn:     {"StorageClass", "storage_class", "optional binary storage_class (STRING);"},
-	multipartColumn: {"IsMultipartUploaded", "is_multipart_uploaded", "optional boolean is_multipart_uploaded;"},
+// names are those of S3 Inventory, in CSV and, within its types, in Parquet. NDJSON and
+// people take those of CSV in lower case.
+var names = [unknownColumn]struct{ csv, parquetType string }{
+	bucketColumn:    {"Bucket", "required binary bucket (STRING);"},
+	keyColumn:       {"Key", "required binary key (STRING);"},
+	versionColumn:   {"VersionId", "optional binary version_id (STRING);"},
+	latestColumn:    {"IsLatest", "optional boolean is_latest;"},
+	markerColumn:    {"IsDeleteMarker", "optional boolean is_delete_marker;"},
+	sizeColumn:      {"Size", "optional int64 size;"},
+	modifiedColumn:  {"LastModifiedDate", "optional int64 last_modified_date (TIMESTAMP(MILLIS,true));"},
+	etagColumn:      {"ETag", "optional binary e_tag (STRING);"},
+	classColumn:     {"StorageClass", "optional binary storage_class (STRING);"},
+	multipartColumn: {"IsMultipartUploaded", "optional boolean is_multipart_uploaded;"},
 	statusColumn:    {csv: "TaskStatus"},
 	errorColumn:     {csv: "ErrorCode"},
 	httpColumn:      {csv: "HTTPStatusCode"},
@@ -95,10 +95,10 @@ func columnsOf(list ...column) Columns {
 	return Columns{string(b)}
 }
 
-// ParseColumns reads the names of columns, in any case and with commas between
+// parseColumns reads the names of columns, in any case and with commas between
 // them: bucket, key, versionid, islatest, isdeletemarker, size,
 // lastmodifieddate, etag, storageclass, ismultipartuploaded; or OutcomeColumns.
-func ParseColumns(text string) (Columns, error) {
+func parseColumns(text string) (Columns, error) {
 	if text == OutcomeColumns.String() {
 		return OutcomeColumns, nil
 	}
@@ -116,10 +116,10 @@ func ParseColumns(text string) (Columns, error) {
 	return columnsOf(list...), nil
 }
 
-// ColumnNames are the names that ParseColumns knows, of columns of listings.
+// ColumnNames are the names that parseColumns knows, of columns of listings.
 func ColumnNames() []string { return slices.Clone(lower[:listed]) }
 
-// String is what ParseColumns reads.
+// String is what parseColumns reads.
 func (c Columns) String() string { return c.join(",", func(c column) string { return lower[c] }) }
 
 // Has reports whether a column is among them, by its name in any case.

@@ -36,7 +36,7 @@ func (f Format) With(c Columns) Layout {
 }
 
 // ParseLayout finds a layout by the name of a format and those of columns, as
-// ParseFormat and ParseColumns read them; columns "" are CurrentColumns.
+// ParseFormat and parseColumns read them; columns "" are CurrentColumns.
 func ParseLayout(format, columns string) (Layout, error) {
 	f, err := ParseFormat(format)
 	if err != nil || columns == "" {
@@ -45,7 +45,7 @@ func ParseLayout(format, columns string) (Layout, error) {
 	if f == Keys {
 		return Layout{}, fmt.Errorf("parse columns %q: %w", columns, ErrNoColumns)
 	}
-	c, err := ParseColumns(columns)
+	c, err := parseColumns(columns)
 	if err != nil {
 		return Layout{}, err
 	}

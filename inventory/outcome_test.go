@@ -27,6 +27,6 @@ func TestOutcomes(t *testing.T) {
 		"bucket": "b", "key": "a b/\"é\"", "versionid": "", "taskstatus": "failed", "errorcode": "AccessDenied",
 		"httpstatuscode": "403", "resultmessage": "no, \"never\"",
 	}, got)
-	_, err = ParseColumns("key,taskstatus")
+	_, err = parseColumns("key,taskstatus")
 	require.ErrorContains(t, err, "taskstatus")
 }

@@ -262,3 +262,15 @@ func TestARowHasAnEnd(t *testing.T) {
 	got := collect(t, inventory.NDJSON.Layout().Read(strings.NewReader(strings.Repeat(long, 9))))
 	assert.Len(t, got, 9)
 }
+
+// What a row holds beside what we know may be nested, and not without end.
+func TestDeepRows(t *testing.T) {
+	deep := strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
+	var failed error
+	for _, err := range inventory.NDJSON.Layout().Read(strings.NewReader(`{"key":"a"}` + "\n" + `{"key":"b","more":` + deep + "}\n")) {
+		failed = err
+	}
+	require.ErrorContains(t, failed, "row 2")
+	require.ErrorContains(t, failed, "exceeded max depth")
+	assert.Less(t, len(failed.Error()), 200)
+}

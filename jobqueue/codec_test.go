@@ -184,7 +184,7 @@ func TestNames(t *testing.T) {
 		{ordered, "a_failed", "p_a_failed.fifo", "p_a_failed.fifo"},
 	} {
 		whole, err := c.names.Whole(c.typed)
-		if err != nil || whole != c.whole || c.names.Failed(whole) != c.fails || c.names.IsFailed(whole) != (whole == c.fails) {
+		if err != nil || whole != c.whole || c.names.Failed(whole) != c.fails || c.names.isFailed(whole) != (whole == c.fails) {
 			t.Errorf("%s is %s, %s, %v; want %s, %s", c.typed, whole, c.names.Failed(whole), err, c.whole, c.fails)
 		}
 		if c.names.Main(c.fails) != c.names.Main(whole) {

@@ -81,12 +81,12 @@ func (s *Sweep) units(ctx context.Context) ([]unit, error) {
 	var units []unit
 	for _, name := range all {
 		switch {
-		case s.Unpair && s.Names.IsFailed(name) && !s.IncludeFailed && !named(name):
+		case s.Unpair && s.Names.isFailed(name) && !s.IncludeFailed && !named(name):
 		case s.Unpair:
 			units = append(units, unit{name})
-		case s.Names.IsFailed(name) && has(s.Names.Main(name)):
+		case s.Names.isFailed(name) && has(s.Names.Main(name)):
 			// It is looked at with its queue.
-		case s.Names.IsFailed(name):
+		case s.Names.isFailed(name):
 			// That a pattern has not found its queue says that it is not there; of a name
 			// that was typed it says nothing.
 			if main := s.Names.Main(name); named(name) {

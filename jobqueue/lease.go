@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// FirstLease is for how long a message is hidden when it is received.
-const FirstLease = 30 * time.Second
+// firstLease is for how long a message is hidden when it is received.
+const firstLease = 30 * time.Second
 
 // longest is how long a message can be held. Source: Amazon SQS Developer Guide,
 // "Amazon SQS visibility timeout".
@@ -54,7 +54,7 @@ func (l *lease) got(age, span time.Duration) { l.span, l.ends = span, age+span }
 // hold keeps a message hidden until ctx ends. Where that fails until it is visible, or
 // it is given to somebody else, it calls lost.
 func (w *Worker) hold(ctx context.Context, d held, lost func(error)) {
-	l := newLease(FirstLease, w.c.KillAfter)
+	l := newLease(firstLease, w.c.KillAfter)
 	for {
 		at, more := l.next()
 		if !more || !sleep(ctx, time.Until(d.got.Add(at))) {

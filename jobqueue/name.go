@@ -20,7 +20,6 @@ type Names struct {
 // The defaults. Those of qdone are for --compat qdone.
 const (
 	DefaultPrefix      = "ramify_"
-	DefaultFailSuffix  = "_failed"
 	QdonePrefix        = "qdone_"
 	maxName            = 80
 	wildcard           = "*"
@@ -90,8 +89,8 @@ func (n Names) Failed(whole string) string {
 	return strings.TrimSuffix(base, n.FailSuffix) + n.FailSuffix + ending
 }
 
-// IsFailed reports whether a queue is a failed queue.
-func (n Names) IsFailed(whole string) bool { return n.Failed(whole) == whole }
+// isFailed reports whether a queue is a failed queue.
+func (n Names) isFailed(whole string) bool { return n.Failed(whole) == whole }
 
 // Main is the queue of a failed queue.
 func (n Names) Main(whole string) string {

@@ -103,7 +103,7 @@ func (r *roll) find(ctx context.Context) error {
 			c.Log.Warn("there is no such queue; it is listened to when there is", "queue", p)
 		}
 		for _, name := range found {
-			if IsPattern(p) && (!c.IncludeFailed && c.Names.IsFailed(name) || !c.Names.listens(name)) || slices.Contains(queues, name) {
+			if IsPattern(p) && (!c.IncludeFailed && c.Names.isFailed(name) || !c.Names.listens(name)) || slices.Contains(queues, name) {
 				continue
 			}
 			queues = append(queues, name)

@@ -122,7 +122,7 @@ func (w *Worker) tell(ctx context.Context, d held, e Event) {
 
 // retryAfter is how long a job that has failed stays hidden where it comes back to the
 // same queue.
-const retryAfter = FirstLease
+const retryAfter = firstLease
 
 // giveUp lets a message go whose job has failed: shown at once it moves to the failed
 // queue as soon as somebody receives. Where it comes back, since its queue allows more
@@ -130,9 +130,9 @@ const retryAfter = FirstLease
 // in a failed queue it stays.
 func (w *Worker) giveUp(ctx context.Context, d held) {
 	wait := time.Duration(0)
-	if d.Receives > 1 || w.c.Names.IsFailed(d.queue) {
+	if d.Receives > 1 || w.c.Names.isFailed(d.queue) {
 		wait = min(retryAfter<<min(max(d.Receives, 1)-1, 5), MaxDelay)
-		if time.Since(d.got) < FirstLease/2 && wait == retryAfter {
+		if time.Since(d.got) < firstLease/2 && wait == retryAfter {
 			return // it is hidden for about as long anyway: no request is needed
 		}
 	}
@@ -166,7 +166,7 @@ func (w *Worker) refuse(ctx context.Context, d held, e Event, why error) {
 	w.count(func(t *Tally) { t.Refused++ })
 	w.c.Report(e)
 	w.tell(ctx, d, e)
-	if w.c.Names.IsFailed(d.queue) {
+	if w.c.Names.isFailed(d.queue) {
 		return
 	}
 	attrs := maps.Clone(d.Attrs)

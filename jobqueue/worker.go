@@ -203,7 +203,7 @@ func (w *Worker) ask(ctx context.Context, name string, n int) (int, error) {
 	} else {
 		w.c.Report(Event{Event: Listening, Queue: w.c.Names.Short(name)})
 	}
-	got, err := w.c.Queues.Receive(ctx, name, Request{Max: n, Wait: wait, Visibility: FirstLease, Hurry: w.hurry})
+	got, err := w.c.Queues.Receive(ctx, name, Request{Max: n, Wait: wait, Visibility: firstLease, Hurry: w.hurry})
 	for range n - len(got) {
 		<-w.slots
 	}

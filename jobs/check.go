@@ -87,7 +87,7 @@ func (c *check) unused() {
 	}
 	for _, p := range c.j.Params {
 		if !used[p.Name] {
-			c.find(p.at, "parameter %s is in none of its arguments and variables: programs see it on standard input, and as %s%s, only", p.Name, ParamPrefix, p.Name)
+			c.find(p.at, "parameter %s is in none of its arguments and variables: programs see it on standard input, and as %s%s, only", p.Name, paramPrefix, p.Name)
 		}
 	}
 }
@@ -151,7 +151,7 @@ func (c *check) arguments(p Program) {
 }
 
 var (
-	paramVariable = regexp.MustCompile(ParamPrefix + `([A-Za-z_][A-Za-z0-9_]*)`)
+	paramVariable = regexp.MustCompile(paramPrefix + `([A-Za-z_][A-Za-z0-9_]*)`)
 	evaluates     = regexp.MustCompile(`(?:^|[\s;&|({])(eval|(?:` + strings.Join(shells, "|") + `)\s+-[a-z]*c)(?:\s|$)`)
 )
 
@@ -168,11 +168,11 @@ func (c *check) script(p Program) {
 	for _, use := range uses(text) {
 		switch {
 		case c.j.param(use.name) == nil:
-			use.why = fmt.Sprintf("%s%s is in its script, and it has no such parameter", ParamPrefix, use.name)
+			use.why = fmt.Sprintf("%s%s is in its script, and it has no such parameter", paramPrefix, use.name)
 		case use.quote == '\'':
-			use.why = fmt.Sprintf("$%s%s is in single quotes, in which it stays as it is", ParamPrefix, use.name)
+			use.why = fmt.Sprintf("$%s%s is in single quotes, in which it stays as it is", paramPrefix, use.name)
 		case use.quote == 0:
-			use.why = fmt.Sprintf(`$%s%s is without quotes: the shell cuts it at spaces and fills in file names; write "$%s%s"`, ParamPrefix, use.name, ParamPrefix, use.name)
+			use.why = fmt.Sprintf(`$%s%s is without quotes: the shell cuts it at spaces and fills in file names; write "$%s%s"`, paramPrefix, use.name, paramPrefix, use.name)
 		}
 		if use.why != "" && !told[use.why] {
 			told[use.why] = true

@@ -274,3 +274,14 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestDeepFiles(t *testing.T) {
+	const n = 100_000
+	for _, text := range []string{
+		strings.Repeat("[", n) + strings.Repeat("]", n), strings.Repeat("{a: ", n) + strings.Repeat("}", n), "\n " + strings.Repeat("- ", n) + "a",
+	} {
+		_, err := jobs.Parse("f.yaml", []byte("jobs: "+text+"\n"))
+		require.ErrorContains(t, err, "exceeded max depth")
+		assert.Less(t, len(err.Error()), 200)
+	}
+}

@@ -76,7 +76,7 @@ func (r *reader) program(n *yaml.Node, field string, j *Job) Program {
 		}
 		for _, p := range j.Params {
 			if regexp.MustCompile(`\{\{\s*` + p.Name + `\s*\}\}`).MatchString(v) {
-				r.fail(at(n), field, "{{"+p.Name+"}}", `"$`+ParamPrefix+p.Name+`", quotes included: nothing is pasted into a script`)
+				r.fail(at(n), field, "{{"+p.Name+"}}", `"$`+paramPrefix+p.Name+`", quotes included: nothing is pasted into a script`)
 			}
 		}
 		return Program{{parts: []part{{literal: v}}}}
@@ -156,7 +156,7 @@ func (r *reader) checkShell(n *yaml.Node, field string, program Program) {
 		word := arg.String()
 		option := strings.HasPrefix(word, "-")
 		if names := arg.params(); next && len(names) > 0 {
-			r.fail(at(n), field, word, "a script without placeholders, which data would become a part of: say `shell: true` and use $"+ParamPrefix+names[0]+`, or pass it behind the script and use "$1"`)
+			r.fail(at(n), field, word, "a script without placeholders, which data would become a part of: say `shell: true` and use $"+paramPrefix+names[0]+`, or pass it behind the script and use "$1"`)
 			return
 		}
 		// Options may stand between -c and the script.
@@ -179,7 +179,7 @@ func (r *reader) env(n *yaml.Node, field string, j *Job) {
 			r.fail(at(key), field, key.Value, "the name of a variable")
 			return
 		}
-		if slices.Contains([]string{"RAMIFY_FD", "RAMIFY_JOB", "RAMIFY_KEY"}, key.Value) || strings.HasPrefix(key.Value, ParamPrefix) {
+		if slices.Contains([]string{"RAMIFY_FD", "RAMIFY_JOB", "RAMIFY_KEY"}, key.Value) || strings.HasPrefix(key.Value, paramPrefix) {
 			r.fail(at(key), field, key.Value, "another name: this one says what the program is run for")
 			return
 		}

@@ -110,8 +110,8 @@ func (j *Job) Args(p Program, values Values) []string {
 	return args
 }
 
-// ParamPrefix begins the names of the variables that parameters come as.
-const ParamPrefix = "RAMIFY_PARAM_"
+// paramPrefix begins the names of the variables that parameters come as.
+const paramPrefix = "RAMIFY_PARAM_"
 
 // Environment are the variables that the job sets, NAME=value: its own, and one
 // for each parameter.
@@ -121,7 +121,7 @@ func (j *Job) Environment(values Values) []string {
 		env = append(env, v.Name+"="+v.Value.fill(values))
 	}
 	for i := range j.Params {
-		env = append(env, ParamPrefix+j.Params[i].Name+"="+values[j.Params[i].Name])
+		env = append(env, paramPrefix+j.Params[i].Name+"="+values[j.Params[i].Name])
 	}
 	return env
 }

@@ -102,6 +102,8 @@ func (w *walk) inOrder(after *schema.Place, v visitor) error {
 func (w *walk) start(after *schema.Place) ([]planned, error) {
 	root, leaf := w.root()
 	switch {
+	case leaf && after != nil && !after.IsRoot():
+		return nil, fmt.Errorf("walk run %s behind slot %d of %s: the root has no children: %w", w.run.ID, after.Slot, after.Parent, ErrNoPlace)
 	case leaf:
 		return nil, nil
 	case after == nil:

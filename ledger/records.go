@@ -91,9 +91,6 @@ type Plan struct {
 	At      time.Time      // of a tomb: when the node was given up, kept to the millisecond; zero: not told
 }
 
-// Required is how many slots must settle in the epoch the plan was written in.
-func (p *Plan) Required() int { return len(p.Kids) }
-
 // Tally counts what has settled of a plan in one epoch.
 type Tally struct {
 	PID    schema.PID

@@ -163,11 +163,11 @@ var fast = []string{scaling.MetricAsleep, scaling.MetricWanted, scaling.MetricOu
 func (f *Function) publish(ctx context.Context, r *Report) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r.fail(PartPublish, f.o.Publisher.Put(ctx, r.Data()))
+	r.fail(PartPublish, f.o.Publisher.Put(ctx, r.data()))
 }
 
-// Data is what is published of a look.
-func (r *Report) Data() []Datum {
+// data is what is published of a look.
+func (r *Report) data() []Datum {
 	var data []Datum
 	for _, m := range r.Metrics {
 		data = append(data, Datum{Metric: m, At: r.At, Fast: slices.Contains(fast, m.Name)})

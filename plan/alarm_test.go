@@ -9,7 +9,7 @@ import (
 
 // fleetOf is a service with tasks that have run from the beginning.
 func fleetOf(warm, desired int) *service {
-	return newService(DefaultLaunches(), warm, desired, rand.New(rand.NewPCG(1, 1)))
+	return newService(defaultLaunches(), warm, desired, rand.New(rand.NewPCG(1, 1)))
 }
 
 func TestLaunches(t *testing.T) {

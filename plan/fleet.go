@@ -34,7 +34,7 @@ type Fleet struct {
 // mind, and the parts of a tree are not alike.
 func DefaultFleet() Fleet {
 	return Fleet{
-		Knobs: scaling.Defaults(), Scaling: Governor, Launches: DefaultLaunches(), Lag: 5, Seeded: 1, Before: 20 * 60, Phase: -1, Doubt: 0.5,
+		Knobs: scaling.Defaults(), Scaling: Governor, Launches: defaultLaunches(), Lag: 5, Seeded: 1, Before: 20 * 60, Phase: -1, Doubt: 0.5,
 	}
 }
 

@@ -14,10 +14,10 @@ type Launches struct {
 	Service   float64 // a minute for one service
 }
 
-// DefaultLaunches are AWS's figures for Fargate where AWS gives them (Amazon ECS
+// defaultLaunches are AWS's figures for Fargate where AWS gives them (Amazon ECS
 // Developer Guide, "Request throttling in Amazon ECS" and "Amazon ECS service
 // quotas"); the times of a launch are ours.
-func DefaultLaunches() Launches {
+func defaultLaunches() Launches {
 	return Launches{Low: 30, High: 45, Unbilled: 15, Burst: 100, Rate: 20, Service: 500}
 }
 

@@ -26,8 +26,8 @@ type Statement struct {
 	Resource []string
 }
 
-// Roles are the parts that somebody may play, in the order of the documentation.
-var Roles = []string{"enqueue", "worker", "idle-queues", "seed", "serve", "cron", "task"}
+// roles are the parts that somebody may play, in the order of the documentation.
+var roles = []string{"enqueue", "worker", "idle-queues", "seed", "serve", "cron", "task"}
 
 // Where is where queues and the ledger are.
 type Where struct {
@@ -95,7 +95,7 @@ func Of(role string, w Where, o Options) (Document, error) {
 		}
 		allow("Ledger", append(table, table[0]+"/index/*"), "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 	default:
-		return Document{}, fmt.Errorf("role is %q, want one of %s", role, strings.Join(Roles, ", "))
+		return Document{}, fmt.Errorf("role is %q, want one of %s", role, strings.Join(roles, ", "))
 	}
 	if len(w.Secrets) > 0 && role != "idle-queues" {
 		allow("SigningKey", w.Secrets, "secretsmanager:GetSecretValue")

@@ -21,7 +21,7 @@ type Parent struct {
 
 // Children makes the messages of the children in the given slots.
 func (p *Parent) Children(slots ledger.Slots) []Letter {
-	shares := p.Share.Split(Weights(p.Plan.Kids))
+	shares := p.Share.Split(weights(p.Plan.Kids))
 	letters := make([]Letter, 0, slots.Len())
 	for slot := range slots.All {
 		if slot >= len(p.Plan.Kids) {
@@ -52,9 +52,9 @@ func fresh(by schema.MID, re int) schema.MID {
 	return schema.NewMID()
 }
 
-// Weights are the weights of children, none of them 0; a group weighs as many as
+// weights are the weights of children, none of them 0; a group weighs as many as
 // the children below it.
-func Weights(kids []ledger.Kid) []uint32 {
+func weights(kids []ledger.Kid) []uint32 {
 	w := make([]uint32, len(kids))
 	for i := range kids {
 		w[i] = max(kids[i].Weight, 1)

@@ -116,7 +116,7 @@ func (r *Report) speedCharts(w *writer) {
 	}
 	w.section("Over time")
 	w.start("div", "class", "charts")
-	h := r.History.History
+	h := r.History
 	count := func(v float64) string {
 		if v < 10 {
 			return fmt.Sprintf("%.1f", v)

@@ -107,7 +107,7 @@ func (r *Report) markdown() []byte {
 }
 
 func (r *Report) speedLines(p *paper) {
-	h := r.History.History
+	h := r.History
 	var rows [][]string
 	add := func(name string, of func(console.Point) int64) {
 		speeds := h.Speeds(48, of)

@@ -46,7 +46,7 @@ type Report struct {
 	Mean          Speeds             `json:"mean"` // a second
 	Cost          *Cost              `json:"cost"` // null: not known
 	Configuration []Setting          `json:"configuration"`
-	History       History            `json:"history"`
+	History       console.History    `json:"history"`
 	Tree          *Tree              `json:"tree"` // null: of kinds that have no prefixes, and where none are kept
 	Histograms    console.Histograms `json:"histograms"`
 	Slowest       []console.Slow     `json:"slowest"`
@@ -87,23 +87,6 @@ type Cost struct {
 type Setting struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-}
-
-// History is what the run had come to over its time.
-type History struct{ console.History }
-
-// MarshalJSON implements json.Marshaler: names of columns, and points.
-func (h History) MarshalJSON() ([]byte, error) {
-	points := make([][7]float64, 0, len(h.Points))
-	for _, p := range h.Points {
-		points = append(points, [7]float64{
-			math.Round(p.Seconds*1000) / 1000, float64(p.Nodes), float64(p.Objects), float64(p.Bytes), float64(p.Requests), float64(p.Failures), p.Fraction,
-		})
-	}
-	return json.Marshal(map[string]any{
-		"columns": []string{"seconds", "nodes", "objects", "bytes", "requests", "failures", "fraction"},
-		"points":  points,
-	})
 }
 
 // Measure is by what prefixes are compared.

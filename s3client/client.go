@@ -137,6 +137,9 @@ func Make(cfg aws.Config, o Options) *Client {
 		cfg.HTTPClient = bounded(b.WithTimeout(o.Attempt).WithTransportOptions(func(t *http.Transport) {
 			t.MaxIdleConns = max(t.MaxIdleConns, concurrency+16)
 			t.MaxIdleConnsPerHost = max(t.MaxIdleConnsPerHost, concurrency)
+			if o.Endpoint != "" {
+				t.Proxy = noMetadataBy(t.Proxy)
+			}
 		}))
 	}
 	return &Client{backoff: backoff, http: cfg.HTTPClient, api: s3.NewFromConfig(cfg, func(opts *s3.Options) {

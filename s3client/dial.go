@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 )
 
@@ -25,8 +27,27 @@ func noMetadata(_ context.Context, _, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("dial %s: %w", address, err)
 	}
-	if ip := at.Addr().Unmap(); ip.IsLinkLocalUnicast() || metadataV6.Contains(ip.WithZone("")) {
+	if ofMetadata(at.Addr()) {
 		return fmt.Errorf("dial %s: %w", address, errMetadata)
 	}
 	return nil
+}
+
+func ofMetadata(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	return ip.IsLinkLocalUnicast() || metadataV6.Contains(ip.WithZone(""))
+}
+
+// noMetadataBy refuses such addresses where a proxy would dial them: what we dial is
+// the proxy then. A name is resolved by the proxy, of which we learn nothing.
+func noMetadataBy(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	if proxy == nil {
+		return nil
+	}
+	return func(r *http.Request) (*url.URL, error) {
+		if ip, err := netip.ParseAddr(r.URL.Hostname()); err == nil && ofMetadata(ip) {
+			return nil, fmt.Errorf("ask %s: %w", r.URL.Host, errMetadata)
+		}
+		return proxy(r)
+	}
 }

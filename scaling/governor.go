@@ -34,9 +34,6 @@ func (g *Governor) Look(s Sample) (Metrics, Decision) {
 	return g.metrics(s, d), d
 }
 
-// Knobs are those the governor was made with.
-func (g *Governor) Knobs() Knobs { return g.knobs }
-
 func (g *Governor) remember(s Sample) {
 	if s.Ledger != nil {
 		g.books = s.Ledger

@@ -3,6 +3,7 @@ package schedule_test
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,4 +163,15 @@ func TestATaskOfElasticBeanstalkIsAFileOfItsOwn(t *testing.T) {
 	again, err := schedule.ParseFile("-", text)
 	require.NoError(t, err)
 	assert.Equal(t, f.Schedules, again.Schedules)
+}
+
+func TestDeepFiles(t *testing.T) {
+	const n = 100_000
+	for _, text := range []string{
+		strings.Repeat("[", n) + strings.Repeat("]", n), strings.Repeat("{a: ", n) + strings.Repeat("}", n), "\n " + strings.Repeat("- ", n) + "a",
+	} {
+		_, err := schedule.ParseFile("f.yaml", []byte("schedules: "+text+"\n"))
+		require.ErrorContains(t, err, "exceeded max depth")
+		assert.Less(t, len(err.Error()), 200)
+	}
 }

@@ -29,13 +29,9 @@ type Application interface {
 	Post(ctx context.Context, w *webhook.Work) (webhook.Answer, error)
 }
 
-// Defaults are those of Elastic Beanstalk, but for Visibility: the lease is extended
-// while the application works, so it can be short. Source: Elastic Beanstalk Developer
-// Guide, "General options for all environments", "aws:elasticbeanstalk:sqsd".
-const (
-	DefaultVisibility      = time.Minute
-	DefaultErrorVisibility = 2 * time.Second
-)
+// DefaultVisibility is not Elastic Beanstalk's: the lease is extended while the
+// application works, so it can be short.
+const DefaultVisibility = time.Minute
 
 // How the daemon waits.
 const (

@@ -22,10 +22,10 @@ type inbox struct {
 	beside  beside       // of the goroutine that starts receives
 	polls   atomic.Int32 // receives that wait for a message
 	unitNow atomic.Int64 // mean time of a unit, in nanoseconds
-	last    atomic.Int64 // when a receive last brought something, in Unix nanoseconds
-	rich    atomic.Int64 // when one last brought at least half of what it could
+	last    atomic.Int64 // when a receive last brought something, by Task.clock
+	rich    atomic.Int64 // when one last brought at least half of what it could, by the same
 	failed  atomic.Int32 // receives in a row that failed
-	mu      sync.Mutex
+	mean    sync.Mutex   // of who adds to unitNow
 }
 
 // ahead is how many messages a task may hold beyond its slots.
@@ -213,8 +213,8 @@ func (in *inbox) start(m *held) {
 
 // note keeps a moving mean of the time a unit takes.
 func (in *inbox) note(d time.Duration) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
+	in.mean.Lock()
+	defer in.mean.Unlock()
 	old := in.unitNow.Load()
 	if old == 0 {
 		old = int64(d)

@@ -47,9 +47,9 @@ type sharing struct {
 	began chan struct{} // one element: the task holds something again
 	ended chan struct{} // one element: it holds nothing any more
 	first chan struct{} // one element: a unit asks whether to share, and none had of late
-	asked atomic.Int64  // when a unit last asked, in Unix nanoseconds
+	asked atomic.Int64  // when a unit last asked, by Task.clock
 	spare atomic.Int32  // units that may yet be told to
-	since atomic.Int64  // of those that had begun when the flags were read, in Unix nanoseconds
+	since atomic.Int64  // of those that had begun when the flags were read, by Task.clock
 
 	known           bool      // which flags others have
 	idle            time.Time // since when the task is, as seen here
@@ -95,7 +95,7 @@ func (s *sharing) wanted(began time.Time) bool {
 	if now-s.asked.Swap(now) > int64(2*flagLook) {
 		poke(s.first)
 	}
-	if int64(began.Sub(s.t.born)+time.Hour) > s.since.Load() {
+	if s.t.clockAt(began) > s.since.Load() {
 		return false
 	}
 	for n := s.spare.Load(); n > 0; n = s.spare.Load() {

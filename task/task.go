@@ -153,7 +153,9 @@ type Task struct {
 // clock is a time in nanoseconds that the engine compares with others of its own: that
 // of the wall may be set back by an hour, and a task would be poor, or idle, no sooner
 // than an hour later. It begins long after zero, which stands for never.
-func (t *Task) clock() int64 { return int64(time.Since(t.born) + time.Hour) }
+func (t *Task) clock() int64 { return t.clockAt(time.Now()) }
+
+func (t *Task) clockAt(at time.Time) int64 { return int64(at.Sub(t.born) + time.Hour) }
 
 // New checks the configuration and makes a task that is not yet started.
 func New(c Config) (*Task, error) {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/ramify/ramify/console"
@@ -60,23 +61,11 @@ func (s *Server) reading(r *http.Request, w *watch) (any, error) {
 	return json.RawMessage(text), err
 }
 
-var historyColumns = []string{"seconds", "nodes", "objects", "bytes", "requests", "failures", "fraction"}
-
 func (s *Server) history(r *http.Request, w *watch) (any, error) {
 	if _, err := query(r); err != nil {
 		return nil, err
 	}
-	h, err := w.run.History(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	points := make([][7]float64, 0, len(h.Points))
-	for _, p := range h.Points {
-		points = append(points, [7]float64{
-			millis(p.Seconds), float64(p.Nodes), float64(p.Objects), float64(p.Bytes), float64(p.Requests), float64(p.Failures), p.Fraction,
-		})
-	}
-	return map[string]any{"columns": historyColumns, "points": points}, nil
+	return w.run.History(r.Context())
 }
 
 // mostFailures is the limit of a page of them.
@@ -199,12 +188,8 @@ func query(r *http.Request, names ...string) (url.Values, error) {
 		return nil, argument{"the query cannot be read"}
 	}
 	for name, values := range q {
-		known := false
-		for _, n := range names {
-			known = known || n == name
-		}
 		switch {
-		case !known:
+		case !slices.Contains(names, name):
 			return nil, argument{fmt.Sprintf("there is no parameter %q", name)}
 		case len(values) > 1:
 			return nil, argument{fmt.Sprintf("%s is there %d times, want it once", name, len(values))}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path"
 	"sync"
 	"time"
 
@@ -194,25 +195,20 @@ var kinds = map[string]string{
 
 func mustLoad(from fs.FS) *page {
 	p := &page{names: map[string]file{}}
-	err := fs.WalkDir(from, "page", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(from, "page", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		body, err := fs.ReadFile(from, path)
+		body, err := fs.ReadFile(from, name)
 		if err != nil {
 			return err
 		}
 		f := file{body: body, kind: "text/plain; charset=utf-8"} // a licence has no ending
-		for i := len(path) - 1; i >= 0 && path[i] != '/'; i-- {
-			if path[i] == '.' {
-				if k, known := kinds[path[i:]]; known {
-					f.kind = k
-				}
-				break
-			}
+		if k, known := kinds[path.Ext(name)]; known {
+			f.kind = k
 		}
 		f.etag = fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(body))[:24])
-		p.names["/"+path] = f
+		p.names["/"+name] = f
 		return nil
 	})
 	if err != nil {
@@ -222,8 +218,8 @@ func mustLoad(from fs.FS) *page {
 	return p
 }
 
-func (p *page) has(path string) bool {
-	_, is := p.names[path]
+func (p *page) has(name string) bool {
+	_, is := p.names[name]
 	return is
 }
 

@@ -149,7 +149,7 @@ var ErrAnswer = errors.New("the answer cannot be used")
 // nothing was sent, ErrAnswer where the answer is of no use, and the cause of ctx
 // when it ends.
 func (c *Client) Post(ctx context.Context, w *Work) (Answer, error) {
-	if err := CheckWork(w); err != nil {
+	if err := checkWork(w); err != nil {
 		return Answer{}, err
 	}
 	select {
@@ -171,8 +171,8 @@ func (c *Client) Post(ctx context.Context, w *Work) (Answer, error) {
 	return a, err
 }
 
-// CheckWork says what is wrong with a piece of work; all else is made harmless.
-func CheckWork(w *Work) error {
+// checkWork says what is wrong with a piece of work; all else is made harmless.
+func checkWork(w *Work) error {
 	if w.Path == "" {
 		return nil
 	}

@@ -402,3 +402,17 @@ func TestSignedRequests(t *testing.T) {
 	_, err := c.Post(t.Context(), &webhook.Work{Path: "/a", Task: "audit", Body: []byte(`{}`)})
 	require.NoError(t, err)
 }
+
+// What is nested without end is refused before anything is made of it.
+func TestDeepAnswers(t *testing.T) {
+	deep := strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)
+	for _, body := range []string{
+		`{"rows": [{"a": ` + deep + `}]}`, `{"children": [{"id": "a", "args": {"a": ` + deep + `}}]}`, `{"unknown": ` + deep + `}`,
+		`{"rows": ` + strings.Repeat(`[`, 100_000), deep,
+	} {
+		a, err := webhook.ReadAnswer([]byte(body))
+		require.ErrorContains(t, err, "exceeded max depth")
+		assert.Less(t, len(err.Error()), 200)
+		assert.Equal(t, webhook.Answer{}, a)
+	}
+}

@@ -32,8 +32,9 @@ func Main(m *testing.M, at *string) int {
 	if err != nil {
 		return cannot(err)
 	}
-	defer os.RemoveAll(dir)                      //nolint:errcheck // it is a folder of temporary files
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // some tests have another user run it
+	defer os.RemoveAll(dir) //nolint:errcheck // it is a folder of temporary files
+	// #nosec G302 -- some tests have another user run it
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return cannot(err)
 	}
 	binary = filepath.Join(dir, "ramify")

@@ -25,7 +25,6 @@ type Unit string
 const (
 	Count   Unit = "Count"
 	Seconds Unit = "Seconds"
-	Bytes   Unit = "Bytes"
 	Plain   Unit = ""
 )
 

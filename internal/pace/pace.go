@@ -79,6 +79,19 @@ const (
 	TooFast
 )
 
+// Judge is what the error of an answer says of the pace; throttles reports whether
+// one asks for fewer requests. What else goes wrong says nothing: it may not have
+// reached the dependency.
+func Judge(err error, throttles func(error) bool) Verdict {
+	switch {
+	case err == nil:
+		return Fine
+	case throttles(err):
+		return TooFast
+	}
+	return Other
+}
+
 // Request is one that may go out.
 type Request struct {
 	pacer  *Pacer

@@ -17,6 +17,7 @@ var (
 	ErrMissing = errors.New("there is no such run here: check its name and the state folder")
 	ErrUnbegun = errors.New("the file is empty, its run never began: remove it and start again")
 	ErrLocked  = errors.New("another process works on this run: wait until it ends, or stop it")
+	ErrNoLock  = errors.New("its lock file was removed, and another process may work on this run: see that none does, and go on from the file")
 	ErrForeign = errors.New("this is not a state file of ramify: choose another name or folder")
 	ErrNewer   = errors.New("it was written by a newer ramify: use that version, or choose another name")
 	ErrCorrupt = errors.New("the file is damaged: restore a copy, or remove it and run again")

@@ -68,8 +68,11 @@ func hasName(f *flock.Flock) bool {
 
 // release removes the lock file while it is still held, so that nobody can hold
 // a lock on a name that somebody else removes. Where a file in use cannot be
-// removed (Windows) it stays; it locks nothing by being there.
+// removed (Windows) it stays; it locks nothing by being there. One that somebody has
+// removed, and another owner has made again, is that owner's.
 func release(f *flock.Flock) error {
-	_ = os.Remove(f.Path())
+	if hasName(f) {
+		_ = os.Remove(f.Path())
+	}
 	return f.Unlock()
 }

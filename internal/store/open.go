@@ -19,7 +19,9 @@ func prepareFile(path string, o Options) error {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("it is a folder: choose another name: %w", ErrForeign)
+		return fmt.Errorf("it is a folder: %w", ErrForeign)
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("it is a pipe or a device: %w", ErrForeign)
 	case err == nil && o.Create && info.Size() > 0: // an empty one is what a crash left of a run that never began
 		return ErrExists
 	case errors.Is(err, fs.ErrNotExist) && o.MustExist:

@@ -33,8 +33,10 @@ func TestOpenOptions(t *testing.T) {
 	require.ErrorIs(t, err, ErrExists)
 	assert.Zero(t, count(t, open(t, path, Options{})))
 
-	_, err = Open(filepath.Dir(path), Options{})
-	require.ErrorIs(t, err, ErrForeign)
+	for _, other := range []string{filepath.Dir(path), os.DevNull} {
+		_, err = Open(other, Options{})
+		require.ErrorIs(t, err, ErrForeign, other)
+	}
 }
 
 // Killed while the file became a database: the first page is written, and the
@@ -120,6 +122,33 @@ func TestOneOwner(t *testing.T) {
 	}
 	close(stop)
 	lookers.Wait()
+}
+
+// Somebody takes the lock of a run that goes on for one that was left, and removes it.
+func TestAnOwnerWhoseLockWasRemovedWritesNoMore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.db")
+	first, err := Open(path, Options{Create: true, Owner: true})
+	require.NoError(t, err)
+	exec(t, first, "CREATE TABLE item (id INTEGER PRIMARY KEY, body BLOB)")
+	require.NoError(t, os.Remove(path+".lock"))
+	second, err := Open(path, Options{MustExist: true, Owner: true})
+	require.NoError(t, err)
+
+	insert := func(s *Store) error {
+		return s.Update(t.Context(), func(tx *Tx) error {
+			_, err := tx.Exec("INSERT INTO item (body) VALUES (?)", []byte("x"))
+			return err
+		})
+	}
+	for range 2 {
+		require.ErrorIs(t, insert(first), ErrNoLock)
+	}
+	require.NoError(t, insert(second))
+	require.NoError(t, first.Close())
+	_, err = Open(path, Options{Owner: true})
+	require.ErrorIs(t, err, ErrLocked, "the second owner's lock is there")
+	assert.Equal(t, 1, count(t, second))
+	require.NoError(t, second.Close())
 }
 
 func TestOwnersExcludeEachOther(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return err
 	}
-	s.writer = startWriter(c)
+	s.writer = startWriter(c, s.lock)
 	return nil
 }
 
@@ -157,8 +157,10 @@ func view(ctx context.Context, c *conn, fn func(*Tx) error) error {
 
 // name puts the file's path before the errors that are about the file.
 func (s *Store) name(err error) error {
-	if errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrForeign) || errors.Is(err, ErrBusy) || errors.Is(err, ErrFiles) {
-		return fmt.Errorf("state %s: %w", s.path, err)
+	for _, about := range []error{ErrFull, ErrBroken, ErrNoLock, ErrCorrupt, ErrForeign, ErrBusy, ErrFiles} {
+		if errors.Is(err, about) {
+			return fmt.Errorf("state %s: %w", s.path, err)
+		}
 	}
 	return err
 }

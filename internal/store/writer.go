@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -27,6 +29,7 @@ const (
 // waiting when it begins. While one is made durable, the next gathers.
 type writer struct {
 	conn *conn
+	lock *flock.Flock // of the owner; nil: the writer is none
 
 	open  sync.RWMutex // held for reading while a call is being queued
 	done  bool
@@ -49,8 +52,8 @@ const (
 	dropped
 )
 
-func startWriter(c *conn) *writer {
-	w := &writer{conn: c, calls: make(chan *call, maxGroup), ended: make(chan struct{})}
+func startWriter(c *conn, lock *flock.Flock) *writer {
+	w := &writer{conn: c, lock: lock, calls: make(chan *call, maxGroup), ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -146,6 +149,13 @@ func (w *writer) transact(group []*call) error {
 	}
 	tx := &Tx{conn: w.conn, ctx: context.Background()}
 	err := w.begin()
+	if err == nil && w.lock != nil && !hasName(w.lock) {
+		// People remove what looks like a lock that was left. The next owner may have
+		// begun: it counts on being alone, and from this transaction on it is.
+		err = ErrNoLock
+		w.failed = err
+		_, _ = w.conn.exec("ROLLBACK")
+	}
 	if err == nil {
 		if err = tx.run(group); err == nil {
 			_, err = w.conn.exec("COMMIT")

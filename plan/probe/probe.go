@@ -61,8 +61,7 @@ func (f *Finding) Rough() bool { return f.rough }
 const (
 	learns   = 24  // requests, after which it is asked again whether keys lie in heaps
 	small    = 25  // pages of a bucket that is listed to its end
-	unseen   = 1.0 // times what was found folder by folder
-	heaped   = 0.7 // and by what sigma it is off
+	heaped   = 0.7 // by what sigma the count folder by folder is off
 	mostKeys = 1e12
 	even     = 0.6 // the power from which on keys lie evenly enough
 )

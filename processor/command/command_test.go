@@ -175,9 +175,11 @@ jobs:
 		`{"child": {"weight": -1}}` + "\n":                          `cannot unmarshal`,
 		`{"count": {"objects": -1}}` + "\n":                         `a count is 0 or more`,
 		`{"count": 3}` + "\n":                                       `cannot unmarshal`,
-		"{\"row\": {\"x\": \"\xff\"}}\n":                            `it is not UTF-8`,
-		`{"row": {}}` + "\n" + long + "\n":                          `line 2 of what it said has more than 1048576 bytes`,
-		"{\"row\": {}}\n{}\n" + strings.Repeat(long+"\n", 8):        `line 2 of what it said`,
+		`{"row": {"x": ` + strings.Repeat("[", 1e5) + strings.Repeat("]", 1e5) + "}}\n":                          `exceeded max depth`,
+		`{"child": {"kind": "x", "args": {"a": ` + strings.Repeat("[", 1e5) + strings.Repeat("]", 1e5) + "}}}\n": `exceeded max depth`,
+		"{\"row\": {\"x\": \"\xff\"}}\n":                     `it is not UTF-8`,
+		`{"row": {}}` + "\n" + long + "\n":                   `line 2 of what it said has more than 1048576 bytes`,
+		"{\"row\": {}}\n{}\n" + strings.Repeat(long+"\n", 8): `line 2 of what it said`,
 	} {
 		s.write(t, "said", said)
 		_, err := s.run(t, "say")

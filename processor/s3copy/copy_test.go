@@ -174,6 +174,18 @@ func TestChangeMeanwhile(t *testing.T) {
 	require.Equal(t, map[string]string{"1": "old", "2": "new content"}, f.all(t, "b"))
 }
 
+// A node that is a part of a crawl, with all that such nodes have, is a part of the copy.
+func TestPartOfARange(t *testing.T) {
+	f := newFake(t, "a", "b")
+	for _, key := range []string{"x/1", "x/2", "x/3"} {
+		f.put(t, "a", key, key)
+	}
+	root := &processor.Node{Kind: Kind, ID: "s3://a/x/ (1…]", Epoch: 1, Args: schema.Args(`{"bucket":"a","prefix":"x/","mode":"range","base":2,"ranges":[{"after":"x/1","until":"","left":2}],"past":{"keys":1,"first":1,"done":0.25},"with":{"to":"s3://b/y/"}}`)}
+	tree, _ := trial{url: f.url, root: root}.run(t)
+	require.Empty(t, tree.Failed)
+	require.Equal(t, map[string]string{"y/2": "x/2", "y/3": "x/3"}, f.all(t, "b"))
+}
+
 // With so many slots so many copies are in flight: the first is not answered before the
 // last has been asked for. (Listing may have the one slot that is left.)
 func TestInFlight(t *testing.T) {
@@ -263,10 +275,13 @@ func TestBadOrders(t *testing.T) {
 		{"a", "x/", Order{To: "s3://b", Through: true, Above: 1 << 30}, "multipart-above", "512 MiB"},
 		{"a", "x/", Order{To: "s3://b", Endpoint: "http://other", Part: 1 << 30}, "part-size", "512 MiB"},
 		{"a", "x/", Order{To: "s3://b", Endpoint: "host"}, "to-endpoint", "http"},
+		{"a", "x/", Order{To: "s3://b", Endpoint: "http://me:hunter2@other"}, "to-endpoint", "no user"},
+		{"a", "x/", Order{To: "s3://b", Endpoint: "http://me:hunter2@other:1:2/x"}, "to-endpoint", "no user"},
 	} {
 		_, err := Root(c.bucket, c.prefix, "", c.o)
 		require.ErrorContains(t, err, c.field+" is ")
 		require.ErrorContains(t, err, c.want)
+		require.NotContains(t, err.Error(), "hunter2")
 	}
 	for _, o := range []Order{{To: "s3://a/xx/"}, {To: "s3://a/y/"}, {To: "s3://a/x/", Endpoint: "http://other"}} {
 		_, err := Root("a", "x/", "", o)

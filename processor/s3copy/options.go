@@ -23,7 +23,7 @@ const Kind = "s3.copy"
 // Limits of S3, in bytes and parts. Source: Amazon S3 User Guide, "Amazon S3
 // multipart upload limits"; API Reference, "CopyObject".
 const (
-	MaxCopy  = 5 << 30 // of one CopyObject, and of a part
+	maxCopy  = 5 << 30 // of one CopyObject, and of a part
 	minPart  = 5 << 20 // of a part that is not the last
 	maxParts = 10_000
 	realest  = maxParts - signs // parts that hold content: the others say whose an upload is
@@ -120,6 +120,8 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		o.To += "/"
 	}
 	switch {
+	case hasUser(o.Endpoint): // it would be kept with the run, and shown
+		return bad("to-endpoint", "…@…", "no user and no password in it: credentials are those of to-profile")
 	case o.Endpoint != "" && !isURL(o.Endpoint):
 		return bad("to-endpoint", o.Endpoint, "http://… or https://…")
 	case o.StorageClass != "" && !slices.Contains(classes(), o.StorageClass):
@@ -128,9 +130,9 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		return bad("sse", o.SSE, strings.Join(encryptions, ", "))
 	case o.KMSKey != "" && o.SSE == "AES256":
 		return bad("kms-key", o.KMSKey, "no key with AES256, or aws:kms for sse")
-	case o.Above < 0 || o.Above > MaxCopy:
+	case o.Above < 0 || o.Above > maxCopy:
 		return bad("multipart-above", fmt.Sprint(o.Above), "0 to 5 GiB")
-	case o.Part != 0 && (o.Part < minPart || o.Part > MaxCopy):
+	case o.Part != 0 && (o.Part < minPart || o.Part > maxCopy):
 		return bad("part-size", fmt.Sprint(o.Part), "5 MiB to 5 GiB")
 	}
 	if o.KMSKey != "" && o.SSE == "" {
@@ -147,7 +149,7 @@ func (o Order) read(bucket, prefix string) (Order, error) {
 		return bad(field, fmt.Sprint(size), "at most 512 MiB where content goes through the task")
 	}
 	if o.Above == 0 {
-		o.Above = MaxCopy
+		o.Above = maxCopy
 		if o.Through {
 			o.Above = throughCopy
 		}
@@ -177,6 +179,13 @@ func (o *Order) apart(bucket, prefix string) error {
 func isURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// hasUser sees one also in what is no URL.
+func hasUser(endpoint string) bool {
+	_, rest, _ := strings.Cut(endpoint, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return strings.Contains(authority, "@")
 }
 
 // folderOf is a prefix up to its last '/': keys are copied with what follows it.

@@ -1,9 +1,7 @@
 package s3copy
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,7 +11,6 @@ import (
 	"github.com/ramify/ramify/processor"
 	"github.com/ramify/ramify/processor/s3crawl"
 	"github.com/ramify/ramify/s3client"
-	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/sink"
 )
 
@@ -53,30 +50,14 @@ func New(o Options) *Processor {
 // Process copies what a node stands for: the keys of a crawl, or one object that
 // failed.
 func (p *Processor) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
-	var args struct {
-		Bucket string          `json:"bucket"`
-		Prefix string          `json:"prefix"`
-		Mode   s3crawl.Mode    `json:"mode"`
-		Base   *int            `json:"base"`
-		Ranges json.RawMessage `json:"ranges"`
-		With   json.RawMessage `json:"with"`
-	}
 	if isRetry(n.Args) {
 		return p.again(ctx, n, out)
 	}
-	raw := n.Args
-	if len(raw) == 0 {
-		raw = schema.Args("{}")
+	bucket, root, with, err := s3crawl.Whole(n.Args)
+	if err != nil {
+		return processor.Permanent(err)
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&args); err != nil {
-		return processor.Permanent(fmt.Errorf("read args: %w", err))
-	}
-	if args.Base != nil && *args.Base >= 0 && *args.Base <= len(args.Prefix) {
-		args.Prefix = args.Prefix[:*args.Base]
-	}
-	if _, err := parseOrder(args.With, args.Bucket, args.Prefix); err != nil {
+	if _, err := parseOrder(with, bucket, root); err != nil {
 		return processor.Permanent(err)
 	}
 	return p.crawl.Process(ctx, n, out)

@@ -116,12 +116,8 @@ func (st *store) paced(s *middleware.Stack) error {
 		}
 		r.sent++
 		out, meta, err := next.HandleFinalize(ctx, in)
-		verdict := pace.Other
-		switch {
-		case err == nil:
-			verdict = pace.Fine
-		case s3client.Throttles(err):
-			verdict = pace.TooFast
+		verdict := pace.Judge(err, s3client.Throttles)
+		if verdict == pace.TooFast {
 			r.throttled++
 		}
 		turn.Done(verdict)

@@ -91,7 +91,7 @@ func (c *copier) inParts(ctx context.Context, o *inventory.Object) (message stri
 		return "", err
 	}
 	u.count = max(1, int((o.Size+u.size-1)/u.size))
-	if u.count > realest || u.size > MaxCopy {
+	if u.count > realest || u.size > maxCopy {
 		return "", &failure{Code: codeTooBig, Message: fmt.Sprintf("copy s3://%s/%s: %d bytes are more than an object can have", c.source, o.Key, o.Size), Permanent: true}
 	}
 	if u.with, err = c.attributes(ctx, o, h); err != nil {
@@ -128,7 +128,7 @@ func (c *copier) inParts(ctx context.Context, o *inventory.Object) (message stri
 // ETag is the source's; else one that suffices.
 func (c *copier) partSize(ctx context.Context, o *inventory.Object) (int64, error) {
 	size := c.order.Part
-	most := int64(MaxCopy)
+	most := int64(maxCopy)
 	if c.order.Through {
 		most = throughPart
 	}

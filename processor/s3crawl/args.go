@@ -31,7 +31,6 @@ const (
 const (
 	maxSpans = 64
 	maxBytes = 96 << 10 // of encoded ranges
-	maxName  = 300      // bytes of a range's name
 )
 
 // maxSize is the largest size of an object that is believed: a thousand times 5 TB,
@@ -100,6 +99,25 @@ func ParseURL(url string) (bucket, prefix string, err error) {
 		return "", "", &schema.FieldError{Field: "target", Value: url, Want: "UTF-8"}
 	}
 	return bucket, prefix, nil
+}
+
+// Whole reads what the args of all nodes of a crawl have in common: the bucket, the
+// root's prefix, and what With gave for the Pages. A field that no node of a crawl has
+// is an error; what the others hold is judged by Process.
+func Whole(raw schema.Args) (bucket, root string, with json.RawMessage, err error) {
+	var a args
+	if len(raw) == 0 {
+		return "", "", nil, nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return "", "", nil, fmt.Errorf("read args: %w", err)
+	}
+	if a.Base != nil && *a.Base >= 0 && *a.Base <= len(a.Prefix) {
+		a.Prefix = a.Prefix[:*a.Base]
+	}
+	return a.Bucket, a.Prefix, a.With, nil
 }
 
 func parseArgs(raw schema.Args) (args, error) {

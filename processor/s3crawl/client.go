@@ -86,7 +86,3 @@ func given(s *string) *string {
 	}
 	return s
 }
-
-// OnTurn has f called when a bucket begins or ends to be slowed, by its name. It
-// must return at once. Limit comes before it.
-func (c *Client) OnTurn(f func(pace.Turn)) { c.pace.OnTurn(f) }

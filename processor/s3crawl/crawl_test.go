@@ -379,6 +379,9 @@ func TestCutsAreValidAndMonotone(t *testing.T) {
 	})
 }
 
+// maxName is the most bytes of a range's name, which stands in messages and in plans.
+const maxName = 300
+
 // The splitter's own cuts, whatever it has seen: inside the piece, valid, and
 // none of the piece's keys is lost or doubled by dividing its forecast.
 func TestSplitterCutsInside(t *testing.T) {

@@ -86,12 +86,8 @@ func (c *Client) paced(ctx context.Context, in middleware.FinalizeInput, next mi
 	before := call.sent.Load()
 	out, meta, err := next.HandleFinalize(ctx, in)
 	c.pace.Sent(call.sent.Load() - before - 1) // net/http has repeated it
-	verdict := pace.Other
-	switch {
-	case err == nil:
-		verdict = pace.Fine
-	case s3client.Throttles(err):
-		verdict = pace.TooFast
+	verdict := pace.Judge(err, s3client.Throttles)
+	if verdict == pace.TooFast {
 		call.throttled++
 	}
 	turn.Done(verdict)

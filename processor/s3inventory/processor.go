@@ -91,7 +91,7 @@ func (p *Processor) manifest(ctx context.Context, a args, w listing.Wish, out pr
 		}
 		child := args{
 			File: string(at), Size: f.Size, MD5: strings.ToLower(f.MD5), Format: v.FileFormat, Schema: v.FileSchema,
-			Source: v.SourceBucket, Versions: v.Versions(),
+			Source: v.SourceBucket, Versions: v.versions(),
 		}
 		if format == inventory.Parquet {
 			child.Schema = "" // the file has its own

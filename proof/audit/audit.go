@@ -20,6 +20,7 @@ type Truth struct {
 	Units  int                                                      // that one worker may work on at a time
 	Tries  int                                                      // failed attempts after which a node is given up; 0: the queue may give it up before
 	Loses  bool                                                     // the queue loses messages
+	Lies   bool                                                     // the queue says of what it delivers again that it is the first time
 }
 
 // How many requests a worker has under way at a time, at most, whatever the order of its
@@ -56,6 +57,7 @@ func Check(events []history.Event, truth Truth) []string {
 		Truth: truth, model: newModel(truth.Run),
 		calls: map[int]*call{}, open: map[int]int{}, lost: map[int]int{}, leaves: map[by]int{}, planned: map[uint64]bool{},
 		failures: map[string]int{}, gaveUp: map[string][]*call{}, letters: map[letter]bool{}, reasons: map[uint64][]string{},
+		posted: map[schema.PID]bool{}, superseded: map[schema.PID]bool{},
 	}
 	for i := range events {
 		a.event(&events[i])
@@ -89,20 +91,22 @@ type by struct {
 
 type auditor struct {
 	Truth
-	model    *model
-	calls    map[int]*call
-	open     map[int]int         // calls under way, by worker
-	gaveUp   map[string][]*call  // answers to what becomes of a node, by its name
-	lost     map[int]int         // nodes that are being given up, by worker
-	leaves   map[by]int          // a worker's attempts on a node that went well, and have not planned or reduced it since
-	planned  map[uint64]bool     // attempts that have: a plan is sent again when its answer is lost
-	at       *history.Event      // that is looked at
-	failures map[string]int      // attempts that failed, by node and epoch
-	letters  map[letter]bool     // what the dead-letter queue has of nodes, with a reason
-	reasons  map[uint64][]string // of all that it has, by the hash of the body
-	forged   []*history.Event
-	idle     time.Duration // since when the run is paused or cancelled; 0: it is not
-	problems []string
+	model      *model
+	calls      map[int]*call
+	open       map[int]int         // calls under way, by worker
+	gaveUp     map[string][]*call  // answers to what becomes of a node, by its name
+	lost       map[int]int         // nodes that are being given up, by worker
+	leaves     map[by]int          // a worker's attempts on a node that went well, and have not planned or reduced it since
+	planned    map[uint64]bool     // attempts that have: a plan is sent again when its answer is lost
+	at         *history.Event      // that is looked at
+	failures   map[string]int      // attempts that failed, by node and epoch
+	letters    map[letter]bool     // what the dead-letter queue has of nodes, with a reason
+	reasons    map[uint64][]string // of all that it has, by the hash of the body
+	posted     map[schema.PID]bool // plans of which a child was sent
+	superseded map[schema.PID]bool // plans of nodes that have settled as leaves
+	forged     []*history.Event
+	idle       time.Duration // since when the run is paused or cancelled; 0: it is not
+	problems   []string
 }
 
 func (a *auditor) bad(format string, args ...any) {
@@ -131,6 +135,8 @@ func (a *auditor) event(e *history.Event) {
 		a.model.commit(e)
 	case history.Hold:
 		a.holds(e)
+	case history.Send:
+		a.sends(e)
 	case history.Forge:
 		a.forged = append(a.forged, e)
 	case history.Letter:
@@ -256,6 +262,9 @@ func (a *auditor) settlement(s ledger.Settlement) {
 	node := m.nodeAt(s.At)
 	p, planned := m.plans[node]
 	if !s.Via {
+		if planned && p.Type == ledger.Live {
+			a.supersedes(p.PID)
+		}
 		switch {
 		case s.Failed:
 			if !planned || p.Type != ledger.Tomb || p.Epoch != s.Epoch {

@@ -15,7 +15,9 @@
 //	                                       node), ending (totals), graphs (vertices), listed (the
 //	                                       ledger names the same units and failures)
 //	I3 the run is over when, and only      settlement (all children have settled first; no leaf
-//	   when, all has settled               beside a claimed plan), whole, ending (its state)
+//	   when, all has settled               beside a claimed plan, nor beside one
+//	                                       of which children are posted), sends, whole, ending (its
+//	                                       state)
 //	I4 a reduce runs after all below its   reduces (when it begins), second (what it reveals comes
 //	   node, and counts once               last), reduced (who reduced, with which sum, once)
 //	I5 whoever is late changes nothing     amend, plan, slot, event (each record is the model's after

@@ -41,6 +41,13 @@ func Build(ctx context.Context, root, pkg, dir string, edits ...Edit) (program s
 	return program, err
 }
 
+// Fits says which edit of the module's own files cannot be made: the file has changed,
+// and its edit has not followed.
+func Fits(root string, edits ...Edit) error {
+	_, err := apply(root, "", edits)
+	return err
+}
+
 // apply returns the text of each file with its edits.
 func apply(root, std string, edits []Edit) (map[string]string, error) {
 	files := map[string]string{}

@@ -32,6 +32,14 @@ func runtimeEdits() []Edit {
 			"j := cheaprandn(uint32(norder + 1))",
 			"j := exactRandn(uint32(norder + 1))",
 		},
+		// Timers that a select waits for draw their places among those of one moment: not in the
+		// order of the channels' locks, which is that of their addresses.
+		{"std/runtime/select.go", "		if c.timer != nil {\n			blockTimerChan(c)\n		}\n", ""},
+		{
+			"std/runtime/select.go",
+			"	// wait for someone to wake us up\n	gp.param = nil\n",
+			"	for _, i := range pollorder {\n		if c := scases[i].c; c.timer != nil {\n			blockTimerChan(c)\n		}\n	}\n	gp.param = nil\n",
+		},
 		{
 			"std/runtime/time.go",
 			"t.rand = cheaprand()",
@@ -48,6 +56,13 @@ func runtimeEdits() []Edit {
 			"std/runtime/sema.go",
 			"func internal_sync_nanotime() int64 {\n",
 			"func internal_sync_nanotime() int64 {\n	if exactOn {\n		return 1 // 0 says that nobody waits\n	}\n",
+		},
+		{
+			// Whoever is on the global queue, where the own is full, comes when that is empty: not
+			// at each 61st turn, of which the runtime's own goroutines have some.
+			"std/runtime/proc.go",
+			"if pp.schedtick%61 == 0 && !sched.runq.empty() {",
+			"if !exactOn && pp.schedtick%61 == 0 && !sched.runq.empty() {",
 		},
 		// Goroutines are many and short here, and a tenth of the time went into making their
 		// stacks large enough: no garbage collection finds out how large they are.

@@ -104,6 +104,39 @@ func TestStateDamaged(t *testing.T) {
 	}
 }
 
+// A state file that was copied or renamed is another run's: a run of its new name is not
+// begun in it, which would remove all that it keeps, and nobody is told to begin one.
+func TestStateOfAnotherRun(t *testing.T) {
+	t.Parallel()
+	u := program.NewUser(t, "")
+	const node = `{"kind":"synthetic","id":"0","args":{"fanout":3,"depth":1}}`
+	u.Run(t, "run", node, "--run", "old", "--json").RequireCode(t, 0)
+	was, now := filepath.Join(u.State(), "old.db"), filepath.Join(u.State(), "new.db")
+	if err := os.Rename(was, now); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"status", "new"}, {"resume", "new"}, {"redrive", "new"}, {"run", node, "--run", "new"}} {
+		refuses(t, u.Run(t, args...), 2, now, "run old", was)
+	}
+	if err := os.Rename(now, was); err != nil {
+		t.Fatal(err)
+	}
+	u.Run(t, "status", "old").RequireCode(t, 0)
+}
+
+// The lock of a run that goes on is taken for one that was left, and removed: who works on
+// the run writes no more, since another may begin, and both would write the same results.
+func TestLockRemoved(t *testing.T) {
+	t.Parallel()
+	u, tr := program.NewUser(t, ""), slow(scaled(12, 25))
+	p := walk(t, u, tr)
+	if err := os.Remove(filepath.Join(u.State(), "r.db.lock")); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, p.Wait(t), 2, "r.db", "its lock file was removed", "ramify resume r")
+	resumes(t, u, tr)
+}
+
 // Descriptors run out: at the beginning that is said in one line; in the middle the
 // run ends or goes on, and is whole once there are enough.
 func TestDescriptorsExhausted(t *testing.T) {

@@ -96,6 +96,9 @@ var Protocol = []Bug{
 
 // More are bugs of what the model of the protocol leaves out.
 var More = []Bug{
+	{"plan-unclaimed", "an attempt that is not the first posts the children of its plan, and has not claimed the slot", []exact.Edit{
+		{File: "task/process.go", Old: "	if u.suspect {\n		if v, claimed", New: "	if u.suspect && u.t == nil {\n		if v, claimed"},
+	}},
 	{"retry-renamed", "the copy of a message that failed has another id, and does not know its own plan", []exact.Edit{
 		{File: "task/work.go", Old: "	again.Tries++\n", New: "	again.Tries++\n	again.MID = schema.NewMID()\n"},
 	}},

@@ -73,7 +73,7 @@ func RunOn(t *testing.T, c Case, m Media) (r Result) {
 	r.Problems = problems
 	r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
 		Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
-		Loses: c.On("lose"),
+		Loses: c.On("lose"), Lies: c.On("lie"),
 	})...)
 	return r
 }

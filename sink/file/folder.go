@@ -52,7 +52,7 @@ func claim(dir, owner string) (undo func() error, err error) {
 		return func() error { return nil }, err
 	}
 	mark := filepath.Join(dir, ownerPrefix+owner)
-	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
+	f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) // #nosec G302 -- results are for whoever the umask lets read them
 	if err != nil {
 		return nil, fmt.Errorf("mark folder: %w", err)
 	}
@@ -108,7 +108,8 @@ func exists(path string) (bool, error) {
 // must not be gone with a folder whose name a power failure took.
 func makeFolders(dir string) error {
 	changed := missingBelow(dir)
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // results are for whoever the umask lets read them
+	// #nosec G301 -- results are for whoever the umask lets read them
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	for _, parent := range changed {

@@ -30,7 +30,8 @@ func (s *Sink) place(f dataFile) error {
 		return err
 	}
 	data := filepath.Dir(to)
-	if err := os.MkdirAll(data, 0o755); err != nil { //nolint:gosec // results are for whoever the umask lets read them
+	// #nosec G301 -- results are for whoever the umask lets read them
+	if err := os.MkdirAll(data, 0o755); err != nil {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
@@ -69,7 +70,7 @@ func (s *Sink) describe(m *inventory.Manifest) error {
 
 func (s *Sink) replace(name string, content []byte) error {
 	temporary, final := filepath.Join(s.spoolDir(), name), filepath.Join(s.dir, name)
-	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644) //nolint:gosec // results are for whoever the umask lets read them
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644) // #nosec G302 -- results are for whoever the umask lets read them
 	if err != nil {
 		return err
 	}

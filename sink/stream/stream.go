@@ -25,7 +25,6 @@ type Sink struct {
 
 	w    io.Writer
 	turn chan error // one at a time; holds the error after which nothing is written
-	gone chan struct{}
 }
 
 var _ sink.Sink = (*Sink)(nil)
@@ -34,14 +33,10 @@ var _ sink.Sink = (*Sink)(nil)
 // which it closes. It does not close w. A process that writes to standard
 // output must ignore SIGPIPE to see ErrClosed (package os/signal, "SIGPIPE").
 func New(w io.Writer, inner sink.Sink) *Sink {
-	s := &Sink{Sink: inner, w: w, turn: make(chan error, 1), gone: make(chan struct{})}
+	s := &Sink{Sink: inner, w: w, turn: make(chan error, 1)}
 	s.turn <- nil
 	return s
 }
-
-// Closed is closed once nothing can be written any more: work for the stream is
-// in vain.
-func (s *Sink) Closed() <-chan struct{} { return s.gone }
 
 // Open begins an attempt of the inner sink.
 func (s *Sink) Open(ctx context.Context, a sink.Attempt) (sink.Part, error) {
@@ -80,9 +75,7 @@ func (s *Sink) write(ctx context.Context, block []byte) (err error) {
 	}
 	if err == nil {
 		_, err = s.w.Write(block)
-		if err = classify(err); err != nil {
-			close(s.gone)
-		}
+		err = classify(err)
 	}
 	// Any failure ends the stream: part of a block may have been written, and
 	// what would follow it is not a row.

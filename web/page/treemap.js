@@ -285,7 +285,7 @@ export class Treemap {
   #tile({ item, x, y, w, h }, shade, tree) {
     let e = this.#tiles.get(item.key);
     if (!e) {
-      e = make("button", { type: "button", class: "tile", tabindex: -1 }, make("span", { class: "name" }), make("span", { class: "value" }), make("span", { class: "within", "aria-hidden": "true" }));
+      e = make("button", { type: "button", class: "tile", tabindex: -1 }, make("span", { class: "name" }), " ", make("span", { class: "value" }), make("span", { class: "within", "aria-hidden": "true" }));
       e.dataset.key = item.key;
       if (item.prefix != null) e.dataset.prefix = item.prefix;
       this.#tiles.set(item.key, e);
@@ -304,7 +304,8 @@ export class Treemap {
     text(value, w > 48 && h > 36 && !(below && w < 130) ? brief(item.value) : "");
     e.classList.toggle("open", Boolean(below));
     this.#within(within, below, w, h, shade);
-    const label = `${visible(item.name)}: ${this.#figures(item, tree)}${item.more ? "" : ", nothing below"}`;
+    // It begins with what stands on the tile, as it stands there: who says that is understood.
+    const label = `${visible(item.name)} ${brief(item.value)}: ${this.#figures(item, tree)}${item.more ? "" : ", nothing below"}`;
     attribute(e, "aria-label", label);
     if (item.plain) attribute(e, "aria-disabled", "true");
   }

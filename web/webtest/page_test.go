@@ -196,11 +196,7 @@ func sideways(t *testing.T, b *tab) {
 
 func TestPhone(t *testing.T) {
 	t.Parallel()
-	w := &world{}
-	m := newRun(w, name)
-	m.fail(120)
-	m.fleet()
-	newRun(w, "20261125-101010-abcd")
+	w, _ := crowded()
 	b := shown(t, w, 360)
 	b.until("document.querySelectorAll('.tile').length > 10")
 	b.until("document.querySelectorAll('#charts canvas').length === 4")

@@ -69,6 +69,17 @@ func (w *world) Open(_ context.Context, run string) (web.Run, error) {
 	return nil, web.ErrUnknown
 }
 
+// crowded is a world in which there is something of everything to see: a run with
+// failures and a fleet, and another.
+func crowded() (*world, *made) {
+	w := &world{}
+	m := newRun(w, name)
+	m.fail(120)
+	m.fleet()
+	newRun(w, "20261125-101010-abcd")
+	return w, m
+}
+
 // set changes the world.
 func (w *world) set(change func()) {
 	w.mu.Lock()

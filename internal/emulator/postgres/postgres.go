@@ -183,7 +183,7 @@ func extract(f *zip.File, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, from) //nolint:gosec // of a version that we name
+	_, err = io.Copy(out, from) // #nosec G110 -- of a version that we name
 	return errors.Join(err, out.Close())
 }
 
