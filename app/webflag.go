@@ -78,7 +78,9 @@ func (f webFlag) open(ctx context.Context, w *work, run string) (*runPage, error
 	var err error
 	if p.guard, err = guard.New(guard.Options{
 		Address: f.address, Tokens: []string{token}, Open: web.Open, Rate: pageRate, Burst: pageBurst, Log: w.log,
-	}); err != nil {
+	}); errors.Is(err, guard.ErrBeyond) {
+		return nil, usagef("--web: listen on %s: %w; `ramify serve` shows it there, to who has a token or a certificate", f.address, guard.ErrBeyond)
+	} else if err != nil {
 		return nil, usagef("--web: %w", err)
 	}
 	mux := http.NewServeMux()

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ramify/ramify/guard"
 )
 
 // A page stays, after the end of its run, as long as somebody looks: a page that is
@@ -68,4 +71,12 @@ func TestWhatEndsThePage(t *testing.T) {
 		time.AfterFunc(time.Hour, func() { cancel(errStopping) })
 		assert.Nil(t, p.stay(ctx, true))
 	})
+}
+
+// What `run` has no flags for it does not advise.
+func TestAPageBeyondLoopback(t *testing.T) {
+	_, err := webFlag{address: "0.0.0.0:0"}.open(t.Context(), &work{}, "r")
+	require.ErrorIs(t, err, guard.ErrBeyond)
+	assert.Contains(t, err.Error(), "`ramify serve` shows it there")
+	assert.NotContains(t, err.Error(), "--tls-cert")
 }

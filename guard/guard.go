@@ -44,6 +44,9 @@ type Options struct {
 	Log   *slog.Logger // nil discards
 }
 
+// ErrBeyond is in the error of New for an address that it must not listen on so.
+var ErrBeyond = errors.New("that is beyond loopback")
+
 // minToken is the fewest bytes of a token.
 const minToken = 16
 
@@ -101,7 +104,7 @@ func New(o Options) (*Server, error) {
 	}
 	known := s.tls.clients() || len(s.o.Tokens) > 0
 	if !loopback(host) && (s.tls == nil || !known) {
-		return nil, fmt.Errorf("listen on %s: that is beyond loopback, where requests must be encrypted and who sends them be known: set --tls-cert and --tls-key, and --client-ca or RAMIFY_TOKEN; or listen on 127.0.0.1:%s", o.Address, port)
+		return nil, fmt.Errorf("listen on %s: %w, where requests must be encrypted and who sends them be known: set --tls-cert and --tls-key, and --client-ca or RAMIFY_TOKEN; or listen on 127.0.0.1:%s", o.Address, ErrBeyond, port)
 	}
 	for _, h := range o.Hosts {
 		s.hosts[strings.ToLower(h)] = true
