@@ -239,7 +239,7 @@ func (s *Server) refuse(r *http.Request, e *Entry) (code int, reason string) {
 		// A page of another site can have its name point here: what a browser then sends
 		// is for that name.
 		return http.StatusMisdirectedRequest, "the request is for another host: ask by an address of loopback, or a name of --host or of the certificate"
-	case foreign(r) && !(open && followed(r)):
+	case foreign(r) && (!open || !followed(r)):
 		return http.StatusForbidden, "a page of another site sent it"
 	case open:
 		return 0, ""
