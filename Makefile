@@ -52,7 +52,7 @@ else
 endif
 
 test: ## Run all tests (PKG=./task/... FLAGS='-run Name -v')
-	go test -timeout=20m $(FLAGS) $(PKG)
+	go test -timeout=24m $(FLAGS) $(PKG)
 ifeq ($(PKG),./...)
 	$(MAKE) test-infra
 endif
