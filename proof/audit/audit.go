@@ -222,7 +222,7 @@ func (a *auditor) plan(e *history.Event) {
 	} else if e.Won && p.Type == ledger.Live && len(p.Kids) > 0 {
 		a.own(p)
 	}
-	if p.Type == ledger.Live && left == "" && !a.planned[p.Attempt] {
+	if p.Type == ledger.Live && left == "" && !a.planned[p.Attempt] && !a.model.ofSecond(p) {
 		a.planned[p.Attempt] = true
 		a.leaves[by{e.Worker, p.PID}]--
 	}
@@ -330,13 +330,14 @@ func (a *auditor) reduces(e *history.Event) {
 	if of, is := a.model.reduces[pid]; is {
 		pid = of
 	}
-	p, planned := a.model.plans[pid]
-	if !planned || p.Type != ledger.Live {
-		return // it has no children
-	}
-	if w := (by{e.Worker, e.PID}); a.leaves[w] > 0 {
+	w := by{e.Worker, e.PID}
+	inline := a.leaves[w] > 0 // it has no children in this attempt, or all were done inline
+	if inline {
 		a.leaves[w]--
-		return // nor has it in this attempt, or all were done inline
+	}
+	p, planned := a.model.plans[pid]
+	if inline || !planned || p.Type != ledger.Live {
+		return
 	}
 	if done, _, failed := a.model.below(p, e.Epoch); (!done || failed) && e.Epoch == a.model.run.Epoch {
 		a.bad("I4: a node is reduced before all its children have settled, or though some have failed")

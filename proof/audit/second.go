@@ -2,6 +2,7 @@ package audit
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/proof/tree"
@@ -106,6 +107,12 @@ func (m *model) left(p ledger.Plan) string {
 		}
 	}
 	return ""
+}
+
+// ofSecond reports whether a plan is of what a node's second step revealed.
+func (m *model) ofSecond(p ledger.Plan) bool {
+	kids := m.kids(p)
+	return len(kids) > 0 && strings.HasPrefix(kids[0], short(m.named(p))+"/")
 }
 
 // named is the name of a plan's node.
