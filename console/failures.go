@@ -41,9 +41,9 @@ func (f *Failure) Given() string {
 	return when(*f.At)
 }
 
-// failure is a node that was given up, as JSON.
+// failure is a Failure as a line of JSON, where a node is called id.
 type failure struct {
-	ID       string     `json:"id"`
+	Node     string     `json:"id"`
 	Kind     string     `json:"kind"`
 	Depth    int        `json:"depth"`
 	Reason   string     `json:"reason"`
@@ -60,8 +60,7 @@ func WriteFailuresJSON(w io.Writer, failures iter.Seq2[ledger.Failure, error]) (
 		if err != nil {
 			return n, err
 		}
-		one := FailureOf(f)
-		if err := writeJSON(w, failure{ID: f.ID, Kind: f.Kind, Depth: f.Depth, Reason: f.Reason, Attempts: f.Attempts, At: one.At}); err != nil {
+		if err := writeJSON(w, failure(FailureOf(f))); err != nil {
 			return n, err
 		}
 		n++

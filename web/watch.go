@@ -140,8 +140,9 @@ func (w *watch) publish(v View, err error) {
 	text, encoding := json.Marshal(w.reading)
 	if encoding != nil {
 		w.err = encoding
+		return
 	}
-	if encoding != nil || bytes.Equal(text, w.text) {
+	if bytes.Equal(text, w.text) {
 		return
 	}
 	w.text = text
