@@ -35,7 +35,7 @@ func TestStream(t *testing.T) {
 			r.requireCode(t, 0)
 			// Nothing failed and nothing was resumed: here at least once is once.
 			truthOf(listing, "").requireRows(t, test.read(t, []byte(r.stdout)), len(test.args) == 0 || test.args[1] == "keys")
-			if !strings.HasPrefix(r.stderr, "run r\nRun r of s3://bucket/ finished in ") || strings.Contains(r.stderr, "inventory") {
+			if !strings.HasPrefix(plain(t, r.stderr), "run r\nRun r of s3://bucket/ finished in ") || strings.Contains(r.stderr, "inventory") {
 				t.Errorf("report %s", r.stderr)
 			}
 		})
