@@ -81,6 +81,7 @@ type prefixTree struct {
 	mu      sync.Mutex
 	caught  time.Time // when it was last read
 	taken   int       // blocks, then
+	whole   bool      // there were no others, then
 	over    bool      // the run was, then
 	live    *console.Tree
 	answers map[web.Ask]*treeAnswer
@@ -91,45 +92,64 @@ type prefixTree struct {
 type treeAnswer struct {
 	tree web.Tree
 	of   string // what it was read from
+	part bool   // of what was committed, not all had been read
 	at   time.Time
 	took time.Duration
 }
 
-// mostAnswers are kept.
-const mostAnswers = 100
+const (
+	mostAnswers = 100 // are kept
+	// catching is for how long one who asks waits for what was committed since: who opens
+	// the page of a large run sees it fill, rather than nothing until all is read.
+	catching = 500 * time.Millisecond
+)
 
 // good reports whether an answer need not be made again: nothing has changed, or it
 // takes so long that making it each time would be most of what is done.
 func (a *treeAnswer) good(of string, complete bool) bool {
-	return a.of == of || !complete && !a.tree.Complete && time.Since(a.at) < max(time.Second, 10*a.took)
+	dear := 10 * a.took
+	if a.part {
+		dear = 2 * a.took
+	}
+	return a.of == of || !complete && !a.tree.Complete && time.Since(a.at) < max(time.Second, dear)
 }
 
-// from is where the lines of a run now are, and what they are known by.
-func (t *prefixTree) from(ctx context.Context, r ledger.Run) (lines totals.Levels, of string, complete bool, err error) {
+// source is where the lines of a run are read.
+type source struct {
+	lines    totals.Levels // nil: there are none
+	of       string        // what they are known by
+	complete bool          // there will be no others
+	part     bool          // not all that was committed has been read
+}
+
+// from is where the lines of a run now are.
+func (t *prefixTree) from(ctx context.Context, r ledger.Run) (source, error) {
 	if r.State.Over() && r.State != ledger.Cancelled && t.totals != nil {
-		if lines, of, err = t.totals(ctx, r); err != nil || of != "" {
-			return lines, of, true, err
+		lines, of, err := t.totals(ctx, r)
+		if err != nil || of != "" {
+			return source{lines: lines, of: of, complete: true}, err
 		}
 	}
 	if t.blocks == nil {
-		return nil, "nothing", false, nil
+		return source{of: "nothing"}, nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil, "", false, errPageClosed
+		return source{}, errPageClosed
 	}
 	if t.live == nil {
 		t.live = console.NewTree(t.ledger, t.blocks, t.depth)
 	}
-	if over := r.State.Over(); t.caught.IsZero() || over != t.over || !over && time.Since(t.caught) >= t.rest {
-		if t.taken, err = t.live.CatchUp(ctx); err != nil {
-			return nil, "", false, err
+	if over := r.State.Over(); !t.whole || over != t.over || !over && time.Since(t.caught) >= t.rest {
+		var err error
+		if t.taken, t.whole, err = t.live.CatchUp(ctx, catching); err != nil {
+			return source{}, err
 		}
 		t.caught, t.over = time.Now(), over
 	}
-	complete = t.final && r.State.Over() && r.State != ledger.Cancelled
-	return t.live, strconv.Itoa(t.taken) + strconv.FormatBool(complete), complete, nil
+	complete := t.final && t.whole && r.State.Over() && r.State != ledger.Cancelled
+	return source{lines: t.live, of: strconv.Itoa(t.taken) + strconv.FormatBool(complete), complete: complete, part: !t.whole}, nil
 }
 
 var errPageClosed = errors.New("the page of the run is closed")
@@ -143,27 +163,27 @@ func (t *prefixTree) read(ctx context.Context, r ledger.Run, a web.Ask) (web.Tre
 		return old.tree, nil
 	}
 	began := time.Now()
-	lines, of, complete, err := t.from(ctx, r)
+	s, err := t.from(ctx, r)
 	if err != nil {
 		return web.Tree{}, err
 	}
-	if old != nil && old.good(of, complete) {
+	if old != nil && old.good(s.of, s.complete) {
 		return old.tree, nil
 	}
-	tree := web.Tree{Prefix: a.Prefix, Complete: complete}
-	if lines != nil {
-		part, err := totals.ReadPart(ctx, lines, a.Prefix, a.Top, sizes[a.By])
+	tree := web.Tree{Prefix: a.Prefix, Complete: s.complete}
+	if s.lines != nil {
+		part, err := totals.ReadPart(ctx, s.lines, a.Prefix, a.Top, sizes[a.By])
 		if err != nil {
 			return web.Tree{}, err
 		}
-		tree = treeOf(a.Prefix, complete, &part)
+		tree = treeOf(a.Prefix, s.complete, &part)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.answers) >= mostAnswers || t.answers == nil {
 		t.answers = map[web.Ask]*treeAnswer{}
 	}
-	t.answers[a] = &treeAnswer{tree: tree, of: of, at: time.Now(), took: time.Since(began)}
+	t.answers[a] = &treeAnswer{tree: tree, of: s.of, part: s.part, at: time.Now(), took: time.Since(began)}
 	return tree, nil
 }
 
@@ -171,11 +191,11 @@ var sizes = map[string]func(*totals.Line) int64{"objects": totals.Objects, "byte
 
 // histograms are those of all objects.
 func (t *prefixTree) histograms(ctx context.Context, r ledger.Run) (h console.Histograms, err error) {
-	lines, _, _, err := t.from(ctx, r)
-	if err != nil || lines == nil {
+	s, err := t.from(ctx, r)
+	if err != nil || s.lines == nil {
 		return h, err
 	}
-	for l, err := range lines.Level(ctx, "", 0) {
+	for l, err := range s.lines.Level(ctx, "", 0) {
 		if err != nil {
 			return h, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/ramify/ramify/ledger"
 	"github.com/ramify/ramify/sink"
@@ -14,7 +15,7 @@ import (
 
 // Tree is the totals per prefix of a run while it goes on: exact of what is committed.
 //
-// Each call reads what was committed since the one before. A block counts when its unit
+// Each call of CatchUp goes on behind the one before. A block counts when its unit
 // does: that of a node with children when the ledger has the unit's plan, that of a leaf
 // unless the ledger has a plan with children for its node. What it cannot know is that a
 // leaf whose results were committed is taken back by another attempt that has children,
@@ -54,30 +55,33 @@ func (t *Tree) anew() {
 // askAtOnce is how many plans are asked for at a time.
 const askAtOnce = 200
 
-// CatchUp reads what was committed since, and returns how many blocks have been taken
-// in all: while it is the same, so are the lines.
-func (t *Tree) CatchUp(ctx context.Context) (int, error) {
+// CatchUp reads what was committed since, for about as long as it may, and returns how
+// many blocks have been taken in all — while it is the same, so are the lines — and
+// whether that is the whole of what was there: if not, the next call goes on.
+func (t *Tree) CatchUp(ctx context.Context, atMost time.Duration) (taken int, whole bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return 0, errTreeClosed
+		return 0, false, errTreeClosed
 	}
-	err := t.catchUp(ctx)
+	began := time.Now()
+	goOn := func() bool { return time.Since(began) < atMost }
+	whole, err = t.catchUp(ctx, goOn)
 	if errors.Is(err, sink.ErrAnew) {
 		t.anew()
-		err = t.catchUp(ctx)
+		whole, err = t.catchUp(ctx, goOn)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("sum up prefixes: %w", err)
+		return 0, false, fmt.Errorf("sum up prefixes: %w", err)
 	}
-	return t.taken, nil
+	return t.taken, whole, nil
 }
 
 var errTreeClosed = errors.New("the tree is closed")
 
-func (t *Tree) catchUp(ctx context.Context) error {
+func (t *Tree) catchUp(ctx context.Context, goOn func() bool) (whole bool, err error) {
 	if err := t.askAgain(ctx); err != nil {
-		return err
+		return false, err
 	}
 	batch := map[sink.Committed][][]byte{}
 	mark := t.mark
@@ -92,18 +96,22 @@ func (t *Tree) catchUp(ctx context.Context) error {
 	size := 0
 	for b, err := range t.blocks.Since(ctx, sink.Prefixes, t.mark) {
 		if err != nil {
-			return err
+			return false, err
 		}
-		batch[b.Unit] = append(batch[b.Unit], b.Block)
-		mark = b.Mark
-		if size += len(b.Block); len(batch) >= askAtOnce || size > 4<<20 {
+		// Not within a unit, or what is below a prefix would be more than the prefix.
+		if _, same := batch[b.Unit]; !same && len(batch) >= askAtOnce || size > 4<<20 {
 			if err := flush(); err != nil {
-				return err
+				return false, err
 			}
 			size = 0
+			if !goOn() {
+				return false, nil
+			}
 		}
+		batch[b.Unit] = append(batch[b.Unit], b.Block)
+		mark, size = b.Mark, size+len(b.Block)
 	}
-	return flush()
+	return true, flush()
 }
 
 // askAgain takes what has waited for a plan.
