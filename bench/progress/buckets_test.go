@@ -83,6 +83,38 @@ var buckets = map[string]bucket{
 			}
 		}
 	}),
+	// The first folder of folders has nearly all, each time.
+	"first": made(func(r *rand.Rand, n int, add func(string, ...any)) {
+		for a := range 5 {
+			for b := range 5 {
+				folders := 5
+				if a == 0 && b == 0 {
+					folders = 2000
+				}
+				for c := range folders {
+					for k := range n / 2100 {
+						add("area-%d/part-%d/folder-%04d/%06d", a, b, c, k)
+					}
+				}
+			}
+		}
+	}),
+	// The last one has.
+	"last": made(func(r *rand.Rand, n int, add func(string, ...any)) {
+		for a := range 5 {
+			for b := range 5 {
+				folders := 5
+				if a == 4 && b == 4 {
+					folders = 2000
+				}
+				for c := range folders {
+					for k := range n / 2100 {
+						add("area-%d/part-%d/folder-%04d/%06d", a, b, c, k)
+					}
+				}
+			}
+		}
+	}),
 	"ninety": made(func(_ *rand.Rand, n int, add func(string, ...any)) {
 		for i := range n / 10 * 9 {
 			add("data/user=%05d/part-%08d.parquet", i%3000, i)
