@@ -8,8 +8,7 @@ import (
 
 const (
 	mostHidden = 0.35 // of the whole may be done beside what the fraction says: of a crawl by
-	// ranges, and of other trees where unrest is that much over 1, which is what events
-	// that know nothing of each other have
+	// ranges always, and of other trees as far as unrest is over 1
 	solid = 0.6 // of what the fraction of a crawl by ranges says is done at least
 )
 
@@ -26,8 +25,10 @@ type doubt struct {
 
 func (s *Snapshot) doubt() doubt { return doubt{guessed: s.ranges, alone: s.Slots == 1} }
 
-// around is what may be done where a fraction is said to be, more and less, while the
-// fraction grows with such an unrest.
+// around is what may be done where a fraction is said to be, more and less. Unrest is how
+// much the fraction has jumped: that of its speeds from one time to the next, which is 1
+// where events know nothing of each other, or the logarithm of how far its speed of late is
+// from that of the whole run.
 func (d doubt) around(fraction, unrest float64) []float64 {
 	if !d.guessed {
 		return []float64{min(fraction+min(max(unrest-1, 0), mostHidden), 1)}

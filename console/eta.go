@@ -96,7 +96,7 @@ func (c *curve) eta(now time.Duration, d doubt) ETA {
 		whole,
 		left * c.drift(end, left, noise),
 	}
-	for _, done := range d.around(last.fraction, spread) {
+	for _, done := range d.around(last.fraction, max(spread, math.Abs(math.Log(rest/mean/whole)))) {
 		others = append(others, (1-done)*passed/done)
 	}
 	low, high := left, left
