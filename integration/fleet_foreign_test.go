@@ -49,7 +49,8 @@ func (f *fleet) peek(t *testing.T) letter {
 func TestFleetForeignMessages(t *testing.T) {
 	t.Parallel()
 	const poison = "foreign/" // is in every prefix that must not be asked for
-	f := newFleet(t, fleetSettings{latency: 20 * time.Millisecond})
+	// Nothing is seen twice for being refused slowly: letters are counted.
+	f := newFleet(t, fleetSettings{latency: 50 * time.Millisecond, env: []string{"RAMIFY_VISIBILITY=10m"}})
 	run := "foreign-" + f.name
 	end := f.crawl(t, run)
 	genuine := f.peek(t)

@@ -464,7 +464,7 @@ func TestWebRefuses(t *testing.T) {
 func TestServeGoesOnWithRuns(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
-	killed := u.start(t, "run", treeOf(10, 3, `,"work":"5ms"`), "--run", "killed", "--inline", "0", "--concurrency", "2")
+	killed := u.start(t, "run", treeOf(10, 3, `,"work":"100ms"`), "--run", "killed", "--inline", "0", "--concurrency", "2")
 	killed.stderr.await(t, "run killed")
 	u.awaitStatus(t, "killed", "with nodes", func(s summary) bool { return s.Nodes > 10 })
 	killed.signal(t, kill)
@@ -506,7 +506,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 		t.Errorf("redriven: %+v", now)
 	}
 
-	slow := u.start(t, "run", treeOf(10, 3, `,"work":"100ms"`), "--run", "slow", "--inline", "0", "--concurrency", "1")
+	slow := u.start(t, "run", treeOf(10, 3, `,"work":"500ms"`), "--run", "slow", "--inline", "0", "--concurrency", "1")
 	slow.stderr.await(t, "run slow")
 	u.awaitStatus(t, "slow", "with nodes", func(s summary) bool { return s.Nodes > 1 })
 	b.run = "slow"
