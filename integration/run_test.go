@@ -405,7 +405,7 @@ func TestDemo(t *testing.T) {
 func TestDemoResumed(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
-	p := u.start(t, "demo", "--latency", "2s", "--concurrency", "1", "--run", "shown", "--out", "out")
+	p := u.start(t, "demo", "--latency", "700ms", "--concurrency", "1", "--run", "shown", "--out", "out")
 	p.stderr.await(t, "run shown\n")
 	p.signal(t, os.Interrupt)
 	p.wait(t).requireCode(t, 130)

@@ -491,6 +491,9 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "resume", ""); code != 200 || now.State != "running" {
 		t.Errorf("resumed: %d, %+v", code, now)
 	}
+	if code, now := b.press(t, "concurrency", `{"concurrency":100}`); code != 200 || now.Concurrency != 100 {
+		t.Errorf("concurrency: %d, %+v", code, now)
+	}
 	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+10+100+1000 {
