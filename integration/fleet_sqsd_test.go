@@ -125,7 +125,7 @@ func TestCompatHeaders(t *testing.T) {
 			"beanstalk.sqsd.task_name": text("audit"), "beanstalk.sqsd.path": text("/audit"), "beanstalk.sqsd.scheduled_time": text("2026-01-02 03:00:00 UTC"),
 		}),
 	}
-	p := q.start(t, "task", "--compat", "sqsd", "--webhook-url", app.URL+"/jobs", "--error-visibility", "1s", "--visibility", "10m", "--until-empty", "--grace", "5s")
+	p := q.start(t, "task", "--compat", "sqsd", "--webhook-url", app.URL+"/jobs", "--error-visibility", "1s", "--visibility", "1m", "--until-empty", "--grace", "5s")
 	p.wait(t).requireCode(t, 0)
 	requireCounts(t, p, 3, 1)
 	for body, id := range ids {
@@ -197,7 +197,7 @@ func TestCompatWithAnApplicationOfTheDaemons(t *testing.T) {
 	app := fmt.Sprintf("http://127.0.0.1:%d", port)
 	// The daemon is there first, and waits.
 	p := q.start(t, "task", "--compat", "sqsd", "--webhook-url", app+"/worker/sqs/", "--webhook-health", "/healthy",
-		"--error-visibility", "1s", "--visibility", "10m", "--grace", "5m")
+		"--error-visibility", "1s", "--visibility", "1m", "--grace", "5m")
 	p.stderr.await(t, "daemon begins")
 	for task, args := range map[string]string{"note": `{"text": "é"}`, "fail_twice": `{"name": "a"}`, "fail": `{"name": "b"}`} {
 		cmd := exec.Command(python, script, "send", task, args)

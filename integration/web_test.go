@@ -252,6 +252,7 @@ func TestWebShowsARun(t *testing.T) {
 		t.Errorf("last reading %+v", last)
 	}
 	sum := u.awaitStatus(t, "r", "with prefixes", func(s summary) bool { return s.Totals.Prefixes != nil })
+	b.get(t, "", &last) // what was asked for is told once it is over
 	if sum.Nodes != last.Nodes || sum.Totals.Objects != last.Objects || sum.Totals.Bytes != last.Bytes || sum.Requests["list"] != last.Requests["list"] {
 		t.Errorf("the page has %+v, status %+v", last, sum)
 	}
@@ -386,6 +387,7 @@ func TestWebRedrives(t *testing.T) {
 		if code != 409 || time.Now().After(over) {
 			t.Fatalf("redrive: %d, %+v", code, now)
 		}
+		<-time.After(50 * time.Millisecond) // who asks too often is refused for that
 	}
 	for range b.follow(t.Context(), t) {
 	}
