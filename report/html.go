@@ -155,9 +155,10 @@ func (r *Report) prefixes(w *writer) {
 	if rest != nil {
 		more = *rest
 	}
+	var names console.Names
 	for i := range left {
 		if i < shownPrefixes {
-			row(named(left[i].Prefix), true, left[i].Sums)
+			row(names.Text(left[i].Prefix), true, left[i].Sums)
 			continue
 		}
 		more.Prefixes++

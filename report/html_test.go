@@ -59,7 +59,7 @@ func TestHTML(t *testing.T) {
 		"7,654,321", "5.0 GiB", "1,234", "1,300", "9,001", "17", "60.0 s", "$1.25", "Run photos", "by estimate; budget $2",
 		"At most 8 tasks ran at a time, for 0.06 task-hours in all", "between 0 and 200 tasks", "to be done in 2", "Not known: scaling activities (" + console.Clean(evil),
 		"desired count set to 8, from 0: " + console.Clean(evil), "governor",
-		"s3://bucket/" + console.Clean(evil), console.Clean(evil) + "/", "refused: " + console.Clean(evil), "node 199 " + console.Clean(evil),
+		"s3://bucket/" + console.Clean(evil), new(console.Names).Text(evil + "/"), "refused: " + console.Clean(evil), "node 199 " + console.Clean(evil),
 		"It has finished with failures after 60.0 s of work.", "… and 1,100 more.", "… and 4 more.", "and 100 prefixes more", "in none of them",
 	} {
 		if !strings.Contains(all, want) {

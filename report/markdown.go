@@ -141,10 +141,11 @@ func (r *Report) prefixTable(p *paper) {
 	}
 	whole := max(t.Of(by), 1)
 	var rows [][]string
+	var names console.Names
 	shown := t.Children[:min(len(t.Children), shownPrefixes)]
 	for i := range shown {
 		c := &shown[i]
-		rows = append(rows, []string{console.Count(c.Objects), console.Size(c.Bytes), fmt.Sprintf("%.1f %%", 100*float64(c.Of(by))/float64(whole)), code(named(c.Prefix))})
+		rows = append(rows, []string{console.Count(c.Objects), console.Size(c.Bytes), fmt.Sprintf("%.1f %%", 100*float64(c.Of(by))/float64(whole)), code(names.Text(c.Prefix))})
 	}
 	p.table([]string{r.Noun + "s:", "bytes:", "of all:", "prefix"}, rows)
 	p.more(t.Prefixes - int64(len(shown)))

@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,7 @@ func TestTheOneRunIsOpened(t *testing.T) {
 var hostile = []string{
 	"<img src=x onerror=alert(1)>/", "</script><script>alert(1)</script>/", "\x1b[31mred\x07/", "line\nbreak\ttab\r/",
 	"\u202egpj.exe/", "\u2066hidden\u2069/", "zero\u200bwidth/", "a\u2028b/", "\u0085nel/", "emoji-\U0001F333/", "%2e%2e/", "'\"`$&;/", "__proto__/", "constructor/",
+	"two  spaces/", "two spaces/", "two\u00a0spaces/", "caf\u00e9/", "cafe\u0301/", "\u212a/", "K/", "a\u200b/", `a\u200b/`, "fill\u3164er/", "heart-❤\ufe0f/", "heart-❤/",
 	strings.Repeat("long-", 180) + "/", strings.Repeat("\u0301", 40) + "/", " /", "//", "\u00a0/",
 }
 
@@ -171,6 +173,19 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 		assert.Equal(t, -1, eval[int](b, `document.querySelector('`+selector+`').textContent.search(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)`), "%s shows what cannot be printed", selector)
 	}
 	sideways(t, b)
+
+	// Who chooses among them sees what each is.
+	eval[any](b, "document.querySelector('#tree-as [data-as=table]').click()")
+	b.until("document.querySelectorAll('#tree-rows tr').length === " + fmt.Sprint(len(hostile)))
+	rows := eval[[]string](b, "[...document.querySelectorAll('#tree-rows tr')].map((r) => r.firstChild.innerText.normalize('NFC'))")
+	slices.Sort(rows)
+	assert.Len(t, slices.Compact(slices.Clone(rows)), len(hostile), "two look alike among %q", rows)
+	for _, want := range []string{`two\u00a0spaces/`, `a\u200b/`, `a\\u200b/`, `caf\u00e9/`, `cafe\u0301/`, `\u212a/`, `fill\u3164er/`, `heart-❤\ufe0f/`, "two  spaces/"} {
+		assert.Contains(t, rows, want)
+	}
+	eval[any](b, "document.querySelector('#tree-as [data-as=map]').click()")
+	b.until("document.querySelectorAll('.tile').length === " + fmt.Sprint(len(hostile)))
+	assert.Len(t, eval[[]string](b, "[...new Set([...document.querySelectorAll('.tile')].map((e) => e.ariaLabel.normalize('NFC').replace(/ \\d.*/, '')))]"), len(hostile), "two tiles are called alike")
 
 	// Each can be opened, named in the address, and left again.
 	for _, h := range []string{hostile[0], hostile[4], hostile[10], hostile[11], hostile[12]} {
