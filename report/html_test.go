@@ -105,6 +105,24 @@ func TestHTMLNeedsNothingAndDoesNothing(t *testing.T) {
 	}
 }
 
+// Of a run that goes on more may have failed than can be listed.
+func TestFailuresThatCannotBeListedYet(t *testing.T) {
+	for state, want := range map[console.State]string{
+		console.Running:   "4 more nodes failed below nodes that are not done yet, and will be listed when those are.",
+		console.Cancelled: "4 more nodes failed below nodes that were not done when the run was cancelled, so they cannot be listed.",
+	} {
+		r := &Report{Run: "r", Target: "t", Noun: "object", State: state, Created: noon, MoreFailures: 4}
+		for _, listed := range [][]console.Failure{nil, {{Node: "n", Kind: "k", Reason: "why"}}} {
+			r.Failures = listed
+			for _, f := range []Format{HTML, Markdown} {
+				if text := written(t, r, f); !strings.Contains(text, want) || strings.Contains(text, "4 more.") || strings.Contains(text, "No node was given up") {
+					t.Errorf("%s with %d listed says\n%s", f, len(listed), text)
+				}
+			}
+		}
+	}
+}
+
 func TestHTMLOfARunThatGoesOn(t *testing.T) {
 	r := &Report{Run: "r", Target: "t", Noun: "object", State: console.Running, Fraction: 0.4267, Seconds: 12, Created: noon, Cost: &Cost{SoFar: 1, Total: 2.5}}
 	s := read(t, written(t, r, HTML))

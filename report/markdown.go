@@ -206,5 +206,9 @@ func (r *Report) longTables(p *paper) {
 		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), f.Tried(), f.Given(), code(f.Node), code(f.Reason)})
 	}
 	p.table([]string{"kind", "depth:", "attempts:", "given up, UTC", "node", "reason"}, rows)
+	if why := r.unlisted(len(shown)); why != "" {
+		p.say("%s\n", why)
+		return
+	}
 	p.more(r.moreFailures(len(shown)))
 }
