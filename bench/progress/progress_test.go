@@ -235,7 +235,7 @@ func TestProgress(t *testing.T) {
 				if end.keys != int64(len(keys)) || end.fraction != 1 {
 					t.Errorf("in the end %d of %d keys are counted, and %v is done", end.keys, len(keys), end.fraction)
 				}
-				if os.Getenv("BUCKETS") == "" && (v.over > 0.5 || v.known < 0.5 || v.inside < 0.6) {
+				if os.Getenv("BUCKETS") == "" && (v.over > 0.5 || w.slots == 1 && (v.known < 0.5 || v.inside < 0.9)) { // of more, the order of pages varies
 					t.Errorf("%v: too much is said, or the ETA is wrong", v)
 				}
 			})
