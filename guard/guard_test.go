@@ -226,7 +226,7 @@ func client(t *testing.T, c certificates, cert string) *http.Client {
 	}
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: 2 * time.Minute}
 }
 
 func TestMutualTLS(t *testing.T) {
@@ -257,7 +257,7 @@ func TestMutualTLS(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
 	assert.Equal(t, 421, r.StatusCode)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s.Stop(ctx)
 	assert.Contains(t, audit.String(), `"client":"alice"`)
@@ -289,7 +289,7 @@ func TestARenewedCertificateIsUsed(t *testing.T) {
 	require.NoError(t, os.Chtimes(c.server, time.Time{}, time.Now().Add(time.Second)))
 	require.NoError(t, ask(later))
 	require.Error(t, ask(c))
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s.Stop(ctx)
 }

@@ -48,18 +48,20 @@ func TestResumeAndRedriveWithoutAccess(t *testing.T) {
 	var denied, broken atomic.Bool
 	broken.Store(true)
 	below := below("usr/", s3serve.AccessDenied, &broken)
-	s := serve(t, listing, s3serve.Options{Latency: 20 * time.Millisecond, Faults: func(r *http.Request) s3serve.Fault {
+	s := serve(t, listing, s3serve.Options{Faults: func(r *http.Request) s3serve.Fault {
 		if denied.Load() {
 			return s3serve.AccessDenied
 		}
 		return below(r)
 	}})
+	s.hold(10) // few prefixes can be listed: it would soon be over
 	u := newUser(t, s.url)
 	p := u.start(t, "run", "s3://bucket/", "--run", "r", "--node", "prefix", "--concurrency", "2", "--retries", "0")
-	s.awaitCount(t, 10)
+	s.awaitHeld(t)
 	u.run(t, "pause", "r").requireCode(t, 0)
 	p.signal(t, interrupt)
 	p.wait(t).requireCode(t, 130)
+	s.open()
 
 	nobody := u.with("AWS_ACCESS_KEY_ID=")
 	refuse := func(command string) {
@@ -89,7 +91,7 @@ func TestResumeAndRedriveWithoutAccess(t *testing.T) {
 func TestAnotherEndpoint(t *testing.T) {
 	t.Parallel()
 	listing := sampleListing(t, 5000)
-	began := serve(t, listing, s3serve.Options{Latency: 20 * time.Millisecond})
+	began, _ := serveSlowly(t, listing, 20*time.Millisecond, 10)
 	other := serve(t, listing, s3serve.Options{})
 	u := newUser(t, began.url)
 	p := u.start(t, "run", "s3://bucket/", "--run", "r", "--node", "prefix", "--concurrency", "2")

@@ -14,11 +14,12 @@ import (
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	listing := sampleListing(t, 5000)
-	s := serve(t, listing, s3serve.Options{Latency: 10 * time.Millisecond})
+	s, usual := serveSlowly(t, listing, 10*time.Millisecond, 120) // until somebody has looked at what it costs
 	u := newUser(t, s.url)
 	const budget = "0.0005" // a hundred LISTs
 	r := u.run(t, "run", "s3://bucket/", "--run", "r", "--out", "out", "--node", "prefix", "--concurrency", "2", "--budget", budget)
 	r.requireCode(t, 130)
+	usual()
 	const hint = "It is paused: budget of $0.0005 is spent. To go on, with a higher one:\n  ramify resume r --budget USD\n"
 	if !strings.Contains(r.stderr, "is paused after") || !strings.HasSuffix(r.stderr, hint) {
 		t.Errorf("report %s", r.stderr)

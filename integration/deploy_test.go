@@ -162,7 +162,7 @@ func cdk(t *testing.T, u *user, args ...string) {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = time.Minute // for what npx has started, and left
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cdk %s: %v\n%s", strings.Join(args, " "), err, shortened(string(out)))
 	}

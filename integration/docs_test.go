@@ -118,7 +118,7 @@ func TestDocsFlows(t *testing.T) {
 	}
 	_, jobs, _ := strings.Cut(string(text), "```yaml\n")
 	jobs, _, _ = strings.Cut(jobs, "```")
-	c := newCrew(t, "")
+	c := newCrew(t, "").with("RAMIFY_VISIBILITY=1m") // what is seen again runs again
 	write := func(jobs string) {
 		if err := os.WriteFile(c.path("jobs.yaml"), []byte(jobs), 0o600); err != nil {
 			t.Fatal(err)

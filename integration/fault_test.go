@@ -247,8 +247,7 @@ func inventoryRows(t *testing.T, dir, format string) (rows []row) {
 func TestCannotRun(t *testing.T) {
 	t.Parallel()
 	listing := sampleListing(t, 10)
-	closed := httptest.NewServer(nil)
-	closed.Close()
+	const closed = "http://127.0.0.1:1" // a port that was just closed may be another test's now
 	answer := func(status int, body string) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -273,7 +272,7 @@ func TestCannotRun(t *testing.T) {
 		{"unknown key", refused("InvalidAccessKeyId"), "s3://bucket/", "list s3://bucket/: InvalidAccessKeyId: No; check AWS_ACCESS_KEY_ID or the profile", ""},
 		{"wrong region", refused("AuthorizationHeaderMalformed"), "s3://bucket/", "list s3://bucket/: AuthorizationHeaderMalformed: No; set AWS_REGION to the bucket's region", ""},
 		{"always busy", busy, "s3://bucket/", "list s3://bucket/: SlowDown: Please reduce your request rate (3 attempts)", ""},
-		{"nobody there", closed.URL, "s3://bucket/", "list s3://bucket/: nobody answers at " + closed.URL + " (connection refused): check AWS_ENDPOINT_URL (3 attempts)", ""},
+		{"nobody there", closed, "s3://bucket/", "list s3://bucket/: nobody answers at " + closed + " (connection refused): check AWS_ENDPOINT_URL (3 attempts)", ""},
 		{"no such host", "http://s3.invalid", "s3://bucket/", "check AWS_ENDPOINT_URL", ""},
 		{"a web page", answer(http.StatusOK, "<!DOCTYPE html><html><body>Welcome!"), "s3://bucket/", "check AWS_ENDPOINT_URL", ""},
 		{"a missing page", answer(http.StatusNotFound, "no such page"), "s3://bucket/", "check AWS_ENDPOINT_URL", ""},
@@ -293,7 +292,7 @@ func TestCannotRun(t *testing.T) {
 			if r.stdout != "" || strings.Count(r.stderr, "\n") != 1 || !strings.HasPrefix(r.stderr, "ramify: ") || !strings.Contains(r.stderr, test.want) || len(r.stderr) > 400 {
 				t.Errorf("stdout %q, stderr %q, want %q", r.stdout, r.stderr, test.want)
 			}
-			if r.took > 30*time.Second {
+			if r.took > 2*soon {
 				t.Errorf("it took %v to say so", r.took)
 			}
 			if files := u.stateFiles(t); len(files) > 0 {

@@ -9,7 +9,7 @@ import (
 func TestFleetSteering(t *testing.T) {
 	t.Parallel()
 	c := newCrew(t, "").setup(t)
-	c.run(t, "seed", treeOf(10, 4, `,"work":"100ms"`), "--run", "r", "--inline", "10").requireCode(t, 0)
+	c.run(t, "seed", treeOf(10, 4, `,"work":"500ms"`), "--run", "r", "--inline", "10").requireCode(t, 0)
 	p := c.work(t)
 	c.awaitSummary(t, "r", "with nodes", func(s summary) bool { return s.Nodes > 20 })
 	c.awaitText(t, "1 worker\n", "status", "r")

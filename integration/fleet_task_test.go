@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // What is wrong with the configuration is said in one line: the variable, its
@@ -83,16 +82,13 @@ func TestTaskFindsNothing(t *testing.T) {
 // rest at once; told twice, it ends.
 func TestTaskDrains(t *testing.T) {
 	t.Parallel()
-	c := newCrew(t, "").with("RAMIFY_VISIBILITY=10m", "RAMIFY_CONCURRENCY=2", "RAMIFY_GRACE=30s").setup(t)
+	c := newCrew(t, "").with("RAMIFY_VISIBILITY=10m", "RAMIFY_CONCURRENCY=2", "RAMIFY_GRACE=1h").setup(t)
 	c.run(t, "seed", treeOf(20, 1, `,"work":"1500ms"`), "--run", "r", "--inline", "0").requireCode(t, 0)
 	p := c.work(t)
 	c.awaitSummary(t, "r", "with nodes", func(s summary) bool { return s.Nodes > 2 })
 	p.signal(t, terminate)
-	end := p.wait(t)
+	end := p.wait(t) // not for an hour
 	end.requireCode(t, 0)
-	if end.took > 20*time.Second {
-		t.Errorf("it took %v", end.took)
-	}
 	if !strings.Contains(end.stderr, `"msg":"draining"`) || !strings.HasSuffix(strings.TrimSpace(end.stderr), "}") {
 		t.Errorf("said %s", end.stderr)
 	}
@@ -204,14 +200,16 @@ func TestTaskInECS(t *testing.T) {
 		Nodes            int
 		AWS              struct{ CloudWatchMetrics []any } `json:"_aws"`
 	}
-	found := false
+	nodes := 0 // a minute may have ended between them
 	for line := range strings.Lines(end.stdout) {
 		if err := json.Unmarshal([]byte(line), &metric); err != nil || len(metric.AWS.CloudWatchMetrics) == 0 {
 			t.Fatalf("metrics %s: %v", line, err)
 		}
-		found = found || metric.Fleet == "prod" && metric.Run == "r" && metric.Kind == "synthetic" && metric.Nodes == 3
+		if metric.Fleet == "prod" && metric.Run == "r" && metric.Kind == "synthetic" {
+			nodes += metric.Nodes
+		}
 	}
-	if !found {
-		t.Errorf("metrics %s", end.stdout)
+	if nodes != 3 {
+		t.Errorf("metrics of %d nodes, want 3: %s", nodes, end.stdout)
 	}
 }

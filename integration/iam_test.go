@@ -194,7 +194,7 @@ func TestIAMOfNamedQueues(t *testing.T) {
 			u := &jobUser{user: &user{dir: t.TempDir(), env: slices.Clone(plain.env)}, prefix: plain.prefix + string(role[0]) + fmt.Sprint(len(role)) + "_"}
 			u.env = append(u.env, "RAMIFY_PREFIX="+u.prefix)
 			for _, q := range []string{"there", "work1", "long"} {
-				u.enqueue(t, q, "sh", "-c", map[string]string{"work1": "exit 1", "long": "sleep 16"}[q])
+				u.enqueue(t, q, "sh", "-c", map[string]string{"work1": "exit 1", "long": "sleep 25"}[q])
 			}
 			name, _, _ := strings.Cut(role, ",")
 			server := mq

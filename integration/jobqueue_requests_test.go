@@ -64,7 +64,7 @@ var requestRows = []requestRow{
 	{"worker --active-only, three short jobs in one of three queues", 4*(1+3) + 3*2, func(t *testing.T, u *jobUser) { u.drain(t, 0, "--active-only", "some*", "--wait-time", "5") }},
 	// One to find the queue, a receive for each job and one that finds nothing, and 1 a job.
 	{"worker, three short jobs and an empty round", 1 + 4 + 3, func(t *testing.T, u *jobUser) { u.drain(t, 0, "short") }},
-	{"worker, a job of 16 seconds and an empty round", 1 + 2 + 2, func(t *testing.T, u *jobUser) { u.drain(t, 0, "long", "--kill-after", "60") }},
+	{"worker, a job of 25 seconds and an empty round", 1 + 2 + 2, func(t *testing.T, u *jobUser) { u.drain(t, 0, "long", "--kill-after", "60") }},
 }
 
 // prepare makes what the rows need, past the counter.
@@ -75,7 +75,7 @@ func prepareRequests(t *testing.T, u *jobUser) {
 		u.enqueue(t, "short", "true")
 		u.enqueue(t, "some0", "true")
 	}
-	u.enqueue(t, "long", "sleep", "16")
+	u.enqueue(t, "long", "sleep", "25") // more is asked for after 15 seconds, and not again
 	for _, q := range []string{"batch0", "empty0", "empty1", "empty2", "some1", "some2"} {
 		u.enqueue(t, q, "true")
 		u.drain(t, 0, q)

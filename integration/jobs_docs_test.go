@@ -214,7 +214,8 @@ func TestServeRefusals(t *testing.T) {
 // On a fleet what is asked for is seeded, once a key, and a token says who may ask.
 func TestServeOnAFleet(t *testing.T) {
 	t.Parallel()
-	c := newCrew(t, "").setup(t).with("PATH="+os.Getenv("PATH"), "RAMIFY_JOBS=jobs.yaml", "RAMIFY_TOKEN=a token of the crew", "TOKEN=a token of the crew")
+	c := newCrew(t, "").setup(t).with("PATH="+os.Getenv("PATH"), "RAMIFY_JOBS=jobs.yaml", "RAMIFY_TOKEN=a token of the crew", "TOKEN=a token of the crew",
+		"RAMIFY_VISIBILITY=1m") // what is seen again runs again
 	c.write(t, "jobs.yaml", "jobs: {report: {params: {day: }, run: [sh, -c, 'echo \"$1\" >> reports', sh, '{{day}}'], timeout: 1m}}")
 	c.work(t)
 	port := freePort(t)

@@ -210,7 +210,7 @@ func TestRequestsBesideQdone(t *testing.T) {
 			u.enqueue(t, mine+"short", "true")
 			u.enqueue(t, mine+"some0", "true")
 		}
-		u.enqueue(t, mine+"long", "sleep 16")
+		u.enqueue(t, mine+"long", "sleep 25")
 	}
 	batch := jobBatch(t, u.user, "batch", 25, 3)
 	for _, op := range []struct {
@@ -230,7 +230,7 @@ func TestRequestsBesideQdone(t *testing.T) {
 		{"active only, short jobs", func(mine string) []string {
 			return []string{"worker", mine + "some*", "--active-only", "--drain", "--wait-time", "5"}
 		}},
-		{"16 seconds", func(mine string) []string {
+		{"25 seconds", func(mine string) []string {
 			return []string{"worker", mine + "long", "--drain", "--wait-time", "1", "--kill-after", "60"}
 		}},
 	} {

@@ -147,7 +147,7 @@ func TestReduceWaitsForWhatFailedBelow(t *testing.T) {
 // On a fleet as on one machine.
 func TestFleetReduceFailsAndIsRedriven(t *testing.T) {
 	t.Parallel()
-	c := newCrew(t, "")
+	c := newCrew(t, "").with("RAMIFY_VISIBILITY=1m") // what is seen again is sorted again
 	s := newSorter(t, c.user)
 	c.setup(t)
 	a, b := c.work(t, "--jobs", s.jobs), c.work(t, "--jobs", s.jobs)

@@ -385,7 +385,7 @@ func TestDemo(t *testing.T) {
 	}
 	r := u.run(t, "demo", "tree", "--latency", "0s", "--json", "--run", "shown", "--out", "out", "--format", "keys")
 	r.requireCode(t, 0)
-	requireText(t, r.stderr, "serving 4 files of "+u.path("tree")+" as s3://demo/ on http://127.0.0.1:{any}\nrun shown\n")
+	requireText(t, plain(t, r.stderr), "serving 4 files of "+u.path("tree")+" as s3://demo/ on http://127.0.0.1:{any}\nrun shown\n")
 	sum := parseSummary(t, r.stdout)
 	if sum.Totals.Objects != 4 || sum.Totals.Bytes != int64(len("a/onea/twob c/threefour")) || *sum.Totals.Prefixes != 2 || sum.Out != u.path("out/manifest.json") {
 		t.Errorf("got %+v", sum)
@@ -405,7 +405,7 @@ func TestDemo(t *testing.T) {
 func TestDemoResumed(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
-	p := u.start(t, "demo", "--latency", "300ms", "--concurrency", "1", "--run", "shown", "--out", "out")
+	p := u.start(t, "demo", "--latency", "700ms", "--concurrency", "1", "--run", "shown", "--out", "out")
 	p.stderr.await(t, "run shown\n")
 	p.signal(t, os.Interrupt)
 	p.wait(t).requireCode(t, 130)

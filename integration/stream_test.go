@@ -47,8 +47,8 @@ func TestStream(t *testing.T) {
 func TestStreamToHead(t *testing.T) {
 	t.Parallel()
 	listing := sampleListing(t, sample.Count)
-	// Slow enough that it would take a minute.
-	s := serve(t, listing, s3serve.Options{Latency: 20 * time.Millisecond})
+	// Slow enough that it would take an hour.
+	s, usual := serveSlowly(t, listing, 20*time.Millisecond, 200)
 	u := newUser(t, s.url)
 	p := u.pipe(t, "run", "s3://bucket/", "--run", "r", "--out", "-", "--node", "prefix", "--concurrency", "1")
 	lines := bufio.NewScanner(p.reader)
@@ -63,7 +63,7 @@ func TestStreamToHead(t *testing.T) {
 	_ = p.reader.Close()
 	r := p.wait(t)
 	r.requireCode(t, 130)
-	if r.took > 20*time.Second {
+	if r.took > soon {
 		t.Errorf("it ended after %v", r.took)
 	}
 	requireText(t, plain(t, r.stderr), `run r
@@ -86,6 +86,7 @@ It was interrupted, and nothing is lost. To go on:
 		t.Errorf("%d LISTs for five lines", n)
 	}
 
+	usual()
 	// Each key appears at least once over both streams, wherever the first broke:
 	// so all appear in the second, except what was committed before.
 	r = u.run(t, "resume", "r", "--concurrency", "64")

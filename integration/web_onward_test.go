@@ -26,7 +26,7 @@ func TestWebGoesOn(t *testing.T) {
 		p.signal(t, interrupt)
 		p.wait(t).requireCode(t, 0)
 	}
-	p := u.start(t, "run", treeOf(5, 3, `,"work":"50ms"`), "--run", "begun", "--concurrency", "1")
+	p := u.start(t, "run", treeOf(5, 3, `,"work":"500ms"`), "--run", "begun", "--concurrency", "1")
 	p.stderr.await(t, "run begun")
 	p.signal(t, interrupt)
 	p.wait(t)

@@ -252,6 +252,7 @@ func TestWebShowsARun(t *testing.T) {
 		t.Errorf("last reading %+v", last)
 	}
 	sum := u.awaitStatus(t, "r", "with prefixes", func(s summary) bool { return s.Totals.Prefixes != nil })
+	b.get(t, "", &last) // what was asked for is told once it is over
 	if sum.Nodes != last.Nodes || sum.Totals.Objects != last.Objects || sum.Totals.Bytes != last.Bytes || sum.Requests["list"] != last.Requests["list"] {
 		t.Errorf("the page has %+v, status %+v", last, sum)
 	}
@@ -386,6 +387,7 @@ func TestWebRedrives(t *testing.T) {
 		if code != 409 || time.Now().After(over) {
 			t.Fatalf("redrive: %d, %+v", code, now)
 		}
+		<-time.After(50 * time.Millisecond) // who asks too often is refused for that
 	}
 	for range b.follow(t.Context(), t) {
 	}
@@ -464,7 +466,7 @@ func TestWebRefuses(t *testing.T) {
 func TestServeGoesOnWithRuns(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, "")
-	killed := u.start(t, "run", treeOf(10, 3, `,"work":"5ms"`), "--run", "killed", "--inline", "0", "--concurrency", "2")
+	killed := u.start(t, "run", treeOf(10, 3, `,"work":"100ms"`), "--run", "killed", "--inline", "0", "--concurrency", "2")
 	killed.stderr.await(t, "run killed")
 	u.awaitStatus(t, "killed", "with nodes", func(s summary) bool { return s.Nodes > 10 })
 	killed.signal(t, kill)
@@ -491,6 +493,9 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 	if code, now := b.press(t, "resume", ""); code != 200 || now.State != "running" {
 		t.Errorf("resumed: %d, %+v", code, now)
 	}
+	if code, now := b.press(t, "concurrency", `{"concurrency":100}`); code != 200 || now.Concurrency != 100 {
+		t.Errorf("concurrency: %d, %+v", code, now)
+	}
 	for range b.follow(t.Context(), t) {
 	}
 	if b.get(t, "", &now); now.State != "finished" || now.Nodes != 1+10+100+1000 {
@@ -506,7 +511,7 @@ func TestServeGoesOnWithRuns(t *testing.T) {
 		t.Errorf("redriven: %+v", now)
 	}
 
-	slow := u.start(t, "run", treeOf(10, 3, `,"work":"100ms"`), "--run", "slow", "--inline", "0", "--concurrency", "1")
+	slow := u.start(t, "run", treeOf(10, 3, `,"work":"500ms"`), "--run", "slow", "--inline", "0", "--concurrency", "1")
 	slow.stderr.await(t, "run slow")
 	u.awaitStatus(t, "slow", "with nodes", func(s summary) bool { return s.Nodes > 1 })
 	b.run = "slow"

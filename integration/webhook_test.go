@@ -185,7 +185,8 @@ func TestWebhookRun(t *testing.T) {
 func TestFleetWebhook(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t, 3, 4)
-	f := newFleet(t, fleetSettings{env: []string{"RAMIFY_WEBHOOK_URL=" + app.url, "RAMIFY_WEBHOOK_KINDS=tree,odd,lost", "RAMIFY_CONCURRENCY=8"}})
+	f := newFleet(t, fleetSettings{env: []string{"RAMIFY_WEBHOOK_URL=" + app.url, "RAMIFY_WEBHOOK_KINDS=tree,odd,lost", "RAMIFY_CONCURRENCY=8",
+		"RAMIFY_VISIBILITY=1m"}}) // what is seen again is posted again
 	f.grow(t, 2)
 	run := "hooks-" + f.name
 	p := f.seed(t, run, `{"kind": "tree", "id": "r"}`, "--retries", "2", "--out", "s3://"+results)

@@ -101,9 +101,12 @@ type site struct {
 	url  string
 }
 
-func serve(t *testing.T, every time.Duration) *site {
+func serve(t *testing.T, every time.Duration) *site { return serveFor(t, every, time.Minute) }
+
+// serveFor is serve, with a patience for clients that read slowly.
+func serveFor(t *testing.T, every, slow time.Duration) *site {
 	runs := &fakeRuns{view: web.View{Snapshot: console.Snapshot{Run: "r", State: console.Running, Kind: "s3.crawl"}}}
-	s := web.New(web.Options{Runs: runs, Tokens: []string{token}, Every: every, Heartbeat: 50 * time.Millisecond, Slow: time.Second})
+	s := web.New(web.Options{Runs: runs, Tokens: []string{token}, Every: every, Heartbeat: 50 * time.Millisecond, Slow: slow})
 	g, err := guard.New(guard.Options{Address: "127.0.0.1:0", Tokens: []string{token}, Open: web.Open})
 	require.NoError(t, err)
 	mux := http.NewServeMux()
@@ -111,7 +114,7 @@ func serve(t *testing.T, every time.Duration) *site {
 	require.NoError(t, g.Start(t.Context(), mux))
 	t.Cleanup(func() {
 		s.Stop()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		g.Stop(ctx)
 		http.DefaultClient.CloseIdleConnections()
@@ -249,18 +252,18 @@ func TestStreamsAreBounded(t *testing.T) {
 
 // A client that reads nothing is dropped, and takes nothing from the others.
 func TestSlowClientsAreDropped(t *testing.T) {
-	s := serve(t, time.Millisecond)
+	s := serveFor(t, time.Millisecond, time.Second)
 	s.runs.set(func(v *web.View) { v.Target = strings.Repeat("x", 1<<20) }) // more than sockets hold, soon
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer func() { _ = c.Close() }()
 	_, err = fmt.Fprintf(c, "GET /api/runs/r/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.runs.opened.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.runs.opened.Load() == 1 }, 2*time.Minute, time.Millisecond)
 	require.Eventually(t, func() bool {
 		// What it was sent can be read, and then the end.
 		return !s.web.Streaming()
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 }
 
 // Hours of updates leave nothing behind.

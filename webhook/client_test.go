@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -248,6 +249,7 @@ func TestRootedPaths(t *testing.T) {
 
 // An application that is silent is given up; one that takes long and says so is not.
 func TestInactivity(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	c := app(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -258,7 +260,7 @@ func TestInactivity(t *testing.T) {
 	require.ErrorContains(t, err, "the application has sent nothing for 50ms")
 
 	// Longer than that in all, and a fraction of it at a time: whoever answers may be held up.
-	const most = 2 * time.Second
+	const most = 8 * time.Second
 	c = app(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", webhook.AnswerType)
 		for i := range 25 {
@@ -292,8 +294,14 @@ func TestPostEndsWithItsContext(t *testing.T) {
 // Not more requests are under way than connections are allowed.
 func TestConnections(t *testing.T) {
 	var now, most atomic.Int64
+	full := make(chan struct{}) // closed when as many are under way as may be
+	var once sync.Once
 	c := app(t, func(http.ResponseWriter, *http.Request) {
 		n := now.Add(1)
+		if n == 3 {
+			once.Do(func() { close(full) })
+		}
+		<-full
 		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
 		<-time.After(time.Millisecond)
@@ -328,7 +336,7 @@ func TestHealthIsAwaited(t *testing.T) {
 	})
 	s := httptest.NewServer(h)
 	address := s.Listener.Addr().String()
-	c := client(t, s.URL+"/jobs", webhook.Options{Health: "/healthy", Patience: 20 * time.Second})
+	c := client(t, s.URL+"/jobs", webhook.Options{Health: "/healthy", Patience: 5 * time.Minute})
 	done := make(chan error)
 	for range 5 {
 		go func() {

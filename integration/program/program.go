@@ -17,10 +17,10 @@ import (
 	"github.com/ramify/ramify/internal/lean"
 )
 
-// Patience is how long any single thing may take before a test gives it up. On
-// a busy machine things are slow; nothing that works comes near it. The long variants
-// keep the machine busy themselves, and what they wait for is larger.
-var Patience = map[bool]time.Duration{false: 3 * time.Minute, true: 20 * time.Minute}[Soak()]
+// Patience is how long any single thing may take before a test gives it up: it is for what
+// hangs. On a busy machine things are slow; nothing that works comes near it. The long
+// variants keep the machine busy themselves, and what they wait for is larger.
+var Patience = map[bool]time.Duration{false: 6 * time.Minute, true: 20 * time.Minute}[Soak()]
 
 var binary string
 

@@ -47,7 +47,7 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 	require.Eventually(t, func() bool {
 		urls, _ = os.ReadFile(file)
 		return len(urls) > 0
-	}, time.Minute, 50*time.Millisecond)
+	}, 5*time.Minute, 50*time.Millisecond)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	for url := range strings.Lines(string(urls)) {
@@ -57,7 +57,7 @@ func TestServersEndWithAKilledTest(t *testing.T) {
 				resp.Body.Close()
 			}
 			return err != nil
-		}, time.Minute, 50*time.Millisecond, "%s still answers", url)
+		}, 5*time.Minute, 50*time.Millisecond, "%s still answers", url)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestFolderGoesWithTheServer(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(dir)
 		return errors.Is(err, os.ErrNotExist)
-	}, time.Minute, 10*time.Millisecond)
+	}, 5*time.Minute, 10*time.Millisecond)
 }
 
 // A port is given away once, though nobody listens on it yet.

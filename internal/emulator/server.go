@@ -39,7 +39,7 @@ type Server struct {
 }
 
 // patience is how long a server may take to start, on a machine that is busy.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // keeper runs a server for as long as somebody holds its standard input open: a
 // test binary that is killed, or has panicked, leaves no server behind. The

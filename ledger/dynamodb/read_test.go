@@ -96,7 +96,7 @@ func TestAWalkReadsManyPlansAtATime(t *testing.T) {
 	})
 	l := dynamodb.New(config, table, dynamodb.Options{})
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 
 	settle := func(at schema.Place, via bool) {

@@ -155,7 +155,7 @@ func (l *host) invoke(t testing.TB, within time.Duration) outcome {
 	case l.queue <- i:
 	case <-l.ended:
 		require.FailNow(t, "the function has ended", "%v", l.logged())
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		require.FailNow(t, "the function does not ask for an invocation", "%v", l.logged())
 	}
 	select {
@@ -163,7 +163,7 @@ func (l *host) invoke(t testing.TB, within time.Duration) outcome {
 		return o
 	case <-l.ended:
 		require.FailNow(t, "the function has ended", "%v", l.logged())
-	case <-time.After(within + time.Minute):
+	case <-time.After(within + 5*time.Minute):
 		require.FailNow(t, "no answer", "%v", l.logged())
 	}
 	return outcome{}

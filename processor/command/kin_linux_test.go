@@ -8,23 +8,29 @@ import (
 // it has started; whatever they make of it.
 func TestTimeLimitFindsStrays(t *testing.T) {
 	t.Parallel()
-	s := open(t, `
+	const text = `
 jobs:
   told:
-    timeout: 300ms
+    timeout: 6s
     kill_after: 1h
     run: [sh, -c, 'setsid sh -c "trap \"echo told >told; exit\" TERM; echo \$\$ >stray; while :; do sleep 0.05; done" & echo $$ >pid; wait']
   killed:
-    timeout: 300ms
+    timeout: 6s
     kill_after: 300ms
     run: [sh, -c, 'setsid sh -c "trap \"\" TERM; setsid sleep 600 & echo \$! >below; echo \$\$ >stray; wait; wait" & echo $$ >pid; trap "" TERM; wait; wait']
-`)
-	_, err := s.run(t, "told")
-	temporarily(t, err, "it took longer")
-	requireGone(t, s.pid(t, "stray"))
-	s.read(t, "told")
-	_, err = s.run(t, "killed")
-	temporarily(t, err, "it took longer")
-	requireGone(t, s.pid(t, "stray"))
-	requireGone(t, s.pid(t, "below"))
+`
+	for job, left := range map[string][]string{"told": {"stray"}, "killed": {"stray", "below"}} {
+		t.Run(job, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, text)
+			_, err := s.run(t, job)
+			temporarily(t, err, "it took longer")
+			for _, file := range left {
+				requireGone(t, s.pid(t, file))
+			}
+			if job == "told" {
+				s.read(t, "told")
+			}
+		})
+	}
 }

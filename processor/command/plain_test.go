@@ -4,6 +4,8 @@ package command_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -45,7 +47,7 @@ func TestPlain(t *testing.T) {
 func TestPlainExpires(t *testing.T) {
 	t.Parallel()
 	// The shell has to have begun by then, and to have heard of it in the second.
-	p := &command.Plain{Timeout: 3 * time.Second, Grace: 3 * time.Second, Output: 1 << 10}
+	p := &command.Plain{Timeout: 6 * time.Second, Grace: 6 * time.Second, Output: 1 << 10}
 	got, err := p.Run(t.Context(), []string{"sh", "-c", "trap 'echo asked' TERM; while :; do sleep 0.05; done"}, "")
 	require.NoError(t, err)
 	assert.True(t, got.Expired)
@@ -58,8 +60,16 @@ func TestPlainIsKilled(t *testing.T) {
 	p := &command.Plain{Grace: time.Hour, Output: 1 << 10}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	time.AfterFunc(100*time.Millisecond, func() { cancel(command.ErrKill) })
-	got, err := p.Run(ctx, []string{"sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"}, "")
+	begun := filepath.Join(t.TempDir(), "begun")
+	go func() {
+		for ctx.Err() == nil {
+			if _, err := os.Stat(begun); err == nil {
+				cancel(command.ErrKill)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	got, err := p.Run(ctx, []string{"sh", "-c", "trap '' TERM; : > \"$1\"; while :; do sleep 0.05; done", "sh", begun}, "")
 	require.ErrorIs(t, err, command.ErrKill)
 	assert.Equal(t, "SIGKILL", got.Signal)
 }

@@ -91,14 +91,18 @@ func long(fanout int) tree {
 	return tree{Spec: synthetic.Spec{Fanout: fanout, Depth: 3, Objects: 2, Bytes: 10, Rows: true, Work: synthetic.Duration(2 * time.Millisecond)}}
 }
 
-// slow is a long tree that is certainly not at its end when somebody interrupts it.
+// slow is a long tree that is certainly not at its end when somebody interrupts it, two
+// nodes at a time: to its end it goes faster.
 func slow(fanout int) tree {
 	tr := long(fanout)
-	tr.Work = synthetic.Duration(10 * time.Millisecond)
+	tr.Work = synthetic.Duration(30 * time.Millisecond)
 	return tr
 }
 
-// walk begins a run that keeps one thing going at a time, and waits until some of it
+// faster is how many nodes at a time a run is resumed with.
+const faster = "64"
+
+// walk begins a run that keeps two things going at a time, and waits until some of it
 // is in its file.
 func walk(t *testing.T, u *program.User, tr tree, args ...string) *program.Process {
 	t.Helper()
@@ -142,7 +146,7 @@ func largest(dir string) (size int64) {
 // resumes fails the test unless a run goes on to its end, and all is as it must be.
 func resumes(t *testing.T, u *program.User, tr tree) {
 	t.Helper()
-	r := u.Run(t, "resume", "r", "--json")
+	r := u.Run(t, "resume", "r", "--json", "--concurrency", faster)
 	r.RequireCode(t, 0)
 	tr.whole(t, program.ParseSummary(t, r.Stdout))
 	tr.listed(t, u.Path("out"))
@@ -179,7 +183,7 @@ func TestDiskFull(t *testing.T) {
 	for i := range scaled(2, 20) {
 		t.Run(fmt.Sprintf("in the middle %d", i), func(t *testing.T) {
 			t.Parallel()
-			u, tr := program.NewUser(t, ""), long(scaled(18, 30))
+			u, tr := program.NewUser(t, ""), slow(scaled(18, 30))
 			p := walk(t, u, tr)
 			limit(t, p, syscall.RLIMIT_FSIZE, uint64(largest(u.State()))+uint64(i)<<14)
 			refuses(t, p.Wait(t), 2, noRoom, "ramify resume r")
@@ -314,7 +318,7 @@ func TestDiskReadOnly(t *testing.T) {
 	writable(t, u.Path("out"), false)
 	refuses(t, as(t, u, "resume", "r"), 2, "permission denied")
 	writable(t, u.Path("out"), true)
-	r := as(t, u, "resume", "r", "--json")
+	r := as(t, u, "resume", "r", "--json", "--concurrency", faster)
 	r.RequireCode(t, 0)
 	tr.whole(t, program.ParseSummary(t, r.Stdout))
 	tr.listed(t, u.Path("out"))

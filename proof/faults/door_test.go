@@ -17,6 +17,7 @@ import (
 // before it without an answer, as where a network is cut.
 type door struct {
 	url, to string
+	gone    func() // where set, called when the server has gone
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -157,9 +158,9 @@ func (d *door) answer() {
 	}
 }
 
-// gone keeps the server away for a while, unless the process ends before, and reports
+// away keeps the server away for a while, unless the process ends before, and reports
 // whether the process outlasted it.
-func (d *door) gone(t *testing.T, silent bool, span time.Duration, p *program.Process) bool {
+func (d *door) away(t *testing.T, silent bool, span time.Duration, p *program.Process) bool {
 	t.Helper()
 	if silent {
 		d.hold()
@@ -168,6 +169,9 @@ func (d *door) gone(t *testing.T, silent bool, span time.Duration, p *program.Pr
 		address := d.url[len("http://"):]
 		d.shut()
 		defer d.listen(t, address)
+	}
+	if d.gone != nil {
+		d.gone()
 	}
 	select {
 	case <-time.After(span):

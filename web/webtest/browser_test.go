@@ -26,7 +26,7 @@ import (
 )
 
 // patience is how long the page may take to show something, on a machine that is busy.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // browser is the one that all tests share, each with a context of its own: no storage
 // and no cookie of one is the other's.

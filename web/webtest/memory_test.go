@@ -85,7 +85,8 @@ func TestMemoryIsFlat(t *testing.T) {
 	}
 	began := b.held()
 	before := eval[int](b, "updates")
-	for i := range updates {
+	followed := func() bool { return eval[int](b, "updates")-before > updates/4 }
+	for i := 0; i < updates || i < 20*updates && !(i%50 == 0 && followed()); i++ { // a slow machine shows few of them
 		step(i)
 	}
 	eval[any](b, "document.querySelector('#tree-crumbs button')?.click()")
@@ -93,7 +94,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	ended := b.held()
 	t.Logf("%d updates seen: heap %.2f → %.2f MB, %.0f → %.0f nodes, %.0f → %.0f listeners", eval[int](b, "updates")-before,
 		began.heap/1e6, ended.heap/1e6, began.nodes, ended.nodes, began.listeners, ended.listeners)
-	assert.Greater(t, eval[int](b, "updates")-before, updates/4, "it followed")
+	assert.True(t, followed(), "it followed")
 	assert.Less(t, ended.heap, began.heap+2e6, "heap")
 	assert.Less(t, ended.nodes, 1.5*began.nodes+500, "nodes")
 	assert.LessOrEqual(t, ended.listeners, began.listeners+20, "listeners")

@@ -336,7 +336,7 @@ func (w *world) serve(t testing.TB, every time.Duration) string {
 	})))
 	t.Cleanup(func() {
 		s.Stop()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		g.Stop(ctx)
 	})

@@ -119,7 +119,7 @@ func TestTwice(t *testing.T) {
 	require.NoError(t, err)
 	_, err = ask("ReceiveMessage", "{}")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return s.count("PutItem") == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.count("PutItem") == 2 }, time.Minute, time.Millisecond)
 	assert.Equal(t, 1, s.count("ReceiveMessage"))
 	assert.Equal(t, map[string]int{"PutItem": 1}, p.Done().Twice)
 }
