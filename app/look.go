@@ -172,8 +172,23 @@ func (c *failedCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if c.JSON {
 		write = console.WriteFailuresJSON
 	}
-	_, err = write(std.out, ledger.Failures(ctx, k.ledger, r))
-	return err
+	n, err := write(std.out, ledger.Failures(ctx, k.ledger, r))
+	if err != nil {
+		return err
+	}
+	// Counted behind the list, so that none that came in between is said to be missing from
+	// it that is there.
+	snap, err := k.source(c.Name)(ctx)
+	if err != nil {
+		return err
+	}
+	if more := console.Unlisted(snap.Failures-int64(n), snap.State); more != "" {
+		return say(std.err, "%s\n", more)
+	}
+	if n == 0 && !c.JSON {
+		return say(std.out, "No node was given up.\n")
+	}
+	return nil
 }
 
 type pauseCmd struct {

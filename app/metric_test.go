@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,12 +51,15 @@ func says(t *testing.T, args ...string) (code int, out, said string) {
 	return code, texts[0], texts[1]
 }
 
+// stacks numbers them: the emulator keeps them for as long as the tests run, -count and all.
+var stacks atomic.Int64
+
 // stacked makes a stack whose outputs name a fleet with one message and no task, and
 // has the environment lead to it.
 func stacked(t *testing.T) (cfg aws.Config, stack string) {
 	t.Helper()
 	url := ministack.URL(t)
-	stack = strings.ToLower(t.Name())
+	stack = fmt.Sprintf("%s-%d", strings.ToLower(t.Name()), stacks.Add(1))
 	cfg = aws.Config{Region: "us-east-1", BaseEndpoint: &url, Credentials: credentials.NewStaticCredentialsProvider("metric", "secret", "")}
 	for k, v := range map[string]string{"AWS_ENDPOINT_URL": url, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "metric", "AWS_SECRET_ACCESS_KEY": "secret"} {
 		t.Setenv(k, v)

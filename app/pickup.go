@@ -120,7 +120,7 @@ func (s *starter) again(run string) {
 			return
 		}
 		defer func() { <-s.slots }()
-		if is, err := s.goOn(run); is {
+		if is, err := s.finish(run); is {
 			if err != nil {
 				s.failed.Store(true)
 			}
@@ -131,9 +131,10 @@ func (s *starter) again(run string) {
 	})
 }
 
-// goOn works on a run to its end; is reports whether it did. The jobs are those of the
-// file that it began with.
-func (s *starter) goOn(run string) (is bool, err error) {
+// finish works on a run to its end, unless somebody has paused or cancelled it, or it has
+// come to one; is reports whether it did. Nobody has asked for it, unlike proceed: the jobs
+// are those of the file that it began with.
+func (s *starter) finish(run string) (is bool, err error) {
 	c := &onFlags{Name: run, JSON: true, webhookFlags: s.flags.webhookFlags}
 	st, r, err := c.open(s.ctx, s.g)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ramify/ramify/console"
@@ -42,6 +43,16 @@ func (c *reportCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return err
 	}
+	format := report.Format(c.Format)
+	if c.Out == "" {
+		c.Out = "-"
+		if format == report.HTML {
+			c.Out = c.Name + ".html"
+		}
+	}
+	if err := c.checkOut(); err != nil {
+		return err
+	}
 	w, err := openWatched(ctx, g, &c.fleetFlags, c.priceFlags, c.Name)
 	if err != nil {
 		return err
@@ -51,17 +62,33 @@ func (c *reportCmd) Run(ctx context.Context, g *cli, std streams) error {
 	if err != nil {
 		return fmt.Errorf("report on run %s: %w", c.Name, err)
 	}
-	format := report.Format(c.Format)
-	switch {
-	case c.Out == "-" || c.Out == "" && format != report.HTML:
+	if c.Out == "-" {
 		return r.Write(std.out, format)
-	case c.Out == "":
-		c.Out = c.Name + ".html"
+	}
+	if at, err := os.Stat(c.Out); err == nil && !at.Mode().IsRegular() { // /dev/null, a pipe
+		return writeInto(c.Out, func(w io.Writer) error { return r.Write(w, format) })
 	}
 	if err := writeWhole(c.Out, func(w io.Writer) error { return r.Write(w, format) }); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return say(std.out, "%s\n", console.Clean(c.Out))
+}
+
+// checkOut says, before anything is read, what is wrong with the file to write.
+func (c *reportCmd) checkOut() error {
+	if c.Out == "-" {
+		return nil
+	}
+	at, err := os.Stat(c.Out)
+	folder := err == nil && at.IsDir()
+	if folder || strings.HasSuffix(c.Out, "/") || strings.HasSuffix(c.Out, string(filepath.Separator)) {
+		return usageError{fmt.Errorf("--out is %q, a folder: name a file in it, such as %q", c.Out, filepath.Join(c.Out, c.Name+"."+c.Format))}
+	}
+	in := filepath.Dir(c.Out)
+	if at, err := os.Stat(in); err != nil || !at.IsDir() {
+		return usageError{fmt.Errorf("--out is %q: there is no folder %q; make it, or name another", c.Out, in)}
+	}
+	return nil
 }
 
 // writeWhole writes a file that is there as a whole or not at all, in the place of one
@@ -80,6 +107,19 @@ func writeWhole(name string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+// writeInto writes to what is there and is no file: a file in its place would be what
+// nobody wants.
+func writeInto(name string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err == nil {
+		err = errors.Join(write(f), f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
 }
 
 // What a report has of lists, at most.

@@ -19,6 +19,7 @@ import (
 	"github.com/ramify/ramify/processor/s3inventory"
 	"github.com/ramify/ramify/schema"
 	"github.com/ramify/ramify/seed"
+	"github.com/ramify/ramify/sink"
 	"github.com/ramify/ramify/sink/file"
 	"github.com/ramify/ramify/totals"
 )
@@ -167,48 +168,9 @@ func (c *runFlags) checkByPrefix(kind string) error {
 // begin makes the run, unless something would keep it from working, and works
 // on it to its end.
 func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
-	g, std := w.g, w.std
-	w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
-	tgt, err := c.eachOf(tgt)
-	if err != nil {
-		return err
-	}
-	if err := c.check(tgt.root.Kind); err != nil {
-		return err
-	}
 	now := time.Now()
-	only, err := c.filter(tgt.root.Kind, now)
+	only, err := c.prepare(ctx, w, &tgt, now)
 	if err != nil {
-		return err
-	}
-	if err := c.name(now); err != nil {
-		return err
-	}
-	if is, err := begun(ctx, g, c.Run); err != nil {
-		return err
-	} else if is {
-		return errExists(g, c.Run)
-	}
-	// Before there is a file: a root that is refused later would leave its name taken.
-	if err := c.checkRoot(tgt); err != nil {
-		return err
-	}
-	if w.jobs, err = c.readJobs(); err != nil {
-		return err
-	}
-	w.kinds = c.Kinds
-	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
-		return err
-	}
-	if err := w.checkEach(tgt); err != nil {
-		return err
-	}
-	if tgt.ready != nil {
-		if err := tgt.ready(ctx, &tgt, w, &c.walkFlags, only); err != nil {
-			return err
-		}
-	}
-	if err := w.checkKind(tgt.root.Kind); err != nil {
 		return err
 	}
 	page, err := c.Web.open(ctx, w, c.Run)
@@ -216,18 +178,79 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		return err
 	}
 	defer page.stop(ctx)
-	st, err := openState(ctx, g, c.Run, store.Options{Create: true, Owner: true})
+	st, err := openState(ctx, w.g, c.Run, store.Options{Create: true, Owner: true})
 	if err != nil {
 		return err
 	}
 	defer st.close()
-	if tgt.keep != nil {
-		if err := tgt.keep(ctx, &tgt, w, &c.walkFlags, st); err != nil {
-			st.discard()
-			return err
+	out, err := c.commit(ctx, w, st, &tgt, only, now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.std.err, "run %s\n", c.Run)
+	if page != nil {
+		fmt.Fprintf(w.std.err, "page %s\n", page.url)
+	}
+	if w.begun != nil {
+		w.begun()
+	}
+	if tgt.leftOut > 0 {
+		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
+	}
+	return w.workSeen(ctx, st, out, page)
+}
+
+// prepare refuses what would keep the run from working, before there is a file of it: what
+// is refused later would leave its name taken. It makes ready what the run's nodes need.
+func (c *runFlags) prepare(ctx context.Context, w *work, tgt *target, now time.Time) (only *filter.Filter, err error) {
+	w.hooks, w.sql = &c.webhookFlags, &c.sqlFlags
+	if *tgt, err = c.eachOf(*tgt); err != nil {
+		return nil, err
+	}
+	if err := c.check(tgt.root.Kind); err != nil {
+		return nil, err
+	}
+	if only, err = c.filter(tgt.root.Kind, now); err != nil {
+		return nil, err
+	}
+	if err := c.name(now); err != nil {
+		return nil, err
+	}
+	if is, err := begun(ctx, w.g, c.Run); err != nil {
+		return nil, err
+	} else if is {
+		return nil, errExists(w.g, c.Run)
+	}
+	if err := c.checkRoot(*tgt); err != nil {
+		return nil, err
+	}
+	if w.jobs, err = c.readJobs(); err != nil {
+		return nil, err
+	}
+	w.kinds = c.Kinds
+	if err := w.connect(ctx, tgt.root.Kind, c.Concurrency, c.MaxRPS); err != nil {
+		return nil, err
+	}
+	if err := w.checkEach(*tgt); err != nil {
+		return nil, err
+	}
+	if tgt.ready != nil {
+		if err := tgt.ready(ctx, tgt, w, &c.walkFlags, only); err != nil {
+			return nil, err
 		}
 	}
-	params := c.params(tgt, only)
+	return only, w.checkKind(tgt.root.Kind)
+}
+
+// commit makes the run in its file, whole or not at all, and opens where its results go.
+func (c *runFlags) commit(ctx context.Context, w *work, st *state, tgt *target, only *filter.Filter, now time.Time) (sink.Sink, error) {
+	if tgt.keep != nil {
+		if err := tgt.keep(ctx, tgt, w, &c.walkFlags, st); err != nil {
+			st.discard()
+			return nil, err
+		}
+	}
+	params := c.params(*tgt, only)
 	maps.Copy(params, w.endpoint())
 	maps.Copy(params, c.jobsParams())
 	maps.Copy(params, w.params)
@@ -239,29 +262,19 @@ func (c *runFlags) begin(ctx context.Context, w *work, tgt target) error {
 		},
 	}
 	// The folder is looked at before there is a run that could not use it.
-	out, err := st.openSink(ctx, r, std)
+	out, err := st.openSink(ctx, r, w.std)
 	if err != nil {
 		st.discard()
 		if errors.Is(err, file.ErrFolder) {
-			return usagef("--out is %q: %w", c.Out, err)
+			return nil, usagef("--out is %q: %w", c.Out, err)
 		}
-		return taken(err)
+		return nil, taken(err)
 	}
-	// Whole, or not at all: whoever interrupts once the name is printed can resume.
+	// Whoever interrupts once the name is printed can resume.
 	if err := seed.Run(context.WithoutCancel(ctx), st.ledger, st.poster(), r); err != nil {
-		return errors.Join(err, out.Close())
+		return nil, errors.Join(err, out.Close())
 	}
-	fmt.Fprintf(std.err, "run %s\n", c.Run)
-	if page != nil {
-		fmt.Fprintf(std.err, "page %s\n", page.url)
-	}
-	if w.begun != nil {
-		w.begun()
-	}
-	if tgt.leftOut > 0 {
-		w.log.Info("left out prefixes that are there twice or below others", "run", c.Run, "prefixes", tgt.leftOut)
-	}
-	return w.workSeen(ctx, st, out, page)
+	return out, nil
 }
 
 // name makes a name for the run, or checks the one that is given.

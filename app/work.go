@@ -184,34 +184,7 @@ func (w *work) engine(ctx context.Context, st *state, r ledger.Run, out sink.Sin
 			return "", fmt.Errorf("set concurrency: %w", err)
 		}
 	}
-	over, hopeless := make(chan struct{}, 1), make(chan error, 1)
-	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
-	t, err := task.New(task.Config{
-		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
-		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
-		Concurrency: slots, Report: time.Second, Sketch: task.LocalSketching, Grace: 5 * time.Second,
-		Log: slog.New(hushed{w.log.Handler(), &left}),
-		Over: func(string) {
-			select {
-			case over <- struct{}{}:
-			default:
-			}
-		},
-		Trouble: func(err error) {
-			if errors.Is(err, stream.ErrClosed) {
-				left.Store(true)
-			}
-			// Waiting does not mend these; what is committed stays.
-			for _, end := range []error{store.ErrFull, store.ErrFiles, store.ErrBroken, store.ErrNoLock, store.ErrCorrupt, sink.ErrFull} {
-				if errors.Is(err, end) {
-					select {
-					case hopeless <- err:
-					default:
-					}
-				}
-			}
-		},
-	})
+	t, over, hopeless, err := w.task(st, out, slots)
 	if err != nil {
 		return "", err
 	}
@@ -280,6 +253,40 @@ type hushed struct {
 // Enabled implements slog.Handler.
 func (h hushed) Enabled(ctx context.Context, l slog.Level) bool {
 	return !h.quiet.Load() && h.Handler.Enabled(ctx, l)
+}
+
+// task makes the task that works on the run. over says that a run is over, hopeless what
+// waiting does not mend.
+func (w *work) task(st *state, out sink.Sink, slots int) (t *task.Task, over <-chan struct{}, hopeless <-chan error, err error) {
+	ended, failed := make(chan struct{}, 1), make(chan error, 1)
+	var left atomic.Bool // the reader of a stream: there is nothing to be told of it
+	t, err = task.New(task.Config{
+		Queue: st.main, Dead: st.dead, Ledger: st.ledger, Board: st.ledger, Processors: w.set,
+		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return out, nil },
+		Concurrency: slots, Report: time.Second, Sketch: task.LocalSketching, Grace: 5 * time.Second,
+		Log: slog.New(hushed{w.log.Handler(), &left}),
+		Over: func(string) {
+			select {
+			case ended <- struct{}{}:
+			default:
+			}
+		},
+		Trouble: func(err error) {
+			if errors.Is(err, stream.ErrClosed) {
+				left.Store(true)
+			}
+			// What is committed stays.
+			for _, end := range []error{store.ErrFull, store.ErrFiles, store.ErrBroken, store.ErrNoLock, store.ErrCorrupt, sink.ErrFull} {
+				if errors.Is(err, end) {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+			}
+		},
+	})
+	return t, ended, failed, err
 }
 
 // mend sweeps a run whose queue has been found empty three times in a row.

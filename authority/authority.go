@@ -26,13 +26,10 @@ import (
 	"time"
 )
 
-// Lives of certificates, and what clocks that differ are allowed.
-const (
-	RootLife = 10 * 365 * 24 * time.Hour
-	LeafLife = 397 * 24 * time.Hour
-	skew     = 5 * time.Minute
-)
+// skew is how long a new certificate has been valid already: clocks differ.
+const skew = 5 * time.Minute
 
+// root names the files of the authority itself.
 const root = "ca"
 
 // Authority is one that was opened.

@@ -17,9 +17,14 @@ import (
 	"github.com/ramify/ramify/authority"
 )
 
+const (
+	rootLife = 10 * 365 * 24 * time.Hour
+	leafLife = 397 * 24 * time.Hour
+)
+
 func made(t *testing.T) (*authority.Authority, string) {
 	dir := filepath.Join(t.TempDir(), "ca")
-	a, err := authority.Create(dir, "Test", authority.RootLife, time.Now())
+	a, err := authority.Create(dir, "Test", rootLife, time.Now())
 	require.NoError(t, err)
 	return a, dir
 }
@@ -41,12 +46,12 @@ func pair(t *testing.T, file string) tls.Certificate {
 // A server and its clients know each other, and nobody of another authority.
 func TestServerAndClientKnowEachOther(t *testing.T) {
 	a, dir := made(t)
-	server, err := a.Server([]string{"example.com", "127.0.0.1"}, authority.LeafLife, time.Now())
+	server, err := a.Server([]string{"example.com", "127.0.0.1"}, leafLife, time.Now())
 	require.NoError(t, err)
-	client, err := a.Client("alice", authority.LeafLife, time.Now())
+	client, err := a.Client("alice", leafLife, time.Now())
 	require.NoError(t, err)
 	other, _ := made(t)
-	stranger, err := other.Client("alice", authority.LeafLife, time.Now())
+	stranger, err := other.Client("alice", leafLife, time.Now())
 	require.NoError(t, err)
 
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +92,7 @@ func TestNothingIsWrittenOver(t *testing.T) {
 	a, dir := made(t)
 	before, err := os.ReadFile(filepath.Join(dir, "ca.key"))
 	require.NoError(t, err)
-	_, err = authority.Create(dir, "Test", authority.RootLife, time.Now())
+	_, err = authority.Create(dir, "Test", rootLife, time.Now())
 	require.ErrorContains(t, err, "ca.key exists")
 	_, err = a.Client("alice", time.Hour, time.Now())
 	require.NoError(t, err)
@@ -110,7 +115,7 @@ func TestNoCertificateOutlivesItsAuthority(t *testing.T) {
 	now := time.Now()
 	a, err := authority.Create(dir, "Test", time.Hour, now)
 	require.NoError(t, err)
-	file, err := a.Client("alice", authority.LeafLife, now)
+	file, err := a.Client("alice", leafLife, now)
 	require.NoError(t, err)
 	assert.WithinDuration(t, now.Add(time.Hour), pair(t, file).Leaf.NotAfter, time.Second)
 	_, err = a.Client("bob", time.Hour, now.Add(2*time.Hour))

@@ -11,45 +11,16 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/ramify/ramify/internal/legible"
 )
 
-// Clean is text from outside, made harmless: whatever is not printable (control
-// characters, also those of 8 bits, line and paragraph separators, marks that
-// turn the direction of writing, bytes that are no UTF-8) is written as Go
-// escapes it. A key can then neither end a line nor command the terminal.
-//
-// Source: ECMA-48, "Control functions for coded character sets"; Unicode
-// Technical Report 36, "Unicode Security Considerations".
-func Clean(s string) string {
-	ok := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
-	if strings.IndexFunc(s, func(r rune) bool { return !ok(r) }) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case ok(r):
-			b.WriteRune(r)
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r < 0x80:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		case r <= 0xffff:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
-		}
-		i += n
-	}
-	return b.String()
-}
+// Clean is text from outside, made harmless and visible: a key can then neither end a
+// line nor command the terminal, nor hide in what it differs from another.
+func Clean(s string) string { return legible.Text(s) }
+
+// Names writes names among which somebody chooses, no two of which look alike.
+type Names = legible.List
 
 // jsonWriter writes JSON text that means the same and is harmless on a terminal:
 // encoding/json escapes control characters below 0x20 only.
@@ -60,7 +31,7 @@ type jsonWriter struct{ w io.Writer }
 func JSONLines(w io.Writer) io.Writer { return jsonWriter{w} }
 
 func (j jsonWriter) Write(p []byte) (int, error) {
-	harmless := func(r rune) bool { return r == '\n' || r == utf8.RuneError || unicode.IsPrint(r) }
+	harmless := func(r rune) bool { return r == '\n' || r == utf8.RuneError || legible.Rune(r) }
 	if bytes.IndexFunc(p, func(r rune) bool { return !harmless(r) }) < 0 {
 		return j.w.Write(p)
 	}

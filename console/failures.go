@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -74,8 +73,8 @@ const (
 )
 
 // WriteFailures writes the nodes that were given up as an aligned table, a page
-// at a time, or says that there are none, and returns how many. The error is the
-// sequence's or the writer's; what came before it is written.
+// at a time, and returns how many. The error is the sequence's or the writer's; what
+// came before it is written.
 func WriteFailures(w io.Writer, failures iter.Seq2[ledger.Failure, error]) (int, error) {
 	t := failureTable{w: w}
 	for f, err := range failures {
@@ -92,14 +91,21 @@ func WriteFailures(w io.Writer, failures iter.Seq2[ledger.Failure, error]) (int,
 			}
 		}
 	}
-	if err := t.flush(); err != nil {
-		return t.written, err
+	err := t.flush()
+	return t.written, err
+}
+
+// Unlisted says, as one sentence, why so many more nodes were given up than can be listed;
+// "" of none: failures are found through nodes that are done, and counted at once.
+func Unlisted(more int64, s State) string {
+	switch {
+	case more <= 0:
+		return ""
+	case s == Cancelled:
+		return some(more, "more node") + " failed below nodes that were not done when the run was cancelled, so they cannot be listed."
+	default:
+		return some(more, "more node") + " failed below nodes that are not done yet, and will be listed when those are."
 	}
-	if t.written == 0 {
-		_, err := fmt.Fprintln(w, "No node was given up.")
-		return 0, err
-	}
-	return t.written, nil
 }
 
 // What runs of earlier versions do not tell is not made up.

@@ -53,9 +53,9 @@ func TestFailuresAsText(t *testing.T) {
 `)
 }
 
-func TestNoFailuresIsSaid(t *testing.T) {
+func TestNoFailures(t *testing.T) {
 	var text, lines bytes.Buffer
-	if n, err := WriteFailures(&text, sequence(nil)); n != 0 || err != nil || text.String() != "No node was given up.\n" {
+	if n, err := WriteFailures(&text, sequence(nil)); n != 0 || err != nil || text.Len() != 0 {
 		t.Errorf("%d, %v, %q", n, err, text.String())
 	}
 	if n, err := WriteFailuresJSON(&lines, sequence(nil)); n != 0 || err != nil || lines.Len() != 0 {

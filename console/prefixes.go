@@ -29,6 +29,7 @@ func WritePrefixes(w io.Writer, name string, all totals.Line, lines iter.Seq2[to
 		heading = "digest"
 	}
 	row("objects", "bytes", newest, heading, "prefix")
+	var names Names
 	for l, err := range lines {
 		if err != nil {
 			return err
@@ -43,7 +44,7 @@ func WritePrefixes(w io.Writer, name string, all totals.Line, lines iter.Seq2[to
 		if d, known := digestsOf(l); known {
 			digest = brief(d.ETag)
 		}
-		row(exact(l.Objects), size(float64(l.Bytes)), date, digest, Clean(prefix))
+		row(exact(l.Objects), size(float64(l.Bytes)), date, digest, names.Text(prefix))
 	}
 	return out.Flush()
 }

@@ -137,8 +137,9 @@ func (s Summary) writeBiggest(b *strings.Builder, noun string) {
 		b.WriteString("  " + padLeft(o, objects) + "  " + padLeft(y, bytes) + "  " + prefix + "\n")
 	}
 	row(noun+"s", "bytes", "prefix")
+	var names Names
 	for _, p := range s.Biggest {
-		row(exact(p.Objects), size(float64(p.Bytes)), Clean(p.Prefix))
+		row(exact(p.Objects), size(float64(p.Bytes)), names.Text(p.Prefix))
 	}
 }
 

@@ -237,6 +237,38 @@ func TestCommandUsage(t *testing.T) {
 	}
 }
 
+// What failed below a node that is not done is counted, and cannot be listed: that is said.
+func TestFailedOfARunThatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWalker(t, `
+jobs:
+  root: {run: [sh, -c, 'echo "{\"child\": {\"job\": \"middle\"}}" >&3']}
+  middle: {run: [sh, -c, 'cat children >&3']}
+  exits: {run: [sh, -c, 'exit 3'], retries: 0}
+  waits: {run: [sh, -c, 'cat gate >/dev/null']}
+`)
+	w.write(t, "children", `{"child": {"job": "exits"}}
+{"child": {"job": "waits"}}
+`)
+	if err := syscall.Mkfifo(w.path("gate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := w.start(t, "run", "job:root", "--jobs", "jobs.yaml", "--run", "r", "--inline", "0")
+	p.stderr.await(t, "run r")
+	c := crew{user: w.user}
+	c.awaitSummary(t, "r", "failed", func(s summary) bool { return s.Failed == 1 })
+	r := w.run(t, "failed", "r")
+	r.requireCode(t, 0)
+	requireText(t, r.stderr, "1 more node failed below nodes that are not done yet, and will be listed when those are.\n")
+	requireText(t, r.stdout, "")
+	requireText(t, w.run(t, "failed", "r", "--json").stderr, r.stderr)
+	w.write(t, "gate", "go on\n")
+	p.wait(t).requireCode(t, 3)
+	r = w.run(t, "failed", "r")
+	requireText(t, r.stderr, "")
+	requireText(t, r.stdout, "depth  kind     attempts  given up, UTC        node   reason\n    2  command         1  {any}  exits  run job exits: exit code 3\n")
+}
+
 // A node that fails is one of the run's failures, with the reason; nothing else
 // stops. What is mended is done by a redrive, with the file as it then is.
 func TestCommandFailures(t *testing.T) {
@@ -330,9 +362,10 @@ func TestCommandSignals(t *testing.T) {
 func TestCommandTooDeep(t *testing.T) {
 	t.Parallel()
 	w := newWalker(t, `jobs: {deep: {shell: true, run: 'echo "{\"child\": {}}" >&3'}}`)
-	r := w.run(t, "run", "job:deep", "--jobs", "jobs.yaml", "--run", "r", "--json")
-	r.requireCode(t, 3)
-	if sum := parseSummary(t, r.stdout); sum.Nodes != 10_000 || sum.Failed != 1 {
+	p := w.start(t, "run", "job:deep", "--jobs", "jobs.yaml", "--run", "r", "--json")
+	r := p.program().WaitFor(t, 5*patience()) // ten thousand programs, one after the other
+	r.RequireCode(t, 3)
+	if sum := parseSummary(t, r.Stdout); sum.Nodes != 10_000 || sum.Failed != 1 {
 		t.Errorf("got %+v", sum)
 	}
 	if said := w.run(t, "failed", "r").stdout; !strings.Contains(said, "at most 10000 levels; does the tree have a cycle?") {

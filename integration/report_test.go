@@ -111,11 +111,26 @@ func TestReportOfOtherRuns(t *testing.T) {
 		"report nobody":           "nobody",
 		"report bad --format pdf": `--format is "pdf", want html or md or json`,
 		"report bad --by name":    `--by is "name"`,
+		"report bad --out xdg":    `--out is "xdg", a folder: name a file in it, such as "xdg/bad.html"`,
+		"report bad --out new/":   `--out is "new/", a folder: name a file in it, such as "new/bad.html"`,
+		"report bad --out new/x":  `--out is "new/x": there is no folder "new"; make it, or name another`,
 	} {
 		got := u.run(t, strings.Fields(args)...)
 		if got.code != 1 || !strings.Contains(got.stderr, want) || strings.Count(got.stderr, "\n") != 1 {
 			t.Errorf("%s: code %d, %q", args, got.code, got.stderr)
 		}
+	}
+	// What is no file is written to, and stays what it is.
+	if err := os.Symlink("/dev/stdout", u.path("stdout")); err != nil {
+		t.Fatal(err)
+	}
+	got := u.run(t, "report", "bad", "--out", "stdout")
+	got.requireCode(t, 0)
+	if !strings.HasPrefix(got.stdout, "<!DOCTYPE html>") || !strings.HasSuffix(got.stdout, "</html>\n") {
+		t.Errorf("not the page: %.100q", got.stdout)
+	}
+	if at, err := os.Lstat(u.path("stdout")); err != nil || at.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is %v, %v", at, err)
 	}
 }
 

@@ -9,6 +9,7 @@ package jobqueue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ramify/ramify/queue"
@@ -86,6 +87,25 @@ type Posting struct {
 	Group  string            // of a FIFO queue: in which order is kept; must be there
 	Dedup  string            // of a FIFO queue: what is sent again with it within 5 minutes is the same; must be there
 	Delay  time.Duration     // until first seen; at most 15 minutes; not of a FIFO queue
+}
+
+// mostAttrs is how many attributes a message has at most.
+const mostAttrs = 8
+
+// Check says what of a posting no queue takes, whatever keeps it; what it makes of the
+// body each knows for itself. The error is ErrInvalid.
+func (p Posting) Check() error {
+	switch {
+	case len(p.Attrs) > mostAttrs:
+		return fmt.Errorf("it has %d attributes, want at most %d: %w", len(p.Attrs), mostAttrs, ErrInvalid)
+	case p.Delay < 0 || p.Delay > MaxDelay:
+		return fmt.Errorf("delay %s, want 0 to %s: %w", p.Delay, MaxDelay, ErrInvalid)
+	case IsFIFO(p.Queue) && p.Delay > 0:
+		return fmt.Errorf("delay %s of one message of a FIFO queue, whose order it would break: %w", p.Delay, ErrInvalid)
+	case IsFIFO(p.Queue) && (p.Group == "" || p.Dedup == ""):
+		return fmt.Errorf("a message of a FIFO queue needs a group and a deduplication id: %w", ErrInvalid)
+	}
+	return nil
 }
 
 // Sent is what came of a Posting.

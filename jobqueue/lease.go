@@ -25,12 +25,12 @@ type lease struct {
 	ends time.Duration // since the message was received
 }
 
-func newLease(first, killAfter time.Duration) *lease {
+func newLease(killAfter time.Duration) *lease {
 	most := longest
 	if killAfter > 0 {
 		most = min(most, killAfter)
 	}
-	return &lease{most: most, span: first, ends: first}
+	return &lease{most: most, span: firstLease, ends: firstLease}
 }
 
 // next is when to ask for more, since the message was received; false if never. What is
@@ -54,7 +54,7 @@ func (l *lease) got(age, span time.Duration) { l.span, l.ends = span, age+span }
 // hold keeps a message hidden until ctx ends. Where that fails until it is visible, or
 // it is given to somebody else, it calls lost.
 func (w *Worker) hold(ctx context.Context, d held, lost func(error)) {
-	l := newLease(firstLease, w.c.KillAfter)
+	l := newLease(w.c.KillAfter)
 	for {
 		at, more := l.next()
 		if !more || !sleep(ctx, time.Until(d.got.Add(at))) {

@@ -37,7 +37,7 @@ func TestLease(t *testing.T) {
 func testLease(t *testing.T, killAfter, late time.Duration) {
 	t.Helper()
 	var all []time.Duration
-	l := newLease(firstLease, killAfter)
+	l := newLease(killAfter)
 	for {
 		at, more := l.next()
 		if !more {

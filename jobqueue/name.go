@@ -1,6 +1,7 @@
 package jobqueue
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -19,14 +20,18 @@ type Names struct {
 
 // The defaults. Those of qdone are for --compat qdone.
 const (
-	DefaultPrefix      = "ramify_"
-	QdonePrefix        = "qdone_"
-	maxName            = 80
-	wildcard           = "*"
-	wantName           = "1 to 80 letters, digits, - and _, the prefix included"
-	wantPattern        = wantName + ", or the beginning of a name and *"
-	missingFailSuffix  = "failed queues need a suffix"
-	wrongPrefixOrOther = "letters, digits, - and _"
+	DefaultPrefix = "ramify_"
+	QdonePrefix   = "qdone_"
+)
+
+const (
+	maxName  = 80
+	wildcard = "*"
+
+	// What is wanted, as errors say it.
+	wantText    = "letters, digits, - and _"
+	wantName    = "1 to 80 " + wantText + ", the prefix included"
+	wantPattern = wantName + ", or the beginning of a name and *"
 )
 
 var nameText = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
@@ -35,11 +40,11 @@ var nameText = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
 func (n Names) Check() error {
 	switch {
 	case !nameText.MatchString(n.Prefix):
-		return fmt.Errorf("prefix %q: want %s", n.Prefix, wrongPrefixOrOther)
+		return fmt.Errorf("prefix %q: want %s", n.Prefix, wantText)
 	case !nameText.MatchString(n.FailSuffix):
-		return fmt.Errorf("suffix %q: want %s", n.FailSuffix, wrongPrefixOrOther)
+		return fmt.Errorf("suffix %q: want %s", n.FailSuffix, wantText)
 	case n.FailSuffix == "":
-		return fmt.Errorf("suffix is empty: %s", missingFailSuffix)
+		return errors.New("suffix is empty: failed queues need a suffix")
 	}
 	return nil
 }

@@ -26,12 +26,12 @@ type Outcome struct {
 
 // What an Event is about.
 const (
-	Queued    = "QUEUES_FOUND"    // which queues are listened to has changed
-	Listening = "QUEUE_LISTENED"  // for people who watch
-	Started   = "JOB_STARTED"     //
-	Held      = "JOB_EXTENDED"    //
-	Succeeded = "JOB_SUCCEEDED"   //
-	Failed    = "JOB_FAILED"      //
+	Queued    = "QUEUES_FOUND"   // which queues are listened to has changed
+	Listening = "QUEUE_LISTENED" // for people who watch
+	Started   = "JOB_STARTED"
+	Held      = "JOB_EXTENDED" // its message stays hidden
+	Succeeded = "JOB_SUCCEEDED"
+	Failed    = "JOB_FAILED"
 	Refused   = "JOB_REFUSED"     // it was not executed; why, and that it is in the failed queue
 	Stopped   = "WORKER_FINISHED" // the last
 )
@@ -144,8 +144,6 @@ func (w *Worker) giveUp(ctx context.Context, d held) {
 		return err
 	})
 }
-
-const mostAttrs = 8 // of a Posting
 
 // patience is for how long a queue is told what came of a job.
 const patience = 20 * time.Second

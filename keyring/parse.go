@@ -80,13 +80,13 @@ func key(id, secret string) (schema.Key, error) {
 	}
 	// Both alphabets, padded or not.
 	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(secret, "="))
-	bytes, err := base64.RawStdEncoding.DecodeString(plain)
+	raw, err := base64.RawStdEncoding.DecodeString(plain)
 	if err != nil {
 		return schema.Key{}, fmt.Errorf("the secret of %s is not base64", id)
 	}
-	k := schema.Key{ID: id, Secret: bytes}
+	k := schema.Key{ID: id, Secret: raw}
 	if _, err := schema.NewKeyring(k); err != nil {
-		return schema.Key{}, fmt.Errorf("the secret of %s has %d bytes, want 32 or more", id, len(bytes))
+		return schema.Key{}, fmt.Errorf("the secret of %s has %d bytes, want 32 or more", id, len(raw))
 	}
 	return k, nil
 }

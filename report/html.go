@@ -155,9 +155,10 @@ func (r *Report) prefixes(w *writer) {
 	if rest != nil {
 		more = *rest
 	}
+	var names console.Names
 	for i := range left {
 		if i < shownPrefixes {
-			row(named(left[i].Prefix), true, left[i].Sums)
+			row(names.Text(left[i].Prefix), true, left[i].Sums)
 			continue
 		}
 		more.Prefixes++
@@ -242,8 +243,20 @@ func (r *Report) trouble(w *writer) {
 		rows = append(rows, []cell{{text: f.Kind}, {text: console.Count(int64(f.Depth)), num: true}, {text: f.Tried(), num: true}, {text: f.Given()}, {text: f.Node, name: true}, {text: f.Reason}})
 	}
 	w.table("Nodes that were given up", []string{"kind", "depth", "attempts", "given up, UTC", "node", "reason"}, rows)
-	w.more(r.moreFailures(len(shown)))
+	if why := r.unlisted(len(shown)); why != "" {
+		w.element("p", why, "class", "dim")
+	} else {
+		w.more(r.moreFailures(len(shown)))
+	}
 	w.end("section")
+}
+
+// unlisted says why there are more than are known, where all that are known are shown.
+func (r *Report) unlisted(shown int) string {
+	if shown < len(r.Failures) {
+		return ""
+	}
+	return console.Unlisted(r.MoreFailures, r.State)
 }
 
 // moreFailures are those that are not among so many that are shown.

@@ -59,7 +59,7 @@ func TestHTML(t *testing.T) {
 		"7,654,321", "5.0 GiB", "1,234", "1,300", "9,001", "17", "60.0 s", "$1.25", "Run photos", "by estimate; budget $2",
 		"At most 8 tasks ran at a time, for 0.06 task-hours in all", "between 0 and 200 tasks", "to be done in 2", "Not known: scaling activities (" + console.Clean(evil),
 		"desired count set to 8, from 0: " + console.Clean(evil), "governor",
-		"s3://bucket/" + console.Clean(evil), console.Clean(evil) + "/", "refused: " + console.Clean(evil), "node 199 " + console.Clean(evil),
+		"s3://bucket/" + console.Clean(evil), new(console.Names).Text(evil + "/"), "refused: " + console.Clean(evil), "node 199 " + console.Clean(evil),
 		"It has finished with failures after 60.0 s of work.", "… and 1,100 more.", "… and 4 more.", "and 100 prefixes more", "in none of them",
 	} {
 		if !strings.Contains(all, want) {
@@ -102,6 +102,24 @@ func TestHTMLNeedsNothingAndDoesNothing(t *testing.T) {
 	}
 	if n := len(html); n > 1<<20 {
 		t.Errorf("it has %d bytes", n)
+	}
+}
+
+// Of a run that goes on more may have failed than can be listed.
+func TestFailuresThatCannotBeListedYet(t *testing.T) {
+	for state, want := range map[console.State]string{
+		console.Running:   "4 more nodes failed below nodes that are not done yet, and will be listed when those are.",
+		console.Cancelled: "4 more nodes failed below nodes that were not done when the run was cancelled, so they cannot be listed.",
+	} {
+		r := &Report{Run: "r", Target: "t", Noun: "object", State: state, Created: noon, MoreFailures: 4}
+		for _, listed := range [][]console.Failure{nil, {{Node: "n", Kind: "k", Reason: "why"}}} {
+			r.Failures = listed
+			for _, f := range []Format{HTML, Markdown} {
+				if text := written(t, r, f); !strings.Contains(text, want) || strings.Contains(text, "4 more.") || strings.Contains(text, "No node was given up") {
+					t.Errorf("%s with %d listed says\n%s", f, len(listed), text)
+				}
+			}
+		}
 	}
 }
 

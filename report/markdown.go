@@ -141,10 +141,11 @@ func (r *Report) prefixTable(p *paper) {
 	}
 	whole := max(t.Of(by), 1)
 	var rows [][]string
+	var names console.Names
 	shown := t.Children[:min(len(t.Children), shownPrefixes)]
 	for i := range shown {
 		c := &shown[i]
-		rows = append(rows, []string{console.Count(c.Objects), console.Size(c.Bytes), fmt.Sprintf("%.1f %%", 100*float64(c.Of(by))/float64(whole)), code(named(c.Prefix))})
+		rows = append(rows, []string{console.Count(c.Objects), console.Size(c.Bytes), fmt.Sprintf("%.1f %%", 100*float64(c.Of(by))/float64(whole)), code(names.Text(c.Prefix))})
 	}
 	p.table([]string{r.Noun + "s:", "bytes:", "of all:", "prefix"}, rows)
 	p.more(t.Prefixes - int64(len(shown)))
@@ -205,5 +206,9 @@ func (r *Report) longTables(p *paper) {
 		rows = append(rows, []string{plain(f.Kind), console.Count(int64(f.Depth)), f.Tried(), f.Given(), code(f.Node), code(f.Reason)})
 	}
 	p.table([]string{"kind", "depth:", "attempts:", "given up, UTC", "node", "reason"}, rows)
+	if why := r.unlisted(len(shown)); why != "" {
+		p.say("%s\n", why)
+		return
+	}
 	p.more(r.moreFailures(len(shown)))
 }

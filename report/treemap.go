@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ramify/ramify/console"
 )
 
 // Of the treemap, in units of its drawing.
@@ -61,9 +63,10 @@ func (m *mapper) tiles(p *Prefix) (all []tile) {
 			all = append(all, t)
 		}
 	}
+	var names, titles console.Names
 	for i := range p.Children {
 		c := &p.Children[i]
-		add(tile{name: strings.TrimPrefix(c.Prefix, p.Prefix), title: named(c.Prefix), of: c}, c.Sums)
+		add(tile{name: names.Text(strings.TrimPrefix(c.Prefix, p.Prefix)), title: titles.Text(c.Prefix), of: c}, c.Sums)
 	}
 	if p.Direct != nil {
 		add(tile{name: "directly here", title: named(p.Prefix) + " directly", other: true}, *p.Direct)
@@ -120,7 +123,6 @@ const hues = 8
 
 // fit is a name as far as there is room for it, nothing where that says nothing.
 func fit(name string, width float64) string {
-	name = named(name)
 	room := int(width / letter)
 	if utf8.RuneCountInString(name) <= room {
 		return name

@@ -1,9 +1,9 @@
 package s3client
 
 import (
-	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/ramify/ramify/internal/legible"
 )
 
 // Shorten cuts a string to so many bytes at most, at a character, and marks the
@@ -20,12 +20,6 @@ func Shorten(s string, most int) string {
 	return s[:n] + mark
 }
 
-// Readable is s without what would move a terminal's cursor or hide a character.
-func Readable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, s)
-}
+// Readable is s without what would move a terminal's cursor or hide a character: that is
+// written as Go escapes it.
+func Readable(s string) string { return legible.Text(s) }

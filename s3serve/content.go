@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -93,10 +92,4 @@ type zeros struct{}
 func (zeros) ReadAt(b []byte, _ int64) (int, error) {
 	clear(b)
 	return len(b), nil
-}
-
-// contentLength is what the header says, or 0.
-func contentLength(h http.Header) int {
-	n, _ := strconv.Atoi(h.Get("Content-Length"))
-	return n
 }

@@ -7,7 +7,8 @@
 // a list of keys ([Keys]), objects of the caller's own ([FromObjects]) or
 // versions of them ([FromVersions]). A [Handler] serves listings by bucket name,
 // answering ListObjectsV2, ListObjectVersions, ListBuckets, GetBucketLocation,
-// HeadBucket, HeadObject and GetObject in the form AWS gives them. [Start] puts any handler on a loopback port.
+// HeadBucket, HeadObject and GetObject in the form AWS gives them. [Start] puts
+// any handler on a loopback port.
 //
 // Requests are not authenticated, and nothing can be written through the
 // server: every write is answered with AccessDenied.

@@ -115,6 +115,12 @@ func (w *cutWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// contentLength is what the header says, or 0.
+func contentLength(h http.Header) int {
+	n, _ := strconv.Atoi(h.Get("Content-Length"))
+	return n
+}
+
 // Rates are the shares of requests, from 0 to 1, that meet each fault.
 type Rates struct {
 	SlowDown, InternalError, Reset, HalfSent, TruncatedXML float64

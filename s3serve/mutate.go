@@ -14,7 +14,8 @@ import (
 // changes are made or, on an error, none.
 //
 // One call copies eight bytes per object in the bucket, so many changes are
-// best made in one call. A listing of versions cannot be changed. The memory of what is removed is not given back.
+// best made in one call. The memory of what is removed is not given back. A
+// listing of versions cannot be changed.
 func (l *Listing) Mutate(put []Object, remove []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

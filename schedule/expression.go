@@ -26,7 +26,7 @@ var macros = map[string]string{
 	"@weekly": "0 0 * * 0", "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }
 
-// names of the five fields, what a value of each is, and the names that values have.
+// kinds are the five fields: what a value of each may be, and the names that values have.
 var kinds = [5]struct {
 	name        string
 	least, most int

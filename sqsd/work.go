@@ -24,8 +24,8 @@ func work(name string, m *sqs.Whole) *webhook.Work {
 	if task := m.Attrs[attrTask]; task != "" {
 		w.Task, w.At, w.Path = task, m.Attrs[attrAt], m.Attrs[attrPath]
 		w.Attrs = maps.Clone(m.Attrs)
-		for _, name := range []string{attrTask, attrPath, attrAt} {
-			delete(w.Attrs, name)
+		for _, attr := range []string{attrTask, attrPath, attrAt} {
+			delete(w.Attrs, attr)
 		}
 	}
 	return w

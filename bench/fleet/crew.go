@@ -1,33 +1,22 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 )
 
 // Crew is `ramify task` processes on one queue and one ledger, and S3 at an
 // endpoint, as a stack would have them.
 type Crew struct {
-	Queue, Table string // of SQS and DynamoDB, and
-	S3           string // where objects are: endpoints
-	Name         string // of the queue and the table
-	Program      string // ramify
+	Queue, Table, S3 string // endpoints: of SQS, of DynamoDB and of where objects are
+	Name             string // of the queue and the table
+	Program          string // ramify
 
-	tasks []*crewTask
-}
-
-type crewTask struct {
-	cmd    *exec.Cmd
-	alive  io.Closer // the keeper's standard input
-	log    bytes.Buffer
-	exited chan error
+	tasks []*process
 }
 
 func (c *Crew) env() []string {
@@ -49,18 +38,10 @@ func (c *Crew) Run(ctx context.Context, args ...string) error {
 // Start adds n tasks of so many slots each.
 func (c *Crew) Start(ctx context.Context, n, slots int) error {
 	for range n {
-		t := &crewTask{exited: make(chan error, 1)}
-		t.cmd = exec.CommandContext(ctx, "sh", "-c", keeper, "keeper", c.Program, "task")
-		t.cmd.Env = append(c.env(), fmt.Sprintf("RAMIFY_CONCURRENCY=%d", slots))
-		t.cmd.Stderr = &t.log
-		var err error
-		if t.alive, err = t.cmd.StdinPipe(); err == nil {
-			err = t.cmd.Start()
-		}
+		t, err := begin(ctx, c.Program, append(c.env(), fmt.Sprintf("RAMIFY_CONCURRENCY=%d", slots)), nil)
 		if err != nil {
-			return fmt.Errorf("start task: %w", err)
+			return err
 		}
-		go func() { t.exited <- t.cmd.Wait() }()
 		c.tasks = append(c.tasks, t)
 	}
 	return nil
@@ -70,16 +51,10 @@ func (c *Crew) Start(ctx context.Context, n, slots int) error {
 func (c *Crew) Stop() error {
 	var failed error
 	for _, t := range c.tasks {
-		failed = errors.Join(failed, t.alive.Close())
+		failed = errors.Join(failed, t.drain())
 	}
 	for _, t := range c.tasks {
-		var err error
-		select {
-		case err = <-t.exited:
-		case <-time.After(time.Minute):
-			err = errors.Join(errors.New("it does not drain"), t.cmd.Process.Kill(), <-t.exited)
-		}
-		if err != nil {
+		if err := t.wait(); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("stop task: %w\n%.2000s", err, t.log.Bytes()))
 		}
 	}

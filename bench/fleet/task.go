@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -35,25 +33,14 @@ func Config(endpoint string) aws.Config {
 // nor, before it ends, how many nodes it has processed: that the queue is empty
 // says the first, its metrics say the second. It implements Walker.
 type Task struct {
+	*process
+
 	fanout  int
 	queue   *sqs.Queue // asked directly, not through a proxy
-	cmd     *exec.Cmd
-	alive   io.Closer // the keeper's standard input
 	metrics bytes.Buffer
-	log     bytes.Buffer
-	exited  chan error
 	walks   int
 	nodes   int64 // that all walks have
 }
-
-// keeper runs a task for as long as somebody holds its standard input open, so that
-// a benchmark that is killed leaves none behind, and then has it drain.
-const keeper = `exec 3<&0
-"$@" </dev/null 3<&- &
-task=$!
-{ cat <&3 >/dev/null; kill -INT $task; } 2>/dev/null &
-exec 3<&-
-wait $task`
 
 // StartTask starts the program as a task on the queue of a place. The queue is at
 // server, too, where a proxy does not count who asks.
@@ -62,20 +49,14 @@ func StartTask(ctx context.Context, p Place, server, program string, env ...stri
 	if err != nil {
 		return nil, fmt.Errorf("start task: %w", err)
 	}
-	t := &Task{fanout: p.Fanout, queue: q, exited: make(chan error, 1)}
-	t.cmd = exec.CommandContext(ctx, "sh", "-c", keeper, "keeper", program, "task")
-	t.cmd.Env = append(p.env(), append([]string{
+	t := &Task{fanout: p.Fanout, queue: q}
+	t.process, err = begin(ctx, program, append(p.env(), append([]string{
 		"RAMIFY_QUEUE=" + p.URL(), "RAMIFY_LEDGER=none", "RAMIFY_INLINE=0", "RAMIFY_CONCURRENCY=256",
 		"AWS_ENDPOINT_URL_S3=" + p.Endpoint,
-	}, env...)...)
-	t.cmd.Stdout, t.cmd.Stderr = &t.metrics, &t.log
-	if t.alive, err = t.cmd.StdinPipe(); err == nil {
-		err = t.cmd.Start()
-	}
+	}, env...)...), &t.metrics)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start task: %w", err), q.Close())
+		return nil, errors.Join(err, q.Close())
 	}
-	go func() { t.exited <- t.cmd.Wait() }()
 	return t, nil
 }
 
@@ -120,14 +101,7 @@ const soonest = 20 * time.Millisecond
 // Stop ends the task and compares the nodes that it has counted with those there
 // were.
 func (t *Task) Stop() error {
-	err := t.alive.Close()
-	select {
-	case ended := <-t.exited:
-		err = errors.Join(err, ended)
-	case <-time.After(time.Minute):
-		err = errors.Join(err, t.cmd.Process.Kill(), <-t.exited)
-	}
-	if err = errors.Join(err, t.queue.Close()); err != nil {
+	if err := errors.Join(t.drain(), t.wait(), t.queue.Close()); err != nil {
 		return fmt.Errorf("stop task: %w\n%.2000s", err, t.log.Bytes())
 	}
 	var nodes int64

@@ -157,7 +157,7 @@ func (w *Worker) Walk(ctx context.Context, depth int) (time.Duration, error) {
 	return time.Duration(a.Seconds * float64(time.Second)), nil
 }
 
-// Stop ends the worker and says what it used. It may take its time to drain.
+// Stop ends the worker, which may take its time to drain, and says what went wrong.
 func (w *Worker) Stop() error {
 	_ = w.in.Close()
 	kill := time.AfterFunc(30*time.Second, func() { _ = w.cmd.Process.Kill() })

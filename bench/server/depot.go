@@ -7,11 +7,12 @@ import (
 	"sync"
 
 	"github.com/ramify/ramify/bench/keys"
+	"github.com/ramify/ramify/bench/peer"
 	"github.com/ramify/ramify/s3serve"
 )
 
 // copiesBucket is the bucket that can be copied to.
-const copiesBucket = "copies"
+const copiesBucket = peer.Copies
 
 // etagOfNothing is the MD5 of no bytes: objects that are copied are empty, so that
 // what is measured is requests.

@@ -12,10 +12,11 @@ import (
 	"slices"
 
 	"github.com/ramify/ramify/bench/keys"
+	"github.com/ramify/ramify/bench/peer"
 	"github.com/ramify/ramify/s3serve"
 )
 
-const bucket = "bench"
+const bucket = peer.Bucket
 
 func main() {
 	name := flag.String("list", "debian", "name of the list of keys")

@@ -9,32 +9,31 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Unit is one of CloudWatch's. Source: Amazon CloudWatch API reference,
+// unit is one of CloudWatch's. Source: Amazon CloudWatch API reference,
 // "MetricDatum".
-type Unit string
+type unit string
 
-// The units in use. Plain is none of CloudWatch's: what has it stands in the line,
-// for who searches the log, and is not made a metric of, which would cost.
+// The units in use. What is plain is none of CloudWatch's: it stands in the line, for
+// who searches the log, and is not made a metric of, which would cost.
 const (
-	Count   Unit = "Count"
-	Seconds Unit = "Seconds"
-	Plain   Unit = ""
+	count   unit = "Count"
+	seconds unit = "Seconds"
+	plain   unit = ""
 )
 
-// Dim is a name and what it is here, as run=nightly.
-type Dim struct{ Name, Value string }
+// dimension is a name and what it is here, as run=nightly.
+type dimension struct{ name, value string }
 
-// Dims says of what a figure is, the one with the most values first: those are
+// dimensions say of what a figure is, the one with the most values first: those are
 // bounded. Names and order are the same wherever the same names are used. The
-// metric has all of them as dimensions.
-type Dims []Dim
+// metric has all of them.
+type dimensions []dimension
 
 // Options of Metrics; each has a default.
 type Options struct {
@@ -52,12 +51,12 @@ const (
 	defaultSets      = 500
 )
 
-// Other is the value of the first dimension once there have been Options.Sets
+// other is the value of the first dimension once there have been Options.Sets
 // others in a period, and of all dimensions once there have been twice as many.
-const Other = "other"
+const other = "other"
 
-// None stands for an empty value, which no dimension can have.
-const None = "none"
+// none stands for an empty value, which no dimension can have.
+const none = "none"
 
 // Metrics gathers figures and writes them. It is safe for concurrent use, before
 // Start and after Stop, too, where what is gathered is written at the next Write.
@@ -77,13 +76,15 @@ type Metrics struct {
 
 // set is what is gathered for the same dimensions.
 type set struct {
-	dims    Dims
+	dims    dimensions
 	figures map[string]*figure
 }
 
-// figure is a sum, or some of the values there were.
+// figure is a sum, which begins at 0 each period, so that its Sum in CloudWatch is the
+// figure of all tasks; or some of the values there were, where their spread is wanted:
+// average, percentiles and maximum. How many there were is not told.
 type figure struct {
-	unit    Unit
+	unit    unit
 	sum     float64
 	values  []float64 // nil: a sum
 	offered int
@@ -113,31 +114,8 @@ func New(w io.Writer, o Options) *Metrics {
 	return &Metrics{w: w, o: o, sets: map[string]*set{}}
 }
 
-// Add adds v to a sum, which begins at 0 each period. The metric has one value a
-// period and task: its Sum in CloudWatch is the figure of all tasks.
-func (m *Metrics) Add(dims Dims, name string, unit Unit, v float64) {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return // there is no JSON for it
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.set(dims).figure(name, unit).sum += v
-}
-
-// Sample adds a value of which the spread is wanted: average, percentiles and
-// maximum. Of a period a task tells 100 values, drawn evenly from all there were,
-// the largest always among them; how many there were is not told.
-func (m *Metrics) Sample(dims Dims, name string, unit Unit, v float64) {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.set(dims).figure(name, unit).offer(v)
-}
-
-// offer keeps v as likely as any other value. Source: J. S. Vitter, "Random
-// sampling with a reservoir", algorithm R.
+// offer keeps v as likely as any other value, and the largest always. Source: J. S.
+// Vitter, "Random sampling with a reservoir", algorithm R.
 func (f *figure) offer(v float64) {
 	f.offered++
 	if len(f.values) < maxValues {
@@ -159,26 +137,26 @@ func (f *figure) offer(v float64) {
 }
 
 // figure finds a figure, or begins it; Metrics.mu is held.
-func (s *set) figure(name string, unit Unit) *figure {
+func (s *set) figure(name string, u unit) *figure {
 	f := s.figures[name]
 	if f == nil {
-		f = &figure{unit: unit}
+		f = &figure{unit: u}
 		s.figures[name] = f
 	}
 	return f
 }
 
 // set finds what is gathered for dimensions, or begins it; m.mu is held.
-func (m *Metrics) set(dims Dims) *set {
+func (m *Metrics) set(dims dimensions) *set {
 	k := key(dims)
 	if s := m.sets[k]; s != nil {
 		return s
 	}
-	clean := make(Dims, len(dims))
+	clean := make(dimensions, len(dims))
 	for i, d := range dims {
-		d.Value = value(d.Value)
+		d.value = value(d.value)
 		if n := len(m.sets); n >= 2*m.o.Sets || n >= m.o.Sets && i == 0 {
-			d.Value = Other
+			d.value = other
 		}
 		clean[i] = d
 	}
@@ -205,19 +183,19 @@ func value(v string) string {
 	v = strings.TrimSpace(v[:min(len(v), maxValue)])
 	switch {
 	case v == "":
-		return None
+		return none
 	case v[0] == ':': // which CloudWatch refuses
 		return "?" + v[1:]
 	}
 	return v
 }
 
-func key(dims Dims) string {
+func key(dims dimensions) string {
 	var b strings.Builder
 	for _, d := range dims {
-		b.WriteString(d.Name)
+		b.WriteString(d.name)
 		b.WriteByte(0)
-		b.WriteString(d.Value)
+		b.WriteString(d.value)
 		b.WriteByte(0)
 	}
 	return b.String()

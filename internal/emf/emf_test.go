@@ -1,10 +1,9 @@
-package emf_test
+package emf
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -17,8 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/ramify/ramify/internal/emf"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -74,17 +71,31 @@ func (o *output) read(t *testing.T) []map[string]any {
 	return all
 }
 
-type directive struct {
+type told struct {
 	Namespace  string
 	Dimensions [][]string
 	Metrics    []struct{ Name, Unit string }
 }
 
-func directives(doc map[string]any) []directive {
+func directives(doc map[string]any) []told {
 	text, _ := json.Marshal(doc["_aws"].(map[string]any)["CloudWatchMetrics"])
-	var d []directive
+	var d []told
 	_ = json.Unmarshal(text, &d)
 	return d
+}
+
+// add adds to a sum, as Work does.
+func add(m *Metrics, dims dimensions, name string, u unit, v float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(dims).figure(name, u).sum += v
+}
+
+// sample offers a value, as Work does.
+func sample(m *Metrics, dims dimensions, name string, u unit, v float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(dims).figure(name, u).offer(v)
 }
 
 // The schema refuses what the specification does.
@@ -111,15 +122,15 @@ func TestSchemaRefuses(t *testing.T) {
 func TestWorkByRunAndKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out output
-		m := emf.New(&out, emf.Options{Fixed: map[string]string{"Task": "t1", "Zone": "eu-west-1a"}})
+		m := New(&out, Options{Fixed: map[string]string{"Task": "t1", "Zone": "eu-west-1a"}})
 		m.Start(t.Context())
 		for range 3 {
-			m.Work(emf.Work{
+			m.Work(Work{
 				Run: "nightly", Kind: "s3", Nodes: 2, Children: 5, Failures: 1, Retries: 1, Rejected: 1,
 				Busy: 500 * time.Millisecond, Waited: 2 * time.Second, Requests: map[string]int64{"LIST": 3, "GET": 1},
 			})
 		}
-		m.Work(emf.Work{Run: "nightly", Kind: "other", Nodes: 1})
+		m.Work(Work{Run: "nightly", Kind: "other", Nodes: 1})
 		time.Sleep(59 * time.Second)
 		assert.Empty(t, out.read(t))
 		time.Sleep(time.Second)
@@ -152,7 +163,7 @@ func TestWorkByRunAndKind(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		assert.Empty(t, out.read(t), "there is nothing to tell")
-		m.Work(emf.Work{Run: "nightly", Kind: "s3", Nodes: 1})
+		m.Work(Work{Run: "nightly", Kind: "s3", Nodes: 1})
 		m.Stop()
 		lines = out.read(t)
 		require.Len(t, lines, 1)
@@ -163,10 +174,10 @@ func TestWorkByRunAndKind(t *testing.T) {
 // A dashboard finds what a fleet does by the fleet's name, whatever the kinds are.
 func TestNodesOfAFleet(t *testing.T) {
 	var out output
-	m := emf.New(&out, emf.Options{Fleet: "prod"})
-	m.Work(emf.Work{Run: "nightly", Kind: "a", Nodes: 2, Failures: 1})
-	m.Work(emf.Work{Run: "nightly", Kind: "b", Nodes: 3})
-	m.Add(emf.Dims{{Name: "Kind", Value: "a"}}, "Nodes", emf.Count, 1) // of no run
+	m := New(&out, Options{Fleet: "prod"})
+	m.Work(Work{Run: "nightly", Kind: "a", Nodes: 2, Failures: 1})
+	m.Work(Work{Run: "nightly", Kind: "b", Nodes: 3})
+	add(m, dimensions{{"Kind", "a"}}, "Nodes", count, 1) // of no run
 	m.Write()
 	sum, lines := 0.0, 0
 	for _, l := range out.read(t) {
@@ -189,9 +200,9 @@ func TestNodesOfAFleet(t *testing.T) {
 // Many runs, figures and values are bounded; sums stay whole.
 func TestBounds(t *testing.T) {
 	var out output
-	m := emf.New(&out, emf.Options{Sets: 10})
+	m := New(&out, Options{Sets: 10})
 	for i := range 1000 {
-		m.Work(emf.Work{Run: fmt.Sprint("run", i), Kind: fmt.Sprint("kind", i%50), Nodes: 1})
+		m.Work(Work{Run: fmt.Sprint("run", i), Kind: fmt.Sprint("kind", i%50), Nodes: 1})
 	}
 	m.Stop()
 	lines := out.read(t)
@@ -199,7 +210,7 @@ func TestBounds(t *testing.T) {
 	sum, others := 0.0, 0
 	for _, l := range lines {
 		sum += l["Nodes"].(float64)
-		if l["Run"] == emf.Other {
+		if l["Run"] == other {
 			others++
 		}
 	}
@@ -207,9 +218,9 @@ func TestBounds(t *testing.T) {
 	assert.Positive(t, others)
 
 	for i := range 250 {
-		m.Add(emf.Dims{{Name: "Run", Value: "r"}}, fmt.Sprint(strings.Repeat("n", 200), i), emf.Count, 1)
+		add(m, dimensions{{"Run", "r"}}, fmt.Sprint(strings.Repeat("n", 200), i), count, 1)
 		for v := range 300 {
-			m.Sample(emf.Dims{{Name: "Run", Value: "r"}}, fmt.Sprint("sample", i), emf.Seconds, float64(v)+0.123456789)
+			sample(m, dimensions{{"Run", "r"}}, fmt.Sprint("sample", i), seconds, float64(v)+0.123456789)
 		}
 	}
 	m.Write()
@@ -226,11 +237,11 @@ func TestBounds(t *testing.T) {
 // largest among them.
 func TestSamples(t *testing.T) {
 	var out output
-	m := emf.New(&out, emf.Options{})
-	dims := emf.Dims{{Name: "Run", Value: "r"}}
+	m := New(&out, Options{})
+	dims := dimensions{{"Run", "r"}}
 	const n = 10000
 	for i := range n {
-		m.Sample(dims, "Latency", emf.Seconds, float64((i*7919)%n)) // each once
+		sample(m, dims, "Latency", seconds, float64((i*7919)%n)) // each once
 	}
 	m.Write()
 	values := out.read(t)[0]["Latency"].([]any)
@@ -246,20 +257,18 @@ func TestSamples(t *testing.T) {
 	assert.InDelta(t, n/2, sum/100, 1800)
 }
 
-// What no JSON has, and no dimension may be, does no harm.
+// What no dimension may be does no harm.
 func TestOddValues(t *testing.T) {
 	var out output
-	m := emf.New(&out, emf.Options{})
-	odd := emf.Dims{{Name: "Run", Value: ""}, {Name: "Kind", Value: ":ä\n\"" + strings.Repeat("x", 2000)}}
-	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 1} {
-		m.Add(odd, "Nodes", emf.Count, v)
-		m.Sample(odd, "Latency", emf.Seconds, v)
-	}
-	m.Add(odd, "note", emf.Plain, 3)
+	m := New(&out, Options{})
+	odd := dimensions{{"Run", ""}, {"Kind", ":ä\n\"" + strings.Repeat("x", 2000)}}
+	add(m, odd, "Nodes", count, 1)
+	sample(m, odd, "Latency", seconds, 1)
+	add(m, odd, "note", plain, 3)
 	m.Write()
 	lines := out.read(t)
 	require.Len(t, lines, 1)
-	assert.Equal(t, emf.None, lines[0]["Run"])
+	assert.Equal(t, none, lines[0]["Run"])
 	assert.Len(t, lines[0]["Kind"], 1024)
 	assert.EqualValues(t, 1, lines[0]["Nodes"])
 	assert.Equal(t, []any{1.0}, lines[0]["Latency"])
@@ -270,11 +279,11 @@ func TestOddValues(t *testing.T) {
 func TestAFailingWriterLosesOnlyItsPeriod(t *testing.T) {
 	var out output
 	out.err = os.ErrClosed
-	m := emf.New(&out, emf.Options{})
-	m.Work(emf.Work{Run: "r", Nodes: 1})
+	m := New(&out, Options{})
+	m.Work(Work{Run: "r", Nodes: 1})
 	m.Write()
 	out.err = nil
-	m.Work(emf.Work{Run: "r", Nodes: 2})
+	m.Work(Work{Run: "r", Nodes: 2})
 	m.Write()
 	lines := out.read(t)
 	require.Len(t, lines, 1)
@@ -284,13 +293,13 @@ func TestAFailingWriterLosesOnlyItsPeriod(t *testing.T) {
 // Units end on many goroutines at once.
 func TestConcurrentWorkIsWhole(t *testing.T) {
 	var out output
-	m := emf.New(&out, emf.Options{Every: time.Millisecond})
+	m := New(&out, Options{Every: time.Millisecond})
 	m.Start(t.Context())
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
 			for range 1000 {
-				m.Work(emf.Work{Run: "r", Nodes: 1})
+				m.Work(Work{Run: "r", Nodes: 1})
 			}
 		})
 	}

@@ -31,7 +31,7 @@ type directive struct {
 
 type definition struct {
 	Name string
-	Unit Unit `json:",omitempty"`
+	Unit unit `json:",omitempty"`
 }
 
 // Write writes what was gathered since the last time, and forgets it. What cannot
@@ -85,13 +85,13 @@ func (m *Metrics) document(now time.Time, s *set, names []string) document {
 		if d[name] = f.sum; f.values != nil {
 			d[name] = f.values
 		}
-		if f.unit != Plain {
+		if f.unit != plain {
 			of.Metrics = append(of.Metrics, definition{name, f.unit})
 		}
 	}
 	for _, dim := range s.dims {
-		d[dim.Name] = dim.Value
-		of.Dimensions[0] = append(of.Dimensions[0], dim.Name)
+		d[dim.name] = dim.value
+		of.Dimensions[0] = append(of.Dimensions[0], dim.name)
 	}
 	about := metadata{Timestamp: now.UnixMilli(), CloudWatchMetrics: []directive{}}
 	if len(of.Metrics) > 0 {
@@ -101,7 +101,7 @@ func (m *Metrics) document(now time.Time, s *set, names []string) document {
 		// Of Nodes alone: each metric costs, and metricfn has the fleet's other figures.
 		d[dimFleet] = m.o.Fleet
 		about.CloudWatchMetrics = append(about.CloudWatchMetrics, directive{
-			Namespace: m.o.Namespace, Dimensions: [][]string{{dimFleet, dimRun}}, Metrics: []definition{{figureNodes, Count}},
+			Namespace: m.o.Namespace, Dimensions: [][]string{{dimFleet, dimRun}}, Metrics: []definition{{figureNodes, count}},
 		})
 	}
 	d["_aws"] = about

@@ -33,25 +33,25 @@ const (
 func (m *Metrics) Work(w Work) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := m.set(Dims{{dimRun, w.Run}, {"Kind", w.Kind}})
+	s := m.set(dimensions{{dimRun, w.Run}, {"Kind", w.Kind}})
 	for _, f := range [...]struct {
 		name string
-		unit Unit
+		unit unit
 		v    float64
 	}{
-		{figureNodes, Count, float64(w.Nodes)},
-		{"Children", Count, float64(w.Children)},
-		{"Failures", Count, float64(w.Failures)},
-		{"Retries", Count, float64(w.Retries)},
-		{"Rejected", Count, float64(w.Rejected)},
-		{"Busy", Seconds, w.Busy.Seconds()},
+		{figureNodes, count, float64(w.Nodes)},
+		{"Children", count, float64(w.Children)},
+		{"Failures", count, float64(w.Failures)},
+		{"Retries", count, float64(w.Retries)},
+		{"Rejected", count, float64(w.Rejected)},
+		{"Busy", seconds, w.Busy.Seconds()},
 	} {
 		s.figure(f.name, f.unit).sum += f.v
 	}
-	all := s.figure("Requests", Count)
+	all := s.figure("Requests", count)
 	for name, n := range w.Requests {
 		all.sum += float64(n)
-		s.figure("Requests."+name, Plain).sum += float64(n)
+		s.figure("Requests."+name, plain).sum += float64(n)
 	}
-	s.figure("Latency", Seconds).offer(max(w.Waited, 0).Seconds())
+	s.figure("Latency", seconds).offer(max(w.Waited, 0).Seconds())
 }

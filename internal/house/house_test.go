@@ -270,7 +270,7 @@ func TestRulesFire(t *testing.T) {
 		{"jobqueue on SQS", wrongImports, "jobqueue/sqs/a.go", code(module+"/jobqueue", sdk), ""},
 		{"totals", wrongImports, "totals/a.go", code("fmt", module+"/inventory", module+"/sink"), `"totals"`},
 		{"totals and inventory", wrongImports, "totals/a.go", code("fmt", module+"/inventory"), ""},
-		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk), ""},
+		{"s3client", wrongImports, "s3client/a.go", code("fmt", sdk, module+"/internal/legible"), ""},
 		{"s3client and seam", wrongImports, "s3client/a.go", code(module + "/processor"), `"s3client"`},
 		{"listing", wrongImports, "listing/a.go", code(module+"/processor", module+"/sink"), ""},
 		{"listing and adapter", wrongImports, "listing/a.go", code(module + "/processor/s3crawl"), `"listing"`},

@@ -32,7 +32,7 @@ var (
 	outer    = []string{"./cmd/...", "./app/...", "./web/...", "./console/...", "./infra/...", "./metricfn/..."}
 	// What works on the objects of a crawl.
 	crawlFamily = []string{"./processor/s3copy/...", "./processor/s3objects/..."}
-	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/pace/...", "./internal/sqsapi/...", "./internal/whim/...", "./release"}
+	within      = []string{"./internal/batch/...", "./internal/ecs/...", "./internal/emf/...", "./internal/health/...", "./internal/legible/...", "./internal/pace/...", "./internal/sqsapi/...", "./internal/whim/...", "./release"}
 
 	importRules = []importRule{
 		{
@@ -97,7 +97,7 @@ var (
 		},
 		{
 			name: "s3client", in: []string{"./s3client/..."},
-			deny: []string{"./..."}, allow: []string{"./s3client/..."},
+			deny: []string{"./..."}, allow: []string{"./s3client/...", "./internal/legible"},
 			fix: "s3client speaks to S3 for every room and knows none: pass it what it needs",
 		},
 		{

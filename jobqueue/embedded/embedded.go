@@ -17,7 +17,6 @@ import (
 const (
 	maxReceive = 10
 	maxBytes   = 1 << 20
-	maxAttrs   = 8
 	dedupFor   = 5 * time.Minute
 	look       = 50 * time.Millisecond // between two looks while a receive waits: another process tells nobody
 )

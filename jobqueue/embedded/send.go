@@ -66,14 +66,9 @@ func rowOf(p jobqueue.Posting) (*row, error) {
 		return nil, fmt.Errorf("it is empty, or no UTF-8: %w", jobqueue.ErrInvalid)
 	case size > maxBytes:
 		return nil, fmt.Errorf("it has %d bytes, and a queue takes %d: %w", size, maxBytes, queue.ErrTooLarge)
-	case len(p.Attrs) > maxAttrs:
-		return nil, fmt.Errorf("it has %d attributes, want at most %d: %w", len(p.Attrs), maxAttrs, jobqueue.ErrInvalid)
-	case p.Delay < 0 || p.Delay > jobqueue.MaxDelay:
-		return nil, fmt.Errorf("delay %s, want 0 to %s: %w", p.Delay, jobqueue.MaxDelay, jobqueue.ErrInvalid)
-	case jobqueue.IsFIFO(p.Queue) && p.Delay > 0:
-		return nil, fmt.Errorf("delay %s of one message of a FIFO queue, whose order it would break: %w", p.Delay, jobqueue.ErrInvalid)
-	case jobqueue.IsFIFO(p.Queue) && (p.Group == "" || p.Dedup == ""):
-		return nil, fmt.Errorf("a message of a FIFO queue needs a group and a deduplication id: %w", jobqueue.ErrInvalid)
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
 	}
 	r := &row{Posting: p}
 	if len(p.Attrs) > 0 {

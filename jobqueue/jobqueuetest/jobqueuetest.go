@@ -1,4 +1,5 @@
-// Package jobqueuetest is what every implementation of jobqueue.Queues must keep.
+// Package jobqueuetest is the contract of jobqueue.Queues and jobqueue.Past as tests.
+// Every implementation runs the suite.
 package jobqueuetest
 
 import (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -95,14 +96,9 @@ func entry(p jobqueue.Posting) (e types.SendMessageBatchRequestEntry, size int, 
 		return e, 0, fmt.Errorf("it has a control character, or another that SQS takes in no message: %w", jobqueue.ErrInvalid)
 	case size > maxBytes:
 		return e, 0, fmt.Errorf("it has %d bytes, and SQS takes %d: %w", size, maxBytes, queue.ErrTooLarge)
-	case len(p.Attrs) > maxAttrs:
-		return e, 0, fmt.Errorf("it has %d attributes, want at most %d: %w", len(p.Attrs), maxAttrs, jobqueue.ErrInvalid)
-	case p.Delay < 0 || p.Delay > jobqueue.MaxDelay:
-		return e, 0, fmt.Errorf("delay %s, want 0 to %s: %w", p.Delay, jobqueue.MaxDelay, jobqueue.ErrInvalid)
-	case jobqueue.IsFIFO(p.Queue) && p.Delay > 0:
-		return e, 0, fmt.Errorf("delay %s of one message of a FIFO queue, whose order it would break: %w", p.Delay, jobqueue.ErrInvalid)
-	case jobqueue.IsFIFO(p.Queue) && (p.Group == "" || p.Dedup == ""):
-		return e, 0, fmt.Errorf("a message of a FIFO queue needs a group and a deduplication id: %w", jobqueue.ErrInvalid)
+	}
+	if err := p.Check(); err != nil {
+		return e, 0, err
 	}
 	e.MessageBody = aws.String(string(p.Body))
 	e.DelaySeconds = int32((p.Delay + time.Second - 1) / time.Second)
@@ -229,18 +225,9 @@ func (s *sending) request(ctx context.Context, p *parcel, last bool) (left *parc
 		left.entries, left.at = append(left.entries, e), append(left.at, p.at[i])
 	}
 	for _, at := range p.at {
-		if s.sent[at].ID == "" && s.sent[at].Err == nil && !isIn(left.at, at) {
+		if s.sent[at].ID == "" && s.sent[at].Err == nil && !slices.Contains(left.at, at) {
 			s.sent[at].Err = fmt.Errorf("send job: SQS did not answer for it")
 		}
 	}
 	return left, nil
-}
-
-func isIn(all []int, one int) bool {
-	for _, x := range all {
-		if x == one {
-			return true
-		}
-	}
-	return false
 }

@@ -32,7 +32,6 @@ import (
 const (
 	maxBatch = 10
 	maxBytes = 1 << 20
-	maxAttrs = 8
 	maxList  = 1000
 	maxWait  = 20 * time.Second
 )

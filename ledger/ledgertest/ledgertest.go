@@ -84,8 +84,8 @@ var contract = []struct {
 	{"Plan takes an equal plan for an earlier try of the same call", planTry},
 	{"Plan replaces a tomb in a later epoch only, and nothing else", planTomb},
 	{"Plan puts a group unconditionally", planGroup},
-	{"Failures are told with their reason, attempts and time, where these are known", failuresTold},
 	{"Plan lets one of twenty win", planRace},
+	{"Failures are told with their reason, attempts and time, where these are known", failuresTold},
 
 	{"Claim marks a slot, again too, unless it has settled", claims},
 	{"Claim at the root marks the run, unless it is over or in another epoch", claimsRoot},

@@ -106,16 +106,16 @@ func visitNearer(s *suite) {
 
 func visitMany(s *suite) {
 	g := s.newGraph()
-	var names, odd []string
+	var names, second []string
 	for i := range 731 {
 		n := fmt.Sprint("vertex ", i)
 		names = append(names, n)
 		if i%2 == 1 {
-			odd = append(odd, n)
+			second = append(second, n)
 		}
 	}
 	a, b := g.claim("a", 2, true), g.claim("b", 1, true)
-	s.visits(a, g.vertices(odd...))
+	s.visits(a, g.vertices(second...))
 	want := make([]ledger.Visit, len(names))
 	for i := range want {
 		if want[i] = (ledger.Visit{bare(b)}); i%2 == 1 {

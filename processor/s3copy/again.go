@@ -51,7 +51,7 @@ func (pg *page) retry(n *processor.Node, o *inventory.Object, f *failure) (proce
 	if err := enc.Encode(a); err != nil {
 		return processor.Child{}, fmt.Errorf("encode object: %w", err)
 	}
-	return processor.Child{Kind: Kind, ID: "s3://" + o.Bucket + "/" + s3client.Readable(o.Key), Args: bytes.TrimSpace(raw.Bytes())}, nil
+	return processor.Child{Kind: Kind, ID: s3client.Shorten("s3://"+o.Bucket+"/"+s3client.Readable(o.Key), schema.MaxID), Args: bytes.TrimSpace(raw.Bytes())}, nil
 }
 
 // again copies an object that failed: as it was listed, and in a later epoch as it

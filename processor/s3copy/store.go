@@ -145,12 +145,3 @@ func (p *Processor) Check(ctx context.Context, o Order) error {
 func (o *Order) account() s3client.Account {
 	return s3client.Account{Profile: o.Profile, Region: o.Region, Endpoint: o.Endpoint}
 }
-
-// close lets idle connections go.
-func (p *Processor) close() {
-	p.stores.mu.Lock()
-	defer p.stores.mu.Unlock()
-	for _, st := range p.stores.all {
-		st.s3.CloseIdle()
-	}
-}

@@ -197,6 +197,15 @@ func TestAllIsKept(t *testing.T) {
 	}
 }
 
+// close lets idle connections go.
+func (p *Processor) close() {
+	p.stores.mu.Lock()
+	defer p.stores.mu.Unlock()
+	for _, st := range p.stores.all {
+		st.s3.CloseIdle()
+	}
+}
+
 // A copy in parts that is cut short goes on with the parts there are, in another
 // process; of other versions nothing is left, and of others' uploads nothing is
 // touched.

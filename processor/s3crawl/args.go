@@ -190,11 +190,11 @@ func (a args) child(weight float64) processor.Child {
 func (a args) name() string {
 	s := "s3://" + a.Bucket + "/" + s3client.Readable(a.Prefix)
 	if a.Mode == Prefix || len(a.Ranges) == 0 {
-		return s
+		return s3client.Shorten(s, schema.MaxID)
 	}
 	first, last := a.Ranges[0], a.Ranges[len(a.Ranges)-1]
 	if first.After == "" && last.Until == "" && len(a.Ranges) == 1 {
-		return s
+		return s3client.Shorten(s, schema.MaxID)
 	}
 	s = s3client.Shorten(s, 130) + " (" + s3client.Shorten(a.below(first.After), 65) + "…" + s3client.Shorten(a.below(last.Until), 65) + "]"
 	if n := len(a.Ranges); n > 1 {

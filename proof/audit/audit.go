@@ -371,9 +371,9 @@ func (a *auditor) givenUp(p ledger.Plan) {
 	if !p.Up.IsRoot() {
 		id = a.model.plans[p.Up.Parent].Kids[p.Up.Slot].ID
 	}
-	if n := a.failures[failing(short(id), reduce, p.Epoch)]; n < a.Tries {
+	if n := a.failures[failing(tree.Path(id), reduce, p.Epoch)]; n < a.Tries {
 		// Where a node has no children its reduce is part of its attempt.
-		n += a.failures[failing(short(id), true, p.Epoch)]
+		n += a.failures[failing(tree.Path(id), true, p.Epoch)]
 		if n < a.Tries {
 			a.bad("a node is given up after %d failed attempts, want %d", n, a.Tries)
 		}

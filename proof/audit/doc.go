@@ -8,16 +8,16 @@
 //	I1 no node is lost: all that was       revealed (each node that one which counts has revealed
 //	   revealed settles                    counts, or was given up, or has what became of it),
 //	                                       settlement and second (never through a plan that is not
-//	                                       there), mourned (what was given up has a letter), stuck runs: package sim, which waits for them
+//	                                       there), mourned (what was given up has a letter); a run that
+//	                                       comes to no end: package sim, which waits for it
 //	I2 each is counted once                slot (tallies are the model's, to the last sum), settlement,
 //	                                       own, second (an account is that of results, or of a plan
 //	                                       and all below it), rows (two attempts never count of one
 //	                                       node), ending (totals), graphs (vertices), listed (the
 //	                                       ledger names the same units and failures)
 //	I3 the run is over when, and only      settlement (all children have settled first; no leaf
-//	   when, all has settled               beside a claimed plan, nor beside one
-//	                                       of which children are posted), sends, whole, ending (its
-//	                                       state)
+//	   when, all has settled               beside a claimed plan, nor beside one of which children
+//	                                       are posted), sends, whole, ending (its state)
 //	I4 a reduce runs after all below its   reduces (when it begins), second (what it reveals comes
 //	   node, and counts once               last), reduced (who reduced, with which sum, once)
 //	I5 whoever is late changes nothing     amend, plan, slot, event (each record is the model's after
@@ -33,6 +33,4 @@
 //
 // Of its own is givenUp: no node is given up, or falls back, before it has had all its
 // attempts; and idle: a paused or cancelled run comes to rest.
-//
-// That a run comes to its end at all is seen by who waits for it (package sim).
 package audit

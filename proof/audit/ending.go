@@ -144,16 +144,16 @@ func (a *auditor) ending() {
 		},
 		failed: func(id string, reduce bool) {
 			if reduce {
-				o.stuck[short(id)] = true
+				o.stuck[tree.Path(id)] = true
 			} else {
-				o.gone[short(id)] = true
+				o.gone[tree.Path(id)] = true
 			}
 		},
 		fell: func(id string, kids []string, reduce bool) {
 			if reduce {
-				o.fellLast[short(id)] = kids
+				o.fellLast[tree.Path(id)] = kids
 			} else {
-				o.fell[short(id)] = kids
+				o.fell[tree.Path(id)] = kids
 			}
 		},
 		lost: func(id string) { a.bad("I1: node %s has not settled at the end", id) },
@@ -195,7 +195,7 @@ func (a *auditor) listed(o *outcome) {
 	for _, u := range units {
 		is := unit{pid: u.PID, attempt: u.Attempt, leaf: u.Leaf}
 		if seen[is] || !o.units[is] {
-			a.bad("I2: the ledger says that a unit of node %s counts, which does not, or did already", short(u.Kid.ID))
+			a.bad("I2: the ledger says that a unit of node %s counts, which does not, or did already", tree.Path(u.Kid.ID))
 		}
 		seen[is] = true
 	}
@@ -203,7 +203,7 @@ func (a *auditor) listed(o *outcome) {
 		a.bad("I1: the ledger says that %d units count, want %d", len(seen), len(o.units))
 	}
 	for _, f := range failures {
-		if id := short(f.ID); !o.gone[id] && !o.stuck[id] {
+		if id := tree.Path(f.ID); !o.gone[id] && !o.stuck[id] {
 			a.bad("I3: the ledger says that node %s was given up, which was not", id)
 		}
 	}
@@ -366,9 +366,4 @@ func (a *auditor) graphs(o *outcome) {
 			}
 		}
 	}
-}
-
-func short(id string) string {
-	p, _, _ := strings.Cut(id, ":")
-	return p
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ramify/ramify/proof/history"
+	"github.com/ramify/ramify/proof/tree"
 )
 
 // letter is of what a message in the dead-letter queue is: a node, in an epoch.
@@ -17,7 +18,7 @@ type letter struct {
 func (a *auditor) letter(e *history.Event) {
 	a.reasons[e.Body] = append(a.reasons[e.Body], e.Reason)
 	if e.Message != nil && e.Reason != "" {
-		a.letters[letter{short(e.Message.ID), e.Message.Epoch}] = true
+		a.letters[letter{tree.Path(e.Message.ID), e.Message.Epoch}] = true
 	}
 }
 

@@ -102,7 +102,7 @@ func (m *model) left(p ledger.Plan) string {
 		return ""
 	}
 	for _, id := range m.kids(p) {
-		if of, epoch, ok := tree.Left(id); ok && epoch == p.Epoch && of == short(m.named(p)) {
+		if of, epoch, ok := tree.Left(id); ok && epoch == p.Epoch && of == tree.Path(m.named(p)) {
 			return of
 		}
 	}
@@ -112,7 +112,7 @@ func (m *model) left(p ledger.Plan) string {
 // ofSecond reports whether a plan is of what a node's second step revealed.
 func (m *model) ofSecond(p ledger.Plan) bool {
 	kids := m.kids(p)
-	return len(kids) > 0 && strings.HasPrefix(kids[0], short(m.named(p))+"/")
+	return len(kids) > 0 && strings.HasPrefix(kids[0], tree.Path(m.named(p))+"/")
 }
 
 // named is the name of a plan's node.
@@ -133,7 +133,7 @@ func (m *model) kidAt(at schema.Place) ledger.Kid {
 func (m *model) kids(p ledger.Plan) (ids []string) {
 	for _, k := range p.Kids {
 		if k.Group == nil {
-			ids = append(ids, short(k.ID))
+			ids = append(ids, tree.Path(k.ID))
 		} else {
 			ids = append(ids, m.kids(m.plans[*k.Group])...)
 		}

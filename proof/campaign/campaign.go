@@ -27,7 +27,7 @@ type Program struct {
 	root, dir, path string
 	bug             string // that is planted; "": none
 
-	AtOnce int // processes; 0: two
+	AtOnce int // processes; fewer than two are two
 
 	cpu atomic.Int64 // nanoseconds
 }
@@ -154,9 +154,9 @@ func (p *Program) process(ctx context.Context, cases []string, history string) (
 		case ctx.Err() != nil:
 			return reports, context.Cause(ctx)
 		case begun == "" && failed != nil && len(reports) < len(cases):
-			return nil, fmt.Errorf("run cases: %w: %s", failed, tail(said))
+			return nil, fmt.Errorf("run cases: %w: %s", failed, beginning(said))
 		case begun != "":
-			reports = append(reports, sim.Report{Case: begun, Problems: []string{fmt.Sprintf("the program ended: %v: %s", failed, tail(said))}})
+			reports = append(reports, sim.Report{Case: begun, Problems: []string{fmt.Sprintf("the program ended: %v: %s", failed, beginning(said))}})
 		case len(got) == 0:
 			return nil, errors.New("run cases: the program reports nothing")
 		}
@@ -164,7 +164,8 @@ func (p *Program) process(ctx context.Context, cases []string, history string) (
 	return reports, nil
 }
 
-func tail(said []byte) string {
+// beginning of what a program has said: what it ended with comes before all stacks.
+func beginning(said []byte) string {
 	const most = 3000
 	return string(said[:min(len(said), most)])
 }
@@ -223,13 +224,4 @@ func (p *Program) Shrink(ctx context.Context, failing sim.Report, tries int) (si
 		}
 	}
 	return small, nil
-}
-
-// Seeds are the cases of so many seeds from one on.
-func Seeds(from uint64, n int) []string {
-	cases := make([]string, n)
-	for i := range cases {
-		cases[i] = sim.Draw(from + uint64(i)).String()
-	}
-	return cases
 }

@@ -46,6 +46,15 @@ func number(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
+// seeds are the cases of so many seeds from one on.
+func seeds(from uint64, n int) []string {
+	cases := make([]string, n)
+	for i := range cases {
+		cases[i] = sim.Draw(from + uint64(i)).String()
+	}
+	return cases
+}
+
 // TestRuns is the proof: whatever goes wrong, nothing of a run is lost or counted twice.
 // RAMIFY_PROOF_RUNS is how many runs, RAMIFY_PROOF_FROM the first seed,
 // RAMIFY_PROOF_AT_ONCE in how many processes at a time.
@@ -61,7 +70,7 @@ func TestRuns(t *testing.T) {
 	ran, events, nodes, states := 0, 0, int64(0), map[string]int{}
 	seen := occurrences{}
 	var failing []sim.Report
-	require.NoError(t, p.Run(t.Context(), campaign.Seeds(uint64(from), runs), func(r sim.Report) bool {
+	require.NoError(t, p.Run(t.Context(), seeds(uint64(from), runs), func(r sim.Report) bool {
 		ran++
 		events += r.Events
 		nodes += r.Nodes

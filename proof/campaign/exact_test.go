@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/ramify/ramify/proof/campaign"
 	"github.com/ramify/ramify/proof/sim"
 )
 
@@ -16,7 +15,7 @@ import (
 // program of its own.
 func TestASeedReplaysExactly(t *testing.T) {
 	p := engine(t)
-	cases := campaign.Seeds(1000, 100)
+	cases := seeds(1000, 100)
 	digests := map[string]string{}
 	require.NoError(t, p.Run(t.Context(), cases, func(r sim.Report) bool {
 		digests[r.Case] = r.Digest

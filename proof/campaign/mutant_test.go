@@ -45,7 +45,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 // firstFailure runs cases until one fails, and says how many it took.
 func firstFailure(t *testing.T, p *campaign.Program) (runs int, found *sim.Report) {
 	t.Helper()
-	require.NoError(t, p.Run(t.Context(), campaign.Seeds(0, mostRuns), func(r sim.Report) bool {
+	require.NoError(t, p.Run(t.Context(), seeds(0, mostRuns), func(r sim.Report) bool {
 		runs++
 		if len(r.Problems) > 0 && found == nil {
 			found = &r

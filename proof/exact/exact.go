@@ -42,6 +42,22 @@ func Build(ctx context.Context, root, pkg, dir string, edits ...Edit) (program s
 	return program, err
 }
 
+// prepare writes the files that edits make, and the overlay that names them.
+func prepare(ctx context.Context, root, dir string, edits []Edit) (overlay string, err error) {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", fmt.Errorf("build exact program: %w", err)
+	}
+	std, err := run(ctx, root, "env", "GOROOT")
+	if err != nil {
+		return "", err
+	}
+	files, err := apply(root, filepath.Join(strings.TrimSpace(std), "src"), edits)
+	if err != nil {
+		return "", err
+	}
+	return write(dir, files)
+}
+
 // Fits says which edit of the module's own files cannot be made: the file has changed,
 // and its edit has not followed.
 func Fits(root string, edits ...Edit) error {

@@ -15,8 +15,8 @@ type Bug struct {
 	Edits []exact.Edit
 }
 
-// Protocol are the bugs that were planted in the model of the protocol, too.
-var Protocol = []Bug{
+// protocol are the bugs that were planted in the model of the protocol, too.
+var protocol = []Bug{
 	{"delete-before-settle", "a leaf's message is deleted before its slot has settled", []exact.Edit{
 		{
 			File: "task/process.go",
@@ -94,8 +94,8 @@ var Protocol = []Bug{
 	}},
 }
 
-// More are bugs of what the model of the protocol leaves out.
-var More = []Bug{
+// more are bugs of what the model of the protocol leaves out.
+var more = []Bug{
 	{"plan-unclaimed", "an attempt that is not the first posts the children of its plan, and has not claimed the slot", []exact.Edit{
 		{File: "task/process.go", Old: "	if u.suspect {\n		if v, claimed", New: "	if u.suspect && u.t == nil {\n		if v, claimed"},
 	}},
@@ -217,4 +217,4 @@ func Named(name string) (Bug, error) {
 }
 
 // All are all bugs that a campaign finds.
-func All() []Bug { return append(append([]Bug(nil), Protocol...), More...) }
+func All() []Bug { return append(append([]Bug(nil), protocol...), more...) }

@@ -26,7 +26,7 @@ type Case struct {
 }
 
 // Faults are the names of all that may go wrong, and of what people may do meanwhile.
-// Each is on in half of the cases, by its weight in Rare: swarms find more than storms.
+// Each is on in half of the cases, or as rare says: swarms find more than storms.
 var Faults = []string{
 	"twin", "lie", "reorder", "empty", "expire", "late", "forget", "ghost", "stale", "deny", "vague",
 	"send", "receive", "delete", "extend", "ledger", "again", "sink", "latency", "stall", "weather",

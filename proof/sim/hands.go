@@ -8,8 +8,9 @@ type hands struct {
 	asked int // messages that receives which are under way may bring
 	open  int // messages that were received and whose work has not ended, or fewer
 	calls calls
-	full  bool // it stops: what is put back is not seen at once
 	most  history.Event
+
+	stopping bool // what is put back is not seen at once
 }
 
 // calls are requests under way.
@@ -61,14 +62,14 @@ func (g *gate) worked() {
 func (g *gate) stops() {
 	g.w.mu.Lock()
 	defer g.w.mu.Unlock()
-	g.hands.full = true
+	g.hands.stopping = true
 }
 
 // look is called with w.mu held.
 func (g *gate) look() {
 	h, m := &g.hands, &g.hands.most
 	held := h.asked + h.open
-	if h.full {
+	if h.stopping {
 		held = 0
 	}
 	if held <= m.Held && h.calls.receives <= m.Receives && h.calls.deletes <= m.Deletes && h.calls.others <= m.Calls {

@@ -91,7 +91,7 @@ func (q messages) receive(ctx context.Context, r queue.Request) ([]queue.Deliver
 		got = q.overdue(got)
 	}
 	for _, d := range got {
-		q.note(history.Receive, d.Body, fmt.Sprintf("receives=%d %s", d.Receives, d.Receipt), nil)
+		q.note(history.Receive, d.Body, fmt.Sprintf("receives=%d %s", d.Receives, d.Receipt))
 	}
 	if err := q.gate.leave("receive"); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (q messages) overdue(got []queue.Delivery) (rest []queue.Delivery) {
 			rest = append(rest, d)
 			continue
 		}
-		q.note(history.Note, d.Body, "the queue gives it up", nil)
+		q.note(history.Note, d.Body, "the queue gives it up")
 		q.w.log.Saw("the queue gives a message up")
 		for errs := []error{errAway}; errs[0] != nil; { // it is the queue itself: nothing is lost
 			errs = q.w.dead.Send(context.Background(), []queue.Entry{{Body: d.Body, Attrs: d.Attrs}})
@@ -145,8 +145,8 @@ func (q messages) sent(entry queue.Entry, err error) {
 	q.add(e, err)
 }
 
-func (q messages) note(what string, body []byte, note string, err error) {
-	q.add(q.event(what, body, note), err)
+func (q messages) note(what string, body []byte, note string) {
+	q.add(q.event(what, body, note), nil)
 }
 
 func (q messages) event(what string, body []byte, note string) history.Event {

@@ -72,7 +72,7 @@ func RunOn(t *testing.T, c Case, m Media) (r Result) {
 	r.Seen = w.seen()
 	r.Problems = problems
 	r.Problems = append(r.Problems, audit.Check(w.log.Events(), audit.Truth{
-		Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: 1 + int(c.roll("concurrency")*5), Tries: w.tries(),
+		Run: run, Shape: w.tree.Shape, Rows: w.results.rows, Listed: w.listed, Units: w.concurrency(), Tries: w.tries(),
 		Loses: c.On("lose"), Lies: c.On("lie"),
 	})...)
 	return r
@@ -108,10 +108,8 @@ func (w *world) tries() int {
 	return w.retries() + 1
 }
 
-// How long things may take, in simulated time.
-const (
-	longest = 30 * time.Hour // after which a run that is not over never will be
-)
+// longest is after how much simulated time a run that is not over never will be.
+const longest = 30 * time.Hour
 
 // live has the run begin and lets it come to its end.
 func (w *world) live(ctx context.Context) (problems []string, err error) {

@@ -87,6 +87,9 @@ func (w *world) begin(ctx context.Context, p *people) error {
 
 func (w *world) retries() int { return int(w.c.roll("retries") * 4) }
 
+// concurrency is how many slots each worker has.
+func (w *world) concurrency() int { return 1 + int(w.c.roll("concurrency")*5) }
+
 func (w *world) poster(g *gate) *post.Poster {
 	return &post.Poster{Queue: messages{Queue: w.main, w: w, gate: g}, Keys: w.keys}
 }
@@ -112,7 +115,7 @@ func (w *world) start(ctx context.Context) (*worker, error) {
 		ID: id, Queue: main, Dead: dead, Ledger: l, Board: l, Shared: w.c.roll("shared") < 0.5,
 		Processors: w.tree.Set(n, func() ledger.Visits { return l }), Keys: w.keys,
 		Sink:        func(context.Context, ledger.Run) (sink.Sink, error) { return drain{l, w.results}, nil },
-		Concurrency: 1 + int(w.c.roll("concurrency")*5), Report: w.pace(10 * time.Second),
+		Concurrency: w.concurrency(), Report: w.pace(10 * time.Second),
 		Observe:    func(task.Observation) { g.worked() },
 		Visibility: w.pace(30 * time.Second), Wait: w.pace(20 * time.Second), Grace: w.pace(10 * time.Second),
 	})

@@ -29,7 +29,7 @@ func (w walked) Process(ctx context.Context, n *processor.Node, out processor.Ou
 		if err := json.Unmarshal(n.Args, &a); err != nil {
 			return processor.Permanent(err)
 		}
-		p := path(n.ID)
+		p := Path(n.ID)
 		walk := walkOf(p)
 		if a.Walk == (schema.PID{}) {
 			a.Walk = n.Key()

@@ -32,7 +32,7 @@ func (twofold) Sequel() {}
 // Reduce implements processor.Reducer.
 func (t twofold) Reduce(ctx context.Context, n *processor.Node, sum schema.Account, out processor.Out) error {
 	return t.attempt(history.Reduce, history.Reduced, t.worker, n, out, sum, func(r *recorder, variant, attempt int) error {
-		p := path(n.ID)
+		p := Path(n.ID)
 		name := "reduce:" + p
 		if err := t.linger(ctx, name, "before", variant); err != nil {
 			return err
@@ -86,7 +86,7 @@ func (g giver) GiveUp(_ context.Context, n *processor.Node, _ error, out process
 	t := g.t
 	serial, attempt, variant := t.begin(history.GiveUp, g.worker, n, schema.Account{})
 	r := &recorder{Out: out}
-	p := path(n.ID)
+	p := Path(n.ID)
 	panics := true
 	defer func() {
 		e := history.Event{Worker: g.worker, What: history.GaveUp, Serial: serial, ID: p, Epoch: n.Epoch, Kids: r.kids}

@@ -135,8 +135,8 @@ func (s Shape) kind(name string, left int) string {
 	return kind
 }
 
-// path is what of an id names the node; the rest makes it long.
-func path(id string) string {
+// Path is what of an id names the node; the rest makes it long.
+func Path(id string) string {
 	p, _, _ := strings.Cut(id, ":")
 	return p
 }
@@ -206,7 +206,7 @@ func (s Shape) linger(ctx context.Context, p, where string, variant int) error {
 
 // begin notes that an attempt begins.
 func (t *Tree) begin(what string, worker int, n *processor.Node, sum schema.Account) (serial, attempt, variant int) {
-	p := path(n.ID)
+	p := Path(n.ID)
 	t.mu.Lock()
 	t.serial++
 	t.attempts[what+p]++
@@ -244,7 +244,7 @@ func (r *recorder) Child(c processor.Child) error {
 	if err := r.Out.Child(c); err != nil {
 		return err
 	}
-	r.kids = append(r.kids, path(c.ID))
+	r.kids = append(r.kids, Path(c.ID))
 	return nil
 }
 
@@ -257,7 +257,7 @@ func (r *recorder) Count(objects, bytes int64) {
 func (t *Tree) attempt(what, ended string, worker int, n *processor.Node, out processor.Out, sum schema.Account, step func(r *recorder, variant, attempt int) error) error {
 	serial, attempt, variant := t.begin(what, worker, n, sum)
 	r := &recorder{Out: out}
-	p := path(n.ID)
+	p := Path(n.ID)
 	var err error
 	panics := true
 	defer func() {
@@ -289,7 +289,7 @@ type plain struct {
 // Process implements processor.Processor.
 func (p plain) Process(ctx context.Context, n *processor.Node, out processor.Out) error {
 	return p.attempt(history.Process, history.Processed, p.worker, n, out, schema.Account{}, func(r *recorder, variant, attempt int) error {
-		name := path(n.ID)
+		name := Path(n.ID)
 		if slot, ok := out.Borrow(); ok {
 			defer slot.Return()
 		}
@@ -316,7 +316,7 @@ func (p plain) Process(ctx context.Context, n *processor.Node, out processor.Out
 
 // reveal reveals the node's children.
 func (s Shape) reveal(n *processor.Node, a args, out processor.Out, variant int) error {
-	p := path(n.ID)
+	p := Path(n.ID)
 	left := max(a.Left-1, 0)
 	if _, sequel := Reduces(n.Kind); sequel {
 		left, _ = a.halves()
@@ -369,7 +369,7 @@ type summed struct{ plain }
 // Reduce implements processor.Reducer.
 func (s summed) Reduce(ctx context.Context, n *processor.Node, sum schema.Account, out processor.Out) error {
 	return s.attempt(history.Reduce, history.Reduced, s.worker, n, out, sum, func(_ *recorder, variant, attempt int) error {
-		name := "reduce:" + path(n.ID)
+		name := "reduce:" + Path(n.ID)
 		if err := s.linger(ctx, name, "before", variant); err != nil {
 			return err
 		}

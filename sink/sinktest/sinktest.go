@@ -1,5 +1,5 @@
-// Package sinktest states the contract of a sink as tests, and runs them against
-// an implementation.
+// Package sinktest is the contract of package sink as tests: each subtest is a
+// sentence of it. Every implementation runs the suite.
 package sinktest
 
 import (

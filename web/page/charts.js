@@ -1,4 +1,4 @@
-// Lines over the run's time, drawn by uPlot. All charts of a page share one cursor.
+// Lines over time, drawn by uPlot. All charts over the same time share one cursor.
 
 /* global uPlot */
 import { make, style, text } from "./dom.js";
@@ -44,9 +44,10 @@ export class Chart {
   #caption;
   #last = "";
 
-  constructor(parent, { name, write, mark, steps, binary }) {
+  constructor(parent, { name, write, mark, steps, binary, over = "the run's time" }) {
     this.write = write;
     this.name = name;
+    this.over = over;
     this.#value = make("b");
     this.#caption = make("span", {}, name);
     const caption = make("figcaption", {}, this.#caption, this.#value);
@@ -62,7 +63,7 @@ export class Chart {
     };
     this.#plot = new uPlot({
       width: this.#width(), height, padding: [8, 14, 0, 0], legend: { show: false }, pxAlign: 1,
-      cursor: { sync: { key: "time" }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
+      cursor: { sync: { key: over }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: false },
         y: { range: (_, low, high) => [0, Math.max(high * 1.08, mark ? 1e-9 : 0, Number.MIN_VALUE) || 1] },
@@ -96,7 +97,7 @@ export class Chart {
   show(data, now, told) {
     this.#last = now;
     this.#plot.setData(data);
-    const label = `${this.name} over the run's time: ${told}`;
+    const label = `${this.name} over ${this.over}: ${told}`;
     if (this.frame.getAttribute("aria-label") !== label) this.frame.setAttribute("aria-label", label);
     this.#tell();
   }

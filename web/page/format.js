@@ -77,23 +77,42 @@ export function moment(iso, now = new Date()) {
 export const some = (n, noun) => `${exact(n)} ${n === 1 ? noun : noun + "s"}`;
 
 // Controls of both widths, marks that turn the direction of writing or have no width,
-// separators other than the space, halves of surrogate pairs, what is not assigned.
-const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
+// selectors and fillers that nobody sees, separators other than the space, halves of
+// surrogate pairs, what is not assigned.
+const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 
 /**
  * Text from outside, made harmless to the eye: what cannot be printed is written as
- * Go escapes it, as the terminal has it (console.Clean).
+ * Go escapes it, as the terminal has it (internal/legible).
  */
 export function visible(text) {
-  return String(text ?? "").replace(unprintable, (c) => {
-    const r = c.codePointAt(0);
-    if (c === "\n") return "\\n";
-    if (c === "\r") return "\\r";
-    if (c === "\t") return "\\t";
-    if (r < 0x80) return "\\x" + r.toString(16).padStart(2, "0");
-    if (r <= 0xffff) return "\\u" + r.toString(16).padStart(4, "0");
-    return "\\U" + r.toString(16).padStart(8, "0");
-  });
+  return String(text ?? "").replace(unprintable, spell);
+}
+
+function spell(c) {
+  const r = c.codePointAt(0);
+  if (c === "\n") return "\\n";
+  if (c === "\r") return "\\r";
+  if (c === "\t") return "\\t";
+  if (r < 0x80) return "\\x" + r.toString(16).padStart(2, "0");
+  if (r <= 0xffff) return "\\u" + r.toString(16).padStart(4, "0");
+  return "\\U" + r.toString(16).padStart(8, "0");
+}
+
+/**
+ * Names among which somebody chooses, no two of which look alike: backslashes are doubled
+ * where they could be taken for an escape, and what is there in several normal forms of
+ * Unicode is spelled out (internal/legible).
+ */
+export function apart(names) {
+  const doubled = (n) => n.replaceAll("\\", "\\\\");
+  const looks = names.map((n) => (n.includes("\\") && (visible(n) !== n || /\\[\\nrtxuU]/.test(n)) ? visible(doubled(n)) : visible(n)));
+  const keys = looks.map((l) => l.normalize("NFC"));
+  const seen = new Map();
+  for (const k of keys) seen.set(k, (seen.get(k) ?? 0) + 1);
+  // Such as the sign of Kelvin, which is a K.
+  const alike = (i) => keys[i] !== looks[i] && /^[\0-\x7f]*$/.test(keys[i]);
+  return looks.map((l, i) => (seen.get(keys[i]) > 1 || alike(i) ? visible(doubled(names[i])).replace(/[^\0-\x7f]/gu, spell) : l));
 }
 
 /** A name that fits: its middle is left out, since its end says most. */

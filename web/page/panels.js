@@ -92,6 +92,7 @@ export class Slowest extends Asked {
 
   draw({ nodes }, r) {
     show($("slowest-none"), nodes.length === 0);
+    text($("slowest-none"), r?.nodes ? "The workers have told of none yet." : "None has ended yet.");
     list($("slowest"), nodes.slice(0, 10), () => {
       const e = row("mono", "n");
       e.firstChild.append(make("span", { class: "wrap" }));
@@ -150,6 +151,8 @@ function median(sizes, all) {
   return 0;
 }
 
+const perPage = 50;
+
 export class Failures {
   #stop = new AbortController();
   #next = "";
@@ -157,6 +160,8 @@ export class Failures {
   #at = -Infinity;
   #page = 1;
   #turn = 0;
+  #listed = -1; // up to the end of the page that is shown; below 0: none is yet
+  #reading = null;
 
   constructor(run, house) {
     this.run = run;
@@ -167,31 +172,49 @@ export class Failures {
   }
 
   show(r, ended) {
+    this.#reading = r;
     show($("failures"), r.failures > 0);
     if (r.failures === 0) {
       if (this.#known) $("failures-rows").replaceChildren();
-      [this.#known, this.#next, this.#page] = ["", "", 1];
+      [this.#known, this.#next, this.#page, this.#listed] = ["", "", 1, -1];
       return;
     }
-    const key = `${r.failures} ${r.epoch} ${ended}`;
+    const key = `${r.failures} ${r.epoch} ${ended && r.state}`;
+    const since = performance.now() - this.#at;
     // Who reads a later page is not taken back to the first.
-    if (key !== this.#known && this.#page === 1 && (ended || performance.now() - this.#at > 3000)) {
+    if (this.#page === 1 && (key !== this.#known ? ended || since > 3000 : !ended && this.#unlisted() > 0 && since > 10_000)) {
       this.#known = key;
       this.#ask("", 1);
     }
-    text($("failures-sum"), `${some(r.failures, "node")} given up${this.#page > 1 || this.#next ? `, page ${this.#page}` : ""}`);
+    this.#tell();
+  }
+
+  /** How many were counted that no page has: they are found through nodes that are done. */
+  #unlisted() {
+    return this.#next || this.#listed < 0 ? 0 : Math.max(0, this.#reading.failures - this.#listed);
+  }
+
+  #tell() {
+    const more = this.#unlisted();
+    const why = this.#reading.state === "cancelled" ? "were not done when the run was cancelled, so they cannot be listed" : "are not done yet, listed when those are";
+    text($("failures-sum"), [
+      `${some(this.#reading.failures, "node")} given up`,
+      (this.#page > 1 || this.#next) && `page ${this.#page}`,
+      more > 0 && `${exact(more)} of them below nodes that ${why}`,
+    ].filter(Boolean).join(", "));
   }
 
   async #ask(after, page) {
     const turn = ++this.#turn;
     this.#at = performance.now();
     try {
-      const q = new URLSearchParams({ limit: 50 });
+      const q = new URLSearchParams({ limit: perPage });
       if (after) q.set("after", after);
       const { failures, next } = await get(runPath(this.run, "failures?" + q), this.#stop.signal);
       if (turn !== this.#turn) return;
-      [this.#next, this.#page] = [next, page];
+      [this.#next, this.#page, this.#listed] = [next, page, perPage * (page - 1) + failures.length];
       this.#draw(failures);
+      this.#tell();
     } catch (e) {
       if (this.#stop.signal.aborted) return;
       this.#known = "";
@@ -261,15 +284,16 @@ export class FleetPanel {
     show($("fleet"), Boolean(f));
     if (!f) return;
     if (!this.#charts) {
+      const over = "the time since the run was begun";
       this.#charts = [
-        new Chart($("fleet-charts"), { name: "Tasks", write: short, steps: true }),
-        new Chart($("fleet-charts"), { name: "Backlog per task", write: took, mark: true }),
+        new Chart($("fleet-charts"), { name: "Tasks", write: short, steps: true, over }),
+        new Chart($("fleet-charts"), { name: "Backlog per task", write: took, mark: true, over }),
       ];
     }
     text($("fleet-cost"), r.cost ? `${dollars(r.cost.so_far)} so far${r.cost.total ? `, about ${dollars(r.cost.total)} in all` : ""}` : "");
     const behind = f.backlog_seconds != null && f.target != null && f.backlog_seconds > f.target;
     pairs($("fleet-figures"), [
-      ["Tasks", `${exact(f.running)} of ${exact(f.desired)}${f.pending ? `, ${exact(f.pending)} starting` : ""}`],
+      ["Tasks", `${exact(f.running)}${f.desired || f.pending ? ` of ${exact(f.desired)}` : ""}${f.pending ? `, ${exact(f.pending)} starting` : ""}`],
       ["Their bounds", f.max == null ? "–" : `${exact(f.min ?? 0)} to ${exact(f.max)}`],
       ["Backlog per task", [
         f.backlog_seconds == null ? "" : took(f.backlog_seconds), f.backlog_per_task == null ? "" : some(Math.round(f.backlog_per_task), "message"),
@@ -283,8 +307,11 @@ export class FleetPanel {
     const missing = f.missing ?? [];
     show($("fleet-missing"), missing.length > 0);
     text($("fleet-missing"), "Not known: " + missing.map((m) => `${visible(m.part)} (${visible(m.reason)})`).join("; "));
-    this.#tasks.add(r.seconds, f.running);
-    this.#backlog.add(r.seconds, f.backlog_seconds, f.target);
+    // By the clock: while nobody works yet, which is when tasks are waited for, the run's own
+    // time stands still.
+    const at = (new Date(r.at) - new Date(r.created)) / 1000;
+    this.#tasks.add(at, f.running);
+    this.#backlog.add(at, f.backlog_seconds, f.target);
     const seconds = f.backlog_seconds == null ? "–" : took(f.backlog_seconds);
     this.#charts[0].show(this.#tasks.data, exact(f.running), `${exact(f.running)} now`);
     this.#charts[1].show(this.#backlog.data, seconds, `${seconds} now, the target is ${f.target == null ? "not known" : took(f.target)}`);

@@ -3,7 +3,7 @@
 // is drawn as well. Tiles are buttons: who does not see them reads and presses them.
 
 import { $, attribute, list, make, row, say, show, style, text } from "./dom.js";
-import { exact, fitted, percent, short, size, some, span, took, visible } from "./format.js";
+import { apart, exact, fitted, percent, short, size, some, span, took, visible } from "./format.js";
 import { get, runPath } from "./api.js";
 import { hierarchy, treemap } from "./vendor/d3-hierarchy-3.1.3/d3-hierarchy.min.mjs";
 
@@ -199,7 +199,8 @@ export class Treemap {
   /** What a level's area is divided among. */
   #items(tree) {
     const { of } = measures[this.by];
-    const items = tree.children.map((c) => ({ ...c, key: "p " + c.prefix, name: this.#name(c.prefix, tree.prefix), value: of(c) }));
+    const names = apart(tree.children.map((c) => this.#name(c.prefix, tree.prefix)));
+    const items = tree.children.map((c, i) => ({ ...c, key: "p " + c.prefix, name: names[i], value: of(c) }));
     if (tree.rest?.prefixes) items.push({ ...tree.rest, key: "rest", name: `${short(tree.rest.prefixes)} more prefixes`, value: of(tree.rest), plain: true });
     if (tree.direct && of(tree.direct) > 0) items.push({ ...tree.direct, key: "direct", name: "directly here", value: of(tree.direct), plain: true });
     return items.filter((i) => i.value > 0);
@@ -305,7 +306,7 @@ export class Treemap {
     e.classList.toggle("open", Boolean(below));
     this.#within(within, below, w, h, shade);
     // It begins with what stands on the tile, as it stands there: who says that is understood.
-    const label = `${visible(item.name)} ${brief(item.value)}: ${this.#figures(item, tree)}${item.more ? "" : ", nothing below"}`;
+    const label = `${item.name} ${brief(item.value)}: ${this.#figures(item, tree)}${item.more ? "" : ", nothing below"}`;
     attribute(e, "aria-label", label);
     if (item.plain) attribute(e, "aria-disabled", "true");
   }
@@ -337,7 +338,7 @@ export class Treemap {
     if (!tree) return;
     const item = tile && this.#placed.find((p) => p.item.key === tile.dataset.key)?.item;
     const what = item
-      ? `${item.plain ? item.name : visible(item.prefix)} — ${this.#figures(item, tree)}`
+      ? `${item.plain ? item.name : visible(tree.prefix) + item.name} — ${this.#figures(item, tree)}`
       : `${some(tree.prefixes, "prefix").replace("prefixs", "prefixes")} here, ${this.#figures(tree, tree)}${tree.complete ? "" : ", so far"}`;
     text($("tree-told"), measures[this.by].of(tree) > 0 ? what : `Nothing here has ${measures[this.by].name}${tree.complete ? "" : ", so far"}.`);
   }
@@ -426,7 +427,7 @@ export class Treemap {
       const [link, plain] = name.children;
       show(link, Boolean(item.more));
       show(plain, !item.more);
-      text(item.more ? link : plain, visible(item.name));
+      text(item.more ? link : plain, item.name);
       text(item.more ? plain : link, "");
       if (item.more) link.dataset.prefix = item.prefix;
       text(objects, exact(item.objects));

@@ -111,6 +111,30 @@ func TestPagesOfFailures(t *testing.T) {
 	b.until("document.querySelectorAll('#failures-rows tr').length === 50")
 }
 
+// Failures are counted at once, and found through nodes that are done: who sees more counted
+// than listed is told why, and the list is read again though no more fail.
+func TestFailuresThatCannotBeListedYet(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	m.fail(3)
+	w.set(func() { m.view.Failures = 9 })
+	b := shown(t, w, 390)
+	b.until("document.querySelectorAll('#failures-rows tr').length === 3")
+	b.shows("#failures-sum", "9 nodes given up, 6 of them below nodes that are not done yet, listed when those are")
+	sideways(t, b)
+	m.fail(4)
+	w.set(func() { m.view.Failures = 9 })
+	b.until("document.querySelectorAll('#failures-rows tr').length === 7")
+	b.shows("#failures-sum", "9 nodes given up, 2 of them below")
+	m.fail(2)
+	b.until("document.querySelector('#failures-sum').innerText === '9 nodes given up'")
+	w.set(func() { m.view.Failures = 11 })
+	b.shows("#failures-sum", "11 nodes given up, 2 of them below")
+	w.set(func() { m.view.State, m.view.May = console.Cancelled, nil })
+	b.shows("#failures-sum", "2 of them below nodes that were not done when the run was cancelled, so they cannot be listed")
+}
+
 func TestTokenIsAskedFor(t *testing.T) {
 	t.Parallel()
 	w := &world{}

@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,10 +128,54 @@ func TestTheOneRunIsOpened(t *testing.T) {
 	b.shows("#where", name)
 }
 
+// Of a fleet all that is known is shown, what is not known is named, and how many tasks there
+// are is drawn also while nobody works yet.
+func TestFleetIsShown(t *testing.T) {
+	t.Parallel()
+	w := &world{}
+	m := newRun(w, name)
+	m.fleet()
+	w.set(func() {
+		f := m.view.Fleet
+		f.Events[0].Message = "desired count set to 8, from 7: <b>backlog</b>\u202e"
+		f.Missing = []web.Missing{{Part: "scaling activities", Reason: "AccessDenied: <i>no</i>"}}
+	})
+	b := shown(t, w, 1280)
+	for _, want := range []string{"Tasks\n6 of 8, 2 starting", "Their bounds\n0 to 200", "Backlog per task\n92s, 2,058 messages", "Its target\n60s", "Unread\n12,345", "In flight\n384", "Delayed\n7", "Oldest message\n41s"} {
+		b.shows("#fleet-figures", want)
+	}
+	b.shows("#fleet-cost", "$0.8312 so far, about $2.07 in all")
+	b.shows("#fleet-missing", "Not known: scaling activities (AccessDenied: <i>no</i>)")
+	b.shows("#fleet-events li", `desired count set to 8, from 7: <b>backlog</b>\u202e`)
+	assert.Equal(t, 12, eval[int](b, "document.querySelectorAll('#fleet-events li').length"))
+	assert.True(t, eval[bool](b, "document.querySelectorAll('#fleet-figures .bad').length === 1"), "a backlog above its target is marked")
+	// The run's own time stands still, and yet there is a line: all else in a chart is grey.
+	b.until(`(() => {
+		const c = document.querySelector('#fleet-charts canvas');
+		const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+		let coloured = 0;
+		for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 40 && Math.max(d[i], d[i + 1], d[i + 2]) - Math.min(d[i], d[i + 1], d[i + 2]) > 40) coloured++;
+		return coloured > 200;
+	})()`)
+	for _, chart := range []string{"Tasks over the time since the run was begun: 6 now", "Backlog per task over the time since the run was begun: 92s now, the target is 60s"} {
+		assert.True(t, eval[bool](b, "Boolean(document.querySelector('#fleet-charts [aria-label='+CSS.escape("+quote(chart)+")+']'))"), chart)
+	}
+	w.set(func() {
+		m.view.Fleet = &web.Fleet{Running: 1}
+		m.view.Cost = nil
+	})
+	for _, want := range []string{"Tasks\n1\n", "Their bounds\n–", "Backlog per task\n–", "Its target\n–", "Oldest message\n–"} {
+		b.shows("#fleet-figures", want)
+	}
+	b.until("document.querySelector('#fleet-missing').hidden")
+	assert.Empty(t, b.text("#fleet-cost"))
+}
+
 // hostile are names that somebody else chose.
 var hostile = []string{
 	"<img src=x onerror=alert(1)>/", "</script><script>alert(1)</script>/", "\x1b[31mred\x07/", "line\nbreak\ttab\r/",
 	"\u202egpj.exe/", "\u2066hidden\u2069/", "zero\u200bwidth/", "a\u2028b/", "\u0085nel/", "emoji-\U0001F333/", "%2e%2e/", "'\"`$&;/", "__proto__/", "constructor/",
+	"two  spaces/", "two spaces/", "two\u00a0spaces/", "caf\u00e9/", "cafe\u0301/", "\u212a/", "K/", "a\u200b/", `a\u200b/`, "fill\u3164er/", "heart-❤\ufe0f/", "heart-❤/",
 	strings.Repeat("long-", 180) + "/", strings.Repeat("\u0301", 40) + "/", " /", "//", "\u00a0/",
 }
 
@@ -171,6 +216,19 @@ func TestHostileNamesAreOnlyText(t *testing.T) {
 		assert.Equal(t, -1, eval[int](b, `document.querySelector('`+selector+`').textContent.search(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)`), "%s shows what cannot be printed", selector)
 	}
 	sideways(t, b)
+
+	// Who chooses among them sees what each is.
+	eval[any](b, "document.querySelector('#tree-as [data-as=table]').click()")
+	b.until("document.querySelectorAll('#tree-rows tr').length === " + fmt.Sprint(len(hostile)))
+	rows := eval[[]string](b, "[...document.querySelectorAll('#tree-rows tr')].map((r) => r.firstChild.innerText.normalize('NFC'))")
+	slices.Sort(rows)
+	assert.Len(t, slices.Compact(slices.Clone(rows)), len(hostile), "two look alike among %q", rows)
+	for _, want := range []string{`two\u00a0spaces/`, `a\u200b/`, `a\\u200b/`, `caf\u00e9/`, `cafe\u0301/`, `\u212a/`, `fill\u3164er/`, `heart-❤\ufe0f/`, "two  spaces/"} {
+		assert.Contains(t, rows, want)
+	}
+	eval[any](b, "document.querySelector('#tree-as [data-as=map]').click()")
+	b.until("document.querySelectorAll('.tile').length === " + fmt.Sprint(len(hostile)))
+	assert.Len(t, eval[[]string](b, "[...new Set([...document.querySelectorAll('.tile')].map((e) => e.ariaLabel.normalize('NFC').replace(/ \\d.*/, '')))]"), len(hostile), "two tiles are called alike")
 
 	// Each can be opened, named in the address, and left again.
 	for _, h := range []string{hostile[0], hostile[4], hostile[10], hostile[11], hostile[12]} {

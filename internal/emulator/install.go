@@ -1,5 +1,6 @@
-// Package emulator runs servers that we did not write, for tests: installed once
-// into the checkout's .cache/, listening on loopback, ended with the test binary.
+// Package emulator brings what we did not write, for tests: programs that are
+// installed once into the checkout's .cache/, and servers that listen on loopback and
+// end with the test binary.
 package emulator
 
 import (
