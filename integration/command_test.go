@@ -362,9 +362,10 @@ func TestCommandSignals(t *testing.T) {
 func TestCommandTooDeep(t *testing.T) {
 	t.Parallel()
 	w := newWalker(t, `jobs: {deep: {shell: true, run: 'echo "{\"child\": {}}" >&3'}}`)
-	r := w.run(t, "run", "job:deep", "--jobs", "jobs.yaml", "--run", "r", "--json")
-	r.requireCode(t, 3)
-	if sum := parseSummary(t, r.stdout); sum.Nodes != 10_000 || sum.Failed != 1 {
+	p := w.start(t, "run", "job:deep", "--jobs", "jobs.yaml", "--run", "r", "--json")
+	r := p.program().WaitFor(t, 5*patience()) // ten thousand programs, one after the other
+	r.RequireCode(t, 3)
+	if sum := parseSummary(t, r.Stdout); sum.Nodes != 10_000 || sum.Failed != 1 {
 		t.Errorf("got %+v", sum)
 	}
 	if said := w.run(t, "failed", "r").stdout; !strings.Contains(said, "at most 10000 levels; does the tree have a cycle?") {

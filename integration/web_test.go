@@ -338,7 +338,7 @@ func TestWebRedrives(t *testing.T) {
 	u := newUser(t, "")
 	// It lasts until somebody looks, who comes late where the machine is busy: the page of a
 	// run at which nobody looks ends with it.
-	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1,"work":"500ms"`), "--run", "r", "--retries", "0", "--concurrency", "16", "--web")
+	p := u.start(t, "run", treeOf(5, 3, `,"poison":0.3,"heal":1,"work":"1s"`), "--run", "r", "--retries", "0", "--concurrency", "16", "--web")
 	b := browse(t, p)
 	for range b.follow(t.Context(), t) {
 	}

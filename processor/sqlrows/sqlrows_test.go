@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -215,7 +216,8 @@ func TestBadInput(t *testing.T) {
 func TestMistakesOnPostgres(t *testing.T) {
 	s := openPostgres(t)
 	s.nodes(t, "bigint", "1 ")
-	s.exec(t, `CREATE ROLE reader LOGIN PASSWORD 'reads'`)
+	role := "reader_" + path.Base(s.dsn) // the server keeps it for all tests
+	s.exec(t, "CREATE ROLE "+role+" LOGIN PASSWORD 'reads'")
 	p := s.processor(t)
 	for want, tree := range map[string]sqlrows.Tree{
 		`relation "none" does not exist`:          {Table: "none", Key: "id", Parent: "parent_id"},
@@ -230,7 +232,7 @@ func TestMistakesOnPostgres(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		assert.True(t, processor.IsPermanent(err), "%v", err)
 	}
-	reader := sqlrows.New(sqlrows.Options{DSNs: map[string]string{"main": strings.Replace(s.dsn, "ramify:"+postgres.Password, "reader:reads", 1)}})
+	reader := sqlrows.New(sqlrows.Options{DSNs: map[string]string{"main": strings.Replace(s.dsn, postgres.User+":"+postgres.Password, role+":reads", 1)}})
 	defer reader.Close()
 	node := root(t, usual, nil)
 	_, err := processortest.Run(t.Context(), reader, &node)

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,12 +73,27 @@ func TestPictures(t *testing.T) {
 	}
 	bucket, err := s3serve.FromObjects(archive(objects))
 	require.NoError(t, err)
-	u := newUser(t, s3serve.New(s3serve.Options{Buckets: map[string]*s3serve.Listing{"acme-archive": bucket}, Latency: latency}))
-	url, _ := u.walks("run", "s3://acme-archive/", "--run", "live", "--web", "--node", "prefix", "--inline", "50", "--concurrency", "48", "--out", "out")
-
+	// The page of a run at which nobody looks ends with it: the server waits for who does.
+	var asked atomic.Int64
+	seen := make(chan struct{})
+	u := newUser(t, s3serve.New(s3serve.Options{
+		Buckets: map[string]*s3serve.Listing{"acme-archive": bucket}, Latency: latency,
+		Faults: func(r *http.Request) s3serve.Fault {
+			if asked.Add(1) > 2 { // that there is access, and the root
+				select {
+				case <-seen:
+				case <-r.Context().Done():
+				}
+			}
+			return s3serve.NoFault
+		},
+	}))
 	b := newTab(t, 1280, 1000)
 	b.dark(false)
+	url, _ := u.walks("run", "s3://acme-archive/", "--run", "live", "--web", "--node", "prefix", "--inline", "50", "--concurrency", "48", "--out", "out")
 	b.open(url)
+	b.shows("#state", "Running")
+	close(seen)
 	b.until(fmt.Sprintf("Number((document.querySelector('#f-objects').dataset.exact ?? '').replaceAll(',', '')) >= %d", objects*6/10))
 	b.until("document.querySelectorAll('.tile.open').length > 0")
 	take := func(name string) { b.take(dir, name) }
