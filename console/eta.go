@@ -18,10 +18,11 @@ const (
 	leastTime = 1500 * time.Millisecond // to observe before anything is said
 	leastRise = 4                       // rises of the curve in the later half, likewise
 	mostETA   = 100 * 365 * 24 * time.Hour
+	oftenLeft = 4  // of what has lasted so long, this many times as much is still to come once in five times,
+	mostLeft  = 19 // and this once in twenty, by Gott's rule
 )
 
-// eta reads the curve at a time of the meter's clock. hidden is how much more may be
-// done, of the whole, than the fraction says.
+// eta reads the curve at a time of the meter's clock.
 //
 // The fraction is a sum of shares: the root has 1, and children divide their
 // parent's. That is the weight by which Knuth's estimator counts a node that it
@@ -41,8 +42,14 @@ const (
 //     of the whole run and that of the last quarter would give.
 //   - Speeds drift, as a tree's does where the big branches are done first, so
 //     the band also holds what a drift that goes on would give (see drift).
-//   - Where the fraction is itself a guess on the low side, and makes up for it at the
-//     end, the band begins where the time so far would have been that of all it may be.
+//   - Shares are guesses, and those of branches that are done last may be too large or too
+//     small, so the band also holds what the whole run gives if more is done than the
+//     fraction says, or less (see doubt).
+//   - A curve that has all but stalled would have a run last for ever. What has lasted for a
+//     time lasts as long again in one of two cases, four times as long in one of five, and
+//     19 times in one of twenty (J. R. Gott, "Implications of the Copernican principle for
+//     our future prospects", Nature 363, 1993): no guess is beyond the second, and no band
+//     beyond the third, unless the whole run says so.
 //
 // What that is worth is measured in TestETACoverage on made-up progress. The
 // truth lay within the band in 9 of 10 readings where progress was noisy, where
@@ -51,8 +58,9 @@ const (
 // came in long bursts; and in 6 of 10 where the speed once fell to half without
 // a sign before, with guesses that were too early until half of what was
 // observed was later than that. No curve tells what its past does not hold. Of crawls
-// TestETAOfCrawls tells the same: nine of ten.
-func (c *curve) eta(now time.Duration, hidden float64) ETA {
+// TestETAOfCrawls tells the same, and TestProgress of bench/progress by the whole engine:
+// nine of ten.
+func (c *curve) eta(now time.Duration, d doubt) ETA {
 	last := c.points[len(c.points)-1]
 	rest, end := 1-last.fraction, last.at
 	half := c.later(end)
@@ -70,7 +78,13 @@ func (c *curve) eta(now time.Duration, hidden float64) ETA {
 	if recent <= 0 {
 		return ETA{} // it has stalled
 	}
+	passed := (end + c.before).Seconds()
+	whole := rest * passed / last.fraction
 	left := rest / mean
+	if d.guessed {
+		left = temper(left, whole)
+	}
+	left = min(left, max(whole, oftenLeft*passed))
 	spread, noise := c.unrest(half, end, mean)
 	width := (end - half).Seconds() / intervals
 	ratio := math.Exp(student * spread * math.Sqrt(1.0/intervals+width/left))
@@ -78,22 +92,30 @@ func (c *curve) eta(now time.Duration, hidden float64) ETA {
 		left * ratio,
 		left / ratio,
 		rest / recent,
-		rest * (end + c.before).Seconds() / last.fraction,
+		rest / mean,
+		whole,
 		left * c.drift(end, left, noise),
 	}
-	if hidden > 0 {
-		done := min(last.fraction+hidden, 1)
-		others = append(others, (1-done)*(end+c.before).Seconds()/done)
+	for _, done := range d.around(last.fraction, max(spread, math.Abs(math.Log(rest/mean/whole)))) {
+		others = append(others, (1-done)*passed/done)
 	}
 	low, high := left, left
 	for _, o := range others {
 		low, high = min(low, o), max(high, o)
 	}
+	high = min(high, max(mostLeft*passed, 2*whole))
 	// What has passed since the curve's end has passed, whatever the speed.
 	from := func(s float64, slack time.Duration) time.Duration {
 		return max(time.Duration(min(s, mostETA.Seconds())*float64(time.Second))-(now-end)+slack, 0)
 	}
 	return ETA{Known: true, Left: from(left, 0), Low: from(low, -gap), High: from(high, gap)}
+}
+
+// temper is a guess between that by the later half and that by the whole run, where they
+// are far apart: where it is not known how the fraction will go on, either may be right.
+func temper(half, whole float64) float64 {
+	apart := math.Log(half / whole)
+	return whole * math.Exp(apart*(1+math.Exp(-apart*apart))/2)
 }
 
 // later is when the later half of the run began, or observing, if that was later.

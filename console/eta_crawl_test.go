@@ -69,7 +69,7 @@ func TestETAOfCrawls(t *testing.T) {
 			said := ""
 			for s, next := 0.0, 5.0; s < 100; s += 0.25 {
 				e := m.Observe(Snapshot{
-					Kind: "s3.crawl", State: Running, At: noon.Add(time.Duration(s * 1e9)), Fraction: min(w.fractionAt(s/100), almost), Seconds: s, Slots: w.slots,
+					ranges: true, State: Running, At: noon.Add(time.Duration(s * 1e9)), Fraction: min(w.fractionAt(s/100), almost), Seconds: s, Slots: w.slots,
 				}).ETA
 				if s < next {
 					continue

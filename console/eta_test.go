@@ -166,3 +166,19 @@ func TestETACoverage(t *testing.T) {
 		}
 	}
 }
+
+// A tree of whose branches the first had nearly all the shares: three quarters are said to
+// be done at once, then next to nothing more, and the rest settles in the last second. Nobody
+// is told of hours because of that, and that it may be over at once is within the band.
+func TestETAOfATreeThatStalls(t *testing.T) {
+	var m Meter
+	for s := 0.0; s < 60; s += 0.25 {
+		e := m.Observe(Snapshot{State: Running, At: noon.Add(time.Duration(s * 1e9)), Fraction: min(0.15*s, 0.75) + s*s*s*1e-8, Seconds: s}).ETA
+		if s < 20 {
+			continue
+		}
+		if left, high := e.Left.Seconds(), e.High.Seconds(); !e.Known || left > 4*s+1 || high > 19*s+1 || e.Low > time.Second {
+			t.Fatalf("after %v s: %+v", s, e)
+		}
+	}
+}

@@ -89,7 +89,7 @@ func (m *Meter) Observe(s Snapshot) Reading {
 	m.last = s
 	r := Reading{Snapshot: s, Now: m.now()}
 	if s.State == Running {
-		r.ETA = m.curve.eta(m.clock, s.hidden())
+		r.ETA = m.curve.eta(m.clock, s.doubt())
 	}
 	return r
 }
@@ -126,21 +126,4 @@ func (m *Meter) now() Rates {
 		bytes:    last.bytes - first.bytes,
 		requests: last.requests - first.requests,
 	}.over(max(last.at-first.at+overdue, time.Millisecond).Seconds())
-}
-
-// hidden is how much more of a run may be done, of the whole, than its fraction says. A
-// crawl guesses how many keys are left from those it has seen, and says less than that
-// guess: in TestFraction of processor/s3crawl, where that is measured, the part of the
-// time that had passed was larger than the fraction by up to 0.35, and by anything where
-// one slot walks all keys in their order.
-func (s *Snapshot) hidden() float64 {
-	switch s.Kind {
-	case "s3.crawl", "s3.copy", "s3.objects", "s3.prefixes":
-	default:
-		return 0
-	}
-	if s.Slots == 1 {
-		return 1
-	}
-	return 0.35
 }

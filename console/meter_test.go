@@ -78,7 +78,7 @@ func TestMeterBoundsItsMemory(t *testing.T) {
 	if len(m.recent) > 30 || len(m.curve.points) > mostPoints {
 		t.Errorf("%d moments and %d points", len(m.recent), len(m.curve.points))
 	}
-	if e := m.curve.eta(m.clock, 0); !e.Known || e.Left > 10*time.Second {
+	if e := m.curve.eta(m.clock, doubt{}); !e.Known || e.Left > 10*time.Second {
 		t.Errorf("ETA is %+v, want about a second: thinning keeps the shape", e)
 	}
 }

@@ -73,6 +73,8 @@ type Snapshot struct {
 	spent bool          // it is paused for its budget
 	idle  bool          // nobody works on it, known otherwise than by the age of reports
 
+	ranges bool // it is a crawl by key ranges, whose fraction is a guess
+
 	sketches []ledger.Sketch // see Show
 }
 
@@ -92,7 +94,7 @@ func take(run ledger.Run, workers []ledger.Worker, now time.Time, fresh time.Dur
 		Run: run.ID, Target: run.Target, Kind: run.Root.Kind, Out: run.Options.Out,
 		State: StateOf(run), Epoch: run.Epoch, At: now, Requests: map[string]int64{},
 		Created: run.Created, Finished: run.Finished, Concurrency: run.Options.Concurrency,
-		age: now.Sub(run.Created), idle: fresh == noneFresh,
+		age: now.Sub(run.Created), idle: fresh == noneFresh, ranges: byRanges(run.Root),
 	}
 	if s.State == Paused && run.Options.OverBudget() {
 		s.Reason = "budget of " + Dollars(run.Options.Budget()) + " is spent"

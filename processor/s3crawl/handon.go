@@ -36,7 +36,11 @@ func (u *unit) handOn() error {
 		}
 	}
 	if len(u.pieces) > 0 {
-		keep, now := u.Past.goOn(float64(u.listed), left)
+		hidden := 0.0
+		for _, p := range u.pieces {
+			hidden += u.split.hidden(p)
+		}
+		keep, now := u.Past.goOn(float64(u.listed), left+hidden)
 		u.out.Keep(keep)
 		u.past = now
 	}

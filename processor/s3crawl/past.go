@@ -13,14 +13,14 @@ type past struct {
 }
 
 const (
-	// modest is a power: what is said to be done is that of the part of all known
-	// keys that is listed. Names tell only of what is like what was seen, so there is
-	// mostly more left than is known; and what was said is never taken back. Where
-	// little is left, it is no more than the part is.
-	modest = 2
+	// modest is a power: what is said to be done is that of the part of all expected
+	// keys that is listed. What was said is never taken back, so it is the largest of
+	// many guesses, and should be of low ones. Where little is left, it is no more than
+	// the part is.
+	modest = 1.25
 	// fresh is added to that power after the first unit, and half as much once twice
 	// as many keys are listed: the first guess is the worst.
-	fresh = 2
+	fresh = 1
 	// creep is how fast the part grows that was said to be larger than it is now
 	// known to be, against how fast it would: so that people see that a run goes on.
 	creep = 0.1

@@ -24,6 +24,8 @@ type policy interface {
 	cut(pieces []*piece) (near *piece, at string, ok bool)
 	// divide is called when the cut was made: far is what lies beyond.
 	divide(near, far *piece)
+	// hidden is how many keys may follow in a piece beside those of its guess.
+	hidden(p *piece) float64
 }
 
 // splitter guesses where keys are from all pages seen under one prefix, and
