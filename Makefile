@@ -106,7 +106,7 @@ bench: $(if $(or $(filter .,$(BENCH)),$(findstring List,$(BENCH)),$(findstring C
 	set -x; $(RACE) go test -p=1 -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -timeout=6h $(FLAGS) $$pkgs
 
 screenshots: ## Take the pictures of docs/pictures anew, of a run that is walked (a minute; needs Node.js with npm)
-	RAMIFY_PICTURES='$(abspath docs/pictures)' go test -count=1 -timeout=10m -run='^TestPictures$$' -v ./web/webtest
+	RAMIFY_PICTURES='$(abspath docs/pictures)' go test -count=1 -timeout=10m -run='^TestPictures' -v ./web/webtest
 
 peers: $(foreach p,$(filter-out none $(WORKERS),$(PEERS)),.cache/peers/$(firstword $(subst -, ,$(p)))) ## Build the tools that listing is compared with (PEERS="s3ls s5cmd rclone")
 

@@ -56,3 +56,22 @@ func TestWhatHelpHasIsDocumented(t *testing.T) {
 	}
 	require.Greater(t, commands, 20)
 }
+
+// The defaults of a server are said by --help as the documentation has them.
+func TestHelpSaysDefaults(t *testing.T) {
+	code, help, _ := command(t, "serve", "--help")
+	require.Equal(t, exitDone, code)
+	help = strings.Join(strings.Fields(help), " ")
+	for _, want := range []string{
+		"Where to listen; without a host, on loopback (default: 127.0.0.1:8008) ($RAMIFY_LISTEN).",
+		"Requests a second; 0: no limit (default: 10) ($RAMIFY_RATE).",
+		"Bytes of a request's body at most (default: 65536) ($RAMIFY_MAX_BODY).",
+	} {
+		require.Contains(t, help, want)
+	}
+	text, err := os.ReadFile("../docs/jobs/http.md")
+	require.NoError(t, err)
+	for _, row := range []string{"| `--listen HOST:PORT` | `127.0.0.1:8008` |", "| `--rate N`, `--max-body N` | 10, 65536 |"} {
+		require.Contains(t, string(text), row)
+	}
+}

@@ -98,6 +98,17 @@ func Main(set processor.Set) {
 	os.Exit(realMain(os.Args[1:], streams{out: os.Stdout, err: os.Stderr}))
 }
 
+// explained is what --help says of a flag: with its default, which the parser does not show
+// beside the name of what is wanted, and its variable.
+func explained(v *kong.Value) string {
+	if v.Flag == nil || v.Flag.PlaceHolder == "" || v.Default == "" || strings.Contains(v.Help, "(default") {
+		return kong.DefaultHelpValueFormatter(v)
+	}
+	with := *v
+	with.Help = strings.TrimSuffix(v.Help, ".") + " (default: " + v.Default + ")."
+	return kong.DefaultHelpValueFormatter(&with)
+}
+
 func realMain(args []string, std streams) int {
 	ctx, stop := untilTold()
 	defer stop()
@@ -117,6 +128,7 @@ func realMain(args []string, std streams) int {
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(explained),
 	)
 	if err != nil {
 		panic(err) // the commands above are wrong, not the user

@@ -27,10 +27,11 @@ type Tree struct {
 
 	mu      sync.Mutex // one catches up at a time
 	live    *totals.Live
+	before  *totals.Live // what is shown until live has as much; nil: live is shown
 	mark    string
 	waiting map[sink.Committed][][]byte // of units whose plan is not there yet
 	known   map[sink.Committed]bool     // units of late that count
-	taken   int                         // blocks
+	taken   int                         // blocks, those that were taken again included
 	closed  bool
 }
 
@@ -39,16 +40,22 @@ var _ totals.Levels = (*Tree)(nil)
 // NewTree is a tree down to a depth. Close it in the end.
 func NewTree(l ledger.Ledger, blocks sink.Follower, depth int) *Tree {
 	t := &Tree{ledger: l, blocks: blocks, depth: depth}
-	t.anew()
+	t.anew(false)
 	return t
 }
 
-// anew forgets what was read.
-func (t *Tree) anew() {
-	if t.live != nil {
+// anew forgets what was read. What is sound of it is shown until as much has been read
+// again: the results of a run are made anew when it ends, which is no time for its tree to
+// be empty.
+func (t *Tree) anew(sound bool) {
+	switch {
+	case t.live == nil:
+	case sound && t.before == nil:
+		t.before = t.live
+	default:
 		t.live.Close()
 	}
-	t.live, t.mark, t.taken = totals.NewLive(t.depth), "", 0
+	t.live, t.mark = totals.NewLive(t.depth), ""
 	t.waiting, t.known = map[sink.Committed][][]byte{}, map[sink.Committed]bool{}
 }
 
@@ -56,8 +63,8 @@ func (t *Tree) anew() {
 const askAtOnce = 200
 
 // CatchUp reads what was committed since, for about as long as it may, and returns how
-// many blocks have been taken in all — while it is the same, so are the lines — and
-// whether that is the whole of what was there: if not, the next call goes on.
+// many blocks have been taken in all, also again — while it is the same, so are the lines —
+// and whether that is the whole of what was there: if not, the next call goes on.
 func (t *Tree) CatchUp(ctx context.Context, atMost time.Duration) (taken int, whole bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,11 +75,16 @@ func (t *Tree) CatchUp(ctx context.Context, atMost time.Duration) (taken int, wh
 	goOn := func() bool { return time.Since(began) < atMost }
 	whole, err = t.catchUp(ctx, goOn)
 	if errors.Is(err, sink.ErrAnew) {
-		t.anew()
+		t.anew(true)
 		whole, err = t.catchUp(ctx, goOn)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("sum up prefixes: %w", err)
+	}
+	if whole && t.before != nil {
+		t.before.Close()
+		t.before = nil
+		t.taken++ // what is shown is another
 	}
 	return t.taken, whole, nil
 }
@@ -164,7 +176,7 @@ func (t *Tree) take(ctx context.Context, units map[sink.Committed][][]byte) erro
 		case t.known[u], yes:
 			for _, b := range blocks {
 				if err := t.live.Add(b); err != nil {
-					t.anew() // some are in it that would come again
+					t.anew(false) // some are in it that would come again
 					return err
 				}
 				t.taken++
@@ -199,6 +211,9 @@ func verdictOf(u sink.Committed, p *ledger.Plan) (sure, yes bool) {
 func (t *Tree) Level(ctx context.Context, prefix string, level int) iter.Seq2[totals.Line, error] {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.before != nil {
+		return t.before.Level(ctx, prefix, level)
+	}
 	return t.live.Level(ctx, prefix, level)
 }
 
@@ -208,4 +223,7 @@ func (t *Tree) Close() {
 	defer t.mu.Unlock()
 	t.closed = true
 	t.live.Close()
+	if t.before != nil {
+		t.before.Close()
+	}
 }

@@ -176,6 +176,30 @@ func TestTreeBeginsAnew(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, int64(1), objects(t, tree))
 
+	// What was read is shown until as much has been read again.
+	for i := range 3 * askAtOnce {
+		c.add(t, leaf(i+2), "more"+fmt.Sprint(i))
+	}
+	for range 2 {
+		c.life++
+		before := objects(t, tree)
+		_, whole, err = tree.CatchUp(t.Context(), 0)
+		require.NoError(t, err)
+		assert.False(t, whole)
+		assert.Equal(t, before, objects(t, tree))
+		c.life++ // and once more, before that
+		seen := map[int]bool{}
+		for whole = false; !whole; {
+			assert.Equal(t, before, objects(t, tree))
+			var taken int
+			taken, whole, err = tree.CatchUp(t.Context(), 0)
+			require.NoError(t, err)
+			assert.False(t, seen[taken], "by it others know that the lines are the same")
+			seen[taken] = true
+		}
+		assert.Equal(t, int64(3*askAtOnce+1), objects(t, tree))
+	}
+
 	tree.Close()
 	_, _, err = tree.CatchUp(t.Context(), time.Hour)
 	require.ErrorIs(t, err, errTreeClosed)

@@ -8,8 +8,10 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -75,7 +77,9 @@ func setUp(t testing.TB, config aws.Config, table dynamodb.Table) {
 func (s *server) open(t testing.TB, o dynamodb.Options) *dynamodb.Ledger {
 	t.Helper()
 	config, name := s.table(t)
-	config.HTTPClient = nil // the ledger's own
+	// The ledger's own, of which no connection is idle for as long as a server keeps it, 75
+	// seconds: where that ends just as it is used again, a request may be made twice.
+	config.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.IdleConnTimeout = 10 * time.Second })
 	l := dynamodb.New(config, name, o)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
 	return l

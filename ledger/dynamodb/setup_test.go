@@ -1,6 +1,7 @@
 package dynamodb_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -45,13 +46,13 @@ func TestCreateWhereAnswersAreLost(t *testing.T) {
 		}
 		return resp, err
 	})
-	setUp(t, config, dynamodb.Table{Name: "unanswered"})
+	setUp(t, config, dynamodb.Table{Name: fmt.Sprintf("unanswered-%d", tables.Add(1))})
 	assert.True(t, lost["DynamoDB_20120810.CreateTable"])
 	assert.True(t, lost["DynamoDB_20120810.UpdateTimeToLive"])
 }
 
 func TestCreateRefusesATableOfAnother(t *testing.T) {
-	config, name := local.config(t), "another"
+	config, name := local.config(t), fmt.Sprintf("another-%d", tables.Add(1))
 	_, err := sdk.NewFromConfig(config).CreateTable(t.Context(), &sdk.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS}},
@@ -59,5 +60,5 @@ func TestCreateRefusesATableOfAnother(t *testing.T) {
 	})
 	require.NoError(t, err)
 	err = dynamodb.Create(t.Context(), config, dynamodb.Table{Name: name})
-	assert.ErrorContains(t, err, `set up ledger in DynamoDB table another of us-east-1: it has no index "listing" on "ls" and "at": name another table`)
+	assert.ErrorContains(t, err, "set up ledger in DynamoDB table "+name+` of us-east-1: it has no index "listing" on "ls" and "at": name another table`)
 }

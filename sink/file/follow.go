@@ -20,8 +20,10 @@ type follower struct{ store *store.Store }
 var _ sink.Follower = follower{}
 
 const (
-	// followed is how many bytes of blocks are read at a time, about.
-	followed  = 4 << 20
+	// followed is how many bytes of blocks are read at a time, about: at first few, since who
+	// reads may have no time for more, and twice as many each time.
+	followedFirst, followedMost = 64 << 10, 4 << 20
+
 	markOf    = "%d.%d" // generation and id
 	sinceMark = `SELECT id, unit, block FROM sink_blob WHERE stream = ? AND id > ? ORDER BY id`
 )
@@ -37,8 +39,9 @@ func (f follower) Since(ctx context.Context, stream, mark string) iter.Seq2[sink
 				return
 			}
 		}
-		for begun := mark != ""; ; begun = true {
-			batch, now, err := f.batch(ctx, stream, id)
+		begun := mark != ""
+		for most := followedFirst; ; most, begun = min(2*most, followedMost), true {
+			batch, now, err := f.batch(ctx, stream, id, most)
 			if err == nil && begun && now != generation {
 				err = sink.ErrAnew
 			}
@@ -66,8 +69,8 @@ type numbered struct {
 	block []byte
 }
 
-// batch is blocks after a number, and the generation that they are of.
-func (f follower) batch(ctx context.Context, stream string, after int64) (batch []numbered, generation int64, err error) {
+// batch is blocks after a number, so many bytes about, and the generation that they are of.
+func (f follower) batch(ctx context.Context, stream string, after int64, most int) (batch []numbered, generation int64, err error) {
 	err = f.store.View(ctx, func(tx *store.Tx) error {
 		var name string
 		// A run has no results before it is worked on.
@@ -92,7 +95,7 @@ func (f follower) batch(ctx context.Context, stream string, after int64) (batch 
 				return err
 			}
 			batch = append(batch, b)
-			if size += len(b.block); size >= followed {
+			if size += len(b.block); size >= most {
 				return nil
 			}
 		}

@@ -61,6 +61,8 @@ type tab struct {
 	t   testing.TB
 	ctx context.Context
 
+	leave sync.Once
+
 	mu       sync.Mutex
 	troubles []string // errors of the console, exceptions, violations of the policy
 }
@@ -145,6 +147,10 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 func (b *tab) open(url string) {
 	b.t.Helper()
 	b.do(chromedp.Navigate(url))
+	b.leave.Do(func() {
+		// Before its server ends: what a page asks then is refused, which is no trouble of its.
+		b.t.Cleanup(func() { b.do(chromedp.Navigate("about:blank")) })
+	})
 }
 
 // eval is the value of an expression, which may be a promise.

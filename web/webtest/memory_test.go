@@ -86,7 +86,10 @@ func TestMemoryIsFlat(t *testing.T) {
 	began := b.held()
 	before := eval[int](b, "updates")
 	followed := func() bool { return eval[int](b, "updates")-before > updates/4 }
-	for i := 0; i < updates || i < 20*updates && !(i%50 == 0 && followed()); i++ { // a slow machine shows few of them
+	for i := range 20 * updates {
+		if i >= updates && i%50 == 0 && followed() { // a slow machine shows few of them
+			break
+		}
 		step(i)
 	}
 	eval[any](b, "document.querySelector('#tree-crumbs button')?.click()")

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,7 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ramify/ramify/console"
 	"github.com/ramify/ramify/s3serve"
+	"github.com/ramify/ramify/web"
 )
 
 // largest is how many bytes a picture of the documentation may have.
@@ -93,14 +96,7 @@ func TestPictures(t *testing.T) {
 	close(seen)
 	b.until(fmt.Sprintf("Number((document.querySelector('#f-objects').dataset.exact ?? '').replaceAll(',', '')) >= %d", objects*6/10))
 	b.until("document.querySelectorAll('.tile.open').length > 0")
-	take := func(name string) {
-		t.Helper()
-		// What is drawn next is drawn, and what grows has grown.
-		eval[any](b, "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-		png := b.picture(false)
-		assert.LessOrEqual(t, len(png), largest, name)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
-	}
+	take := func(name string) { b.take(dir, name) }
 	take("run-light")
 	b.dark(true)
 	take("run-dark")
@@ -113,4 +109,69 @@ func TestPictures(t *testing.T) {
 	take("tree-light")
 	b.dark(true)
 	take("tree-dark")
+}
+
+// take takes a picture of the documentation.
+func (b *tab) take(dir, name string) {
+	b.t.Helper()
+	// What is drawn next is drawn, and what grows has grown.
+	eval[any](b, "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+	png := b.picture(false)
+	assert.LessOrEqual(b.t, len(png), largest, name)
+	require.NoError(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+}
+
+// TestPicturesOfAFleet takes those of a fleet's panel. No fleet is there to be looked at:
+// its figures are made up, as the page of the documentation says.
+func TestPicturesOfAFleet(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("RAMIFY_PICTURES")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	w := &world{}
+	m := newRun(w, name)
+	m.fleet()
+	target := 60.0
+	begun := time.Now().Add(-8 * time.Minute).Truncate(time.Second)
+	// The governor sees the backlog grow, and asks for more tasks, which take a while to start.
+	wants := []struct{ at, from, to int }{{15, 0, 1}, {75, 1, 4}, {135, 4, 8}, {195, 8, 12}}
+	look := func(at int) (running int) {
+		f := &web.Fleet{Target: &target, Min: new(0), Max: new(200), Events: []web.Event{}}
+		for _, want := range wants {
+			if at >= want.at {
+				f.Desired = want.to
+				f.Events = append([]web.Event{{At: begun.Add(time.Duration(want.at) * time.Second), By: "governor", Message: fmt.Sprintf("desired count set to %d, from %d: the backlog wants more tasks", want.to, want.from)}}, f.Events...)
+			}
+			if at >= want.at+35 {
+				f.Running = want.to
+				f.Events = append([]web.Event{{At: begun.Add(time.Duration(want.at+35) * time.Second), By: "ecs", Message: fmt.Sprintf("(service ramify) has started %d tasks.", want.to-want.from)}}, f.Events...)
+			}
+		}
+		slices.SortStableFunc(f.Events, func(a, b web.Event) int { return b.At.Compare(a.At) })
+		f.Pending = f.Desired - f.Running
+		tasks := float64(max(f.Running, 1))
+		seconds := min(390*(1-math.Exp(-float64(at)/30))/math.Pow(tasks, 0.9), 240)
+		each := seconds * 22
+		oldest := math.Round(seconds / 2)
+		f.BacklogSeconds, f.BacklogPerTask, f.Oldest = &seconds, &each, &oldest
+		f.Unread, f.InFlight, f.Delayed = int64(each*tasks), int64(f.Running*64), int64(at%9)
+		m.view.Fleet, m.view.Cost = f, &web.Cost{SoFar: 0.0021 * float64(at), Total: 2.07}
+		m.view.Created, m.view.At = begun, begun.Add(time.Duration(at)*time.Second)
+		return f.Running
+	}
+	w.set(func() { look(0) })
+	b := newTab(t, 1280, 336)
+	b.dark(false)
+	b.open(w.serve(t, fast) + "&run=" + name)
+	for at := 0; at <= 480; at += 15 {
+		running := 0
+		w.set(func() { running = look(at) })
+		b.shows("#fleet-cost", console.Dollars(m.view.Cost.SoFar)+" so far")
+		b.shows("#fleet-figures", fmt.Sprintf("Tasks\n%d", running))
+	}
+	eval[any](b, "document.querySelector('#fleet').scrollIntoView({block: 'center'})")
+	b.take(dir, "fleet-light")
+	b.dark(true)
+	b.take(dir, "fleet-dark")
 }

@@ -99,7 +99,9 @@ func (m *made) Look(context.Context) (web.View, error) {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	v := m.view
-	v.At = time.Now()
+	if v.At.IsZero() {
+		v.At = time.Now()
+	}
 	v.Crew, v.May = slices.Clone(v.Crew), slices.Clone(v.May)
 	return v, m.ask("look")
 }
