@@ -141,7 +141,7 @@ func TestPicturesOfAFleet(t *testing.T) {
 		for _, want := range wants {
 			if at >= want.at {
 				f.Desired = want.to
-					f.Events = append([]web.Event{{At: begun.Add(time.Duration(want.at) * time.Second), By: "governor", Message: fmt.Sprintf("desired count set to %d, from %d: the backlog wants more tasks", want.to, want.from)}}, f.Events...)
+				f.Events = append([]web.Event{{At: begun.Add(time.Duration(want.at) * time.Second), By: "governor", Message: fmt.Sprintf("desired count set to %d, from %d: the backlog wants more tasks", want.to, want.from)}}, f.Events...)
 			}
 			if at >= want.at+35 {
 				f.Running = want.to
