@@ -179,10 +179,10 @@ type walk struct {
 	slots  int
 }
 
-// walks are those that a test walks each time, or those of the buckets that BUCKETS names,
+// walks are those that a test walks each time, or those of the buckets that RAMIFY_BENCH_BUCKETS names,
 // or all.
 func walks() (all []walk) {
-	which := os.Getenv("BUCKETS")
+	which := os.Getenv("RAMIFY_BENCH_BUCKETS")
 	if which == "" {
 		return []walk{{"hive", s3crawl.Range, 1}, {"hive", s3crawl.Range, 4}, {"hive", s3crawl.Prefix, 1}, {"wide", s3crawl.Range, 4}}
 	}
@@ -235,7 +235,7 @@ func TestProgress(t *testing.T) {
 				if end.keys != int64(len(keys)) || end.fraction != 1 {
 					t.Errorf("in the end %d of %d keys are counted, and %v is done", end.keys, len(keys), end.fraction)
 				}
-				if os.Getenv("BUCKETS") == "" && (v.over > 0.5 || w.slots == 1 && (v.known < 0.5 || v.inside < 0.9)) { // of more, the order of pages varies
+				if os.Getenv("RAMIFY_BENCH_BUCKETS") == "" && (v.over > 0.5 || w.slots == 1 && (v.known < 0.5 || v.inside < 0.9)) { // of more, the order of pages varies
 					t.Errorf("%v: too much is said, or the ETA is wrong", v)
 				}
 			})
