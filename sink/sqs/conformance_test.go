@@ -71,26 +71,32 @@ func newOutlet(t testing.TB, url string) *outlet {
 	o.client = awssqs.NewFromConfig(o.cfg)
 	out, err := o.client.CreateQueue(context.Background(), &awssqs.CreateQueueInput{
 		QueueName:  aws.String("ramify-" + rand.Text()),
-		Attributes: map[string]string{"VisibilityTimeout": "3600"},
+		Attributes: map[string]string{"VisibilityTimeout": "20"},
 	})
 	require.NoError(t, err)
 	o.url = out.QueueUrl
 	return o
 }
 
-// messages are all that were sent so far, those of one attempt in their order.
+// messages are all that were sent so far, those of one attempt in their order. What was
+// read is deleted, so what is in flight is of an answer that was lost on its way, which
+// the SDK asks for again: it is waited for.
 func (o *outlet) messages(t testing.TB) []types.Message {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for {
+	for wait := int32(0); ; {
 		out, err := o.client.ReceiveMessage(context.Background(), &awssqs.ReceiveMessageInput{
-			QueueUrl: o.url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"},
+			QueueUrl: o.url, MaxNumberOfMessages: 10, MessageAttributeNames: []string{"All"}, WaitTimeSeconds: wait,
 		})
 		require.NoError(t, err)
-		if len(out.Messages) == 0 {
+		if len(out.Messages) > 0 {
+			o.keep(t, out.Messages)
+			continue
+		}
+		if o.empty(t) {
 			break
 		}
-		o.read = append(o.read, out.Messages...)
+		wait = 20
 	}
 	slices.SortStableFunc(o.read, func(a, b types.Message) int {
 		return cmp.Or(
@@ -98,6 +104,32 @@ func (o *outlet) messages(t testing.TB) []types.Message {
 			cmp.Compare(part(t, a), part(t, b)))
 	})
 	return o.read
+}
+
+// keep takes messages, each of them once.
+func (o *outlet) keep(t testing.TB, messages []types.Message) {
+	var done []types.DeleteMessageBatchRequestEntry
+	for i, m := range messages {
+		if !slices.ContainsFunc(o.read, func(r types.Message) bool { return *r.MessageId == *m.MessageId }) {
+			o.read = append(o.read, m)
+		}
+		done = append(done, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: m.ReceiptHandle})
+	}
+	_, err := o.client.DeleteMessageBatch(context.Background(), &awssqs.DeleteMessageBatchInput{QueueUrl: o.url, Entries: done})
+	require.NoError(t, err)
+}
+
+// empty reports whether nothing is left, in flight neither.
+func (o *outlet) empty(t testing.TB) bool {
+	left := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+	out, err := o.client.GetQueueAttributes(context.Background(), &awssqs.GetQueueAttributesInput{QueueUrl: o.url, AttributeNames: left})
+	require.NoError(t, err)
+	for _, name := range left {
+		if out.Attributes[string(name)] != "0" {
+			return false
+		}
+	}
+	return true
 }
 
 func attr(m types.Message, name string) string {
