@@ -119,9 +119,12 @@ func (o *outlet) keep(t testing.TB, messages []types.Message) {
 	require.NoError(t, err)
 }
 
-// empty reports whether nothing is left, in flight neither.
+// empty reports whether nothing is left, in flight neither, nor put off where a clock was set.
 func (o *outlet) empty(t testing.TB) bool {
-	left := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible}
+	left := []types.QueueAttributeName{
+		types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+		types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+	}
 	out, err := o.client.GetQueueAttributes(context.Background(), &awssqs.GetQueueAttributesInput{QueueUrl: o.url, AttributeNames: left})
 	require.NoError(t, err)
 	for _, name := range left {
