@@ -84,37 +84,9 @@ var buckets = map[string]bucket{
 		}
 	}),
 	// The first folder of folders has nearly all, each time.
-	"first": made(func(r *rand.Rand, n int, add func(string, ...any)) {
-		for a := range 5 {
-			for b := range 5 {
-				folders := 5
-				if a == 0 && b == 0 {
-					folders = 2000
-				}
-				for c := range folders {
-					for k := range n / 2100 {
-						add("area-%d/part-%d/folder-%04d/%06d", a, b, c, k)
-					}
-				}
-			}
-		}
-	}),
+	"first": lopsided(0),
 	// The last one has.
-	"last": made(func(r *rand.Rand, n int, add func(string, ...any)) {
-		for a := range 5 {
-			for b := range 5 {
-				folders := 5
-				if a == 4 && b == 4 {
-					folders = 2000
-				}
-				for c := range folders {
-					for k := range n / 2100 {
-						add("area-%d/part-%d/folder-%04d/%06d", a, b, c, k)
-					}
-				}
-			}
-		}
-	}),
+	"last": lopsided(foldersBeside - 1),
 	"ninety": made(func(_ *rand.Rand, n int, add func(string, ...any)) {
 		for i := range n / 10 * 9 {
 			add("data/user=%05d/part-%08d.parquet", i%3000, i)
@@ -133,6 +105,28 @@ func days(from, to int, each func(y, m, d int)) {
 			}
 		}
 	}
+}
+
+// foldersBeside is how many folders lie side by side, but where nearly all is.
+const foldersBeside = 5
+
+// lopsided has nearly all in one folder of folders: so many lie before it, each time.
+func lopsided(before int) bucket {
+	return made(func(_ *rand.Rand, n int, add func(string, ...any)) {
+		for a := range foldersBeside {
+			for b := range foldersBeside {
+				folders := foldersBeside
+				if a == before && b == before {
+					folders = 2000
+				}
+				for c := range folders {
+					for k := range n / 2100 {
+						add("area-%d/part-%d/folder-%04d/%06d", a, b, c, k)
+					}
+				}
+			}
+		}
+	})
 }
 
 func made(fill func(r *rand.Rand, n int, add func(string, ...any))) bucket {
